@@ -1,0 +1,155 @@
+"""Which small types do several kinds share?"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from slipway.api.base import Count, Decimal, Digest, Message, Model, Name, OneOf, Quantity, Rule, StoreUri, bounded
+
+
+class ArtifactRef(Model):
+    """A content-addressed folder (or one file) in the object store."""
+
+    uri: StoreUri = Field(description="uri is where the artefact lies, for example s3://models/smollm2-135m/.")
+    digest: Digest = Field(
+        description="digest is the sha256 over the artefact's file list (path, sha256 and size of every file); "
+        "every reader checks it before use. `python -m slipway_pod.push` prints it."
+    )
+
+
+class ArtifactStatus(ArtifactRef):
+    """An artefact that a pod published."""
+
+    bytes: Count = Field(default=0, description="bytes is the artefact's size.")
+
+
+class Gpu(Model):
+    """The GPUs of a pod."""
+
+    count: Annotated[int, Field(ge=1, le=64)] = Field(default=1, description="count is the number of GPUs of the pod.")
+    product: Annotated[str, bounded(63)] | None = Field(
+        default=None,
+        description="product is the value of the node label nvidia.com/gpu.product to run on, for example NVIDIA-H200.",
+    )
+
+
+class Toleration(Model):
+    """A taint that the pod accepts."""
+
+    key: Annotated[str, bounded(253)] = Field(description="key is the taint's key.")
+    operator: Literal["Exists", "Equal"] = Field(default="Exists", description="operator compares the taint's value.")
+    value: Annotated[str, bounded(63)] | None = Field(
+        default=None, description="value is compared when operator is Equal."
+    )
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
+        default=None, description="effect is the taint's effect; absent means any."
+    )
+
+
+class Resources(Model):
+    """What a pod asks for. Requests and limits are equal for memory; CPU is not limited."""
+
+    cpu: Quantity = Field(default="1", description="cpu is the CPU request, for example 500m or 4.")
+    memory: Quantity = Field(default="2Gi", description="memory is the memory request and limit, for example 16Gi.")
+    storage: Quantity = Field(default="10Gi", description="storage is the limit of the pod's scratch space.")
+    gpu: Gpu | None = Field(default=None, description="gpu asks for GPUs; absent means CPU only.")
+    tolerations: list[Toleration] = Field(
+        default=[], max_length=16, description="tolerations let the pod run on tainted nodes, GPU nodes for example."
+    )
+
+
+class HeldOutLoss(Model):
+    """Mean cross-entropy, in nats per trained token, on the dataset's test split."""
+
+    max_examples: Annotated[int, Field(ge=2, le=100_000)] = Field(
+        default=64, description="maxExamples bounds the examples judged; they are chosen by hash, the same every time."
+    )
+
+
+class BlueprintValidity(Model):
+    """The share of generated Unreal Blueprint (T3D) answers that parse and whose pin links resolve."""
+
+    max_examples: Annotated[int, Field(ge=2, le=10_000)] = Field(
+        default=16, description="maxExamples bounds the prompts answered; they are chosen by hash, the same every time."
+    )
+    max_new_tokens: Annotated[int, Field(ge=1, le=8192)] = Field(
+        default=256, description="maxNewTokens bounds each answer; an answer cut by it is completed to its last object."
+    )
+
+
+class EvaluationMetric(OneOf):
+    """One figure to measure on the exact artefact that will serve."""
+
+    held_out_loss: HeldOutLoss | None = Field(
+        default=None, description="heldOutLoss is the mean loss per trained token on the test split; lower is better."
+    )
+    blueprint_validity: BlueprintValidity | None = Field(
+        default=None,
+        description="blueprintValidity is the share of generated Blueprints that are valid; higher is better.",
+    )
+
+
+class NamedMetric(Model):
+    """A metric and the name by which gates and tables call it."""
+
+    name: Name = Field(description="name is how gates and status call this metric.")
+    measure: EvaluationMetric = Field(description="measure says what is measured; exactly one member must be set.")
+
+
+class Gate(Model):
+    """A condition that a version must meet before it may receive any traffic."""
+
+    rules = (
+        Rule(
+            "has(self.minImprovement) || has(self.min) || has(self.max)",
+            "a gate needs a bound: set minImprovement, min or max",
+        ),
+    )
+
+    name: Name = Field(description="name of the gate, unique in the list.")
+    metric: Name = Field(description="metric is the name of the metric it judges.")
+    min_improvement: Decimal | None = Field(
+        default=None,
+        description="minImprovement is what the lower confidence bound of the paired improvement over the version in "
+        "production (or the base model, while nothing is in production) must exceed. A negative value tolerates a loss.",
+    )
+    min: Decimal | None = Field(default=None, description="min is the smallest value that passes.")
+    max: Decimal | None = Field(default=None, description="max is the largest value that passes.")
+    confidence_percent: Annotated[int, Field(ge=50, le=99)] = Field(
+        default=95, description="confidencePercent is the one-sided confidence of the lower bound."
+    )
+
+
+class Evaluation(Model):
+    """How a version is measured, and what it must reach."""
+
+    rules = (
+        Rule(
+            "!has(self.gates) || self.gates.all(g, self.metrics.exists(m, m.name == g.metric))",
+            "every gate must name a metric of this evaluation: add the metric to metrics or correct gates[].metric",
+        ),
+    )
+
+    metrics: list[NamedMetric] = Field(
+        min_length=1,
+        max_length=16,
+        description="metrics to measure.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    gates: list[Gate] = Field(
+        default=[],
+        max_length=16,
+        description="gates that must all pass.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(default=0, description="seed of generation and resampling.")
+    resources: Resources = Field(default=Resources(), description="resources of the evaluation pod.")
+
+
+class Note(Model):
+    """A reason and a message, as rows and gates carry them."""
+
+    reason: Annotated[str, bounded(64)] = Field(description="reason is a stable word for programs.")
+    message: Message = Field(default="", description="message is for people.")

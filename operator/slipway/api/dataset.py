@@ -1,0 +1,204 @@
+"""What is a Dataset: raw data made checked, deduplicated, split and content-addressed?"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from slipway.api.base import (
+    Count,
+    Digest,
+    Message,
+    Model,
+    OneOf,
+    Percent,
+    Rule,
+    Seconds,
+    StatusModel,
+    StoreUri,
+    bounded,
+)
+from slipway.api.common import ArtifactStatus, Resources
+from slipway.api.conditions import Condition
+
+LISTED: dict[str, JsonValue] = {"x-kubernetes-list-type": "atomic"}
+
+Schema = Literal["Chat", "Completion"]
+DatasetState = Literal["Pending", "Preparing", "Ready", "Failed"]
+
+
+class ObjectStoreSource(Model):
+    """Files below one address of the object store."""
+
+    uri: StoreUri = Field(description="uri is a file, or a prefix that ends in /, for example s3://raw/blueprints/.")
+    include: list[Annotated[str, bounded(256)]] = Field(
+        default=["**"],
+        min_length=1,
+        max_length=32,
+        json_schema_extra=LISTED,
+        description="include lists glob patterns relative to uri; a file must match one of them.",
+    )
+
+
+class InlineFile(Model):
+    """A small file written in the spec."""
+
+    name: Annotated[str, bounded(128, pattern=r"^[A-Za-z0-9._-]+$")] = Field(description="name of the file.")
+    text: Annotated[str, bounded(262_144)] = Field(description="text is the file's content.")
+
+
+class InlineSource(Model):
+    """Files written in the spec itself."""
+
+    files: list[InlineFile] = Field(
+        min_length=1,
+        max_length=64,
+        description="files of the source.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+
+
+class Source(OneOf):
+    """Where raw data comes from; exactly one member must be set."""
+
+    object_store: ObjectStoreSource | None = Field(default=None, description="objectStore reads files from S3.")
+    inline: InlineSource | None = Field(default=None, description="inline reads files written here.")
+
+
+class Parse(Model):
+    """Turn files into rows. The first step of every Dataset."""
+
+    format: Literal["BlueprintT3D", "JSONL"] = Field(
+        alias="as",
+        description="as names the reader. BlueprintT3D makes instruction pairs from Unreal Blueprint clipboard text; "
+        "JSONL reads one row of the schema per line.",
+    )
+
+
+class Filter(Model):
+    """Reject rows by size. Lengths are in characters of the trained text."""
+
+    min_characters: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
+        default=0, description="minCharacters rejects shorter rows."
+    )
+    max_characters: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
+        default=None, description="maxCharacters rejects longer rows."
+    )
+
+
+class Redact(Model):
+    """Replace private text by a placeholder."""
+
+    kinds: list[Literal["Secret", "Email", "IPAddress"]] = Field(
+        min_length=1,
+        max_length=3,
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+        description="kinds of text to replace.",
+    )
+
+
+class Deduplicate(Model):
+    """Keep one of every group of equal or alike rows."""
+
+    method: Literal["Exact", "MinHash"] = Field(
+        default="Exact", description="method is Exact (normalised text) or MinHash (shingles of words, LSH)."
+    )
+    similarity_percent: Annotated[int, Field(ge=50, le=100)] = Field(
+        default=85, description="similarityPercent is the Jaccard similarity from which MinHash calls rows alike."
+    )
+
+
+class Step(OneOf):
+    """One step of preparation; exactly one member must be set."""
+
+    parse: Parse | None = Field(default=None, description="parse turns files into rows.")
+    filter: Filter | None = Field(default=None, description="filter rejects rows by size.")
+    redact: Redact | None = Field(default=None, description="redact replaces private text.")
+    deduplicate: Deduplicate | None = Field(default=None, description="deduplicate keeps one of alike rows.")
+
+
+class Split(Model):
+    """How rows are divided. Rows of one group never land in two splits; a row's split never changes as rows are added."""
+
+    rules = (
+        Rule(
+            "self.trainPercent + self.validationPercent + self.testPercent == 100",
+            "trainPercent, validationPercent and testPercent must add up to 100",
+        ),
+    )
+
+    train_percent: Percent = Field(default=80, description="trainPercent of the groups go to train.")
+    validation_percent: Percent = Field(default=10, description="validationPercent of the groups go to validation.")
+    test_percent: Percent = Field(default=10, description="testPercent of the groups go to test.")
+    group_by: Literal["File", "Row", "Project"] = Field(
+        default="File",
+        description="groupBy keeps rows of one file, or one project (the row's project field, else its folder), together.",
+    )
+    salt: Annotated[str, bounded(64, minimum=0)] = Field(default="", description="salt changes the draw of the groups.")
+
+
+class Quality(Model):
+    """What the result must reach; otherwise the Dataset fails with the numbers."""
+
+    min_rows: Annotated[int, Field(ge=1, le=1_000_000_000)] = Field(
+        default=1, description="minRows is the smallest number of rows kept, all splits together."
+    )
+    max_rejected_percent: Percent = Field(
+        default=20, description="maxRejectedPercent is the largest share of parsed rows that may be rejected."
+    )
+
+
+class DatasetSpec(Model):
+    """spec describes the data wanted. A change makes a new preparation run; a result with equal content keeps its digest."""
+
+    rules = (
+        Rule("has(self.steps[0].parse)", "the first step must be parse: put `- parse: {as: …}` at the top of steps"),
+        Rule("self.steps.filter(s, has(s.parse)).size() == 1", "steps must have exactly one parse step"),
+    )
+
+    source: Source = Field(description="source says where raw data comes from; exactly one member must be set.")
+    schema_: Schema = Field(
+        alias="schema",
+        description="schema of the rows. Chat: messages of role and content. Completion: prompt and completion.",
+    )
+    steps: list[Step] = Field(
+        min_length=1, max_length=16, json_schema_extra=LISTED, description="steps run in order; the first is parse."
+    )
+    split: Split = Field(default=Split(), description="split divides rows into train, validation and test.")
+    quality: Quality = Field(default=Quality(), description="quality bounds what counts as usable.")
+    resources: Resources = Field(default=Resources(), description="resources of the preparation pod.")
+    deadline_seconds: Annotated[Seconds, Field(ge=10)] = Field(
+        default=3600, description="deadlineSeconds bounds one preparation run."
+    )
+
+
+class Rows(StatusModel):
+    """Counts of rows."""
+
+    train: Count = Field(default=0, description="train rows kept.")
+    validation: Count = Field(default=0, description="validation rows kept.")
+    test: Count = Field(default=0, description="test rows kept.")
+    rejected: Count = Field(default=0, description="rejected rows, each with a reason in the report.")
+    duplicates: Count = Field(default=0, description="duplicates dropped.")
+
+
+class DatasetStatus(StatusModel):
+    """status is what was observed."""
+
+    conditions: list[Condition] = Field(
+        default=[],
+        max_length=16,
+        description="conditions Ready, Reconciling and Stalled.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    observed_generation: Count = Field(default=0, description="observedGeneration is the generation acted upon.")
+    state: DatasetState = Field(default="Pending", description="state is a word for people, derived from conditions.")
+    recipe: Digest | None = Field(
+        default=None, description="recipe is the digest of the spec and images that made the artifact."
+    )
+    digest: Digest | None = Field(default=None, description="digest of the prepared data.")
+    artifact: ArtifactStatus | None = Field(default=None, description="artifact is the prepared data.")
+    rows: Rows | None = Field(default=None, description="rows counts the last result.")
+    report: StoreUri | None = Field(default=None, description="report lists every rejected row with its reason.")
+    message: Message = Field(default="", description="message is the present situation in one sentence.")

@@ -1,0 +1,337 @@
+"""What is a Rollout: which version serves, and how a new one earns traffic?"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from slipway.api.base import (
+    Count,
+    Decimal,
+    Digest,
+    Label,
+    Message,
+    Model,
+    Name,
+    OneOf,
+    Percent,
+    Rule,
+    Seconds,
+    StatusModel,
+    Timestamp,
+    bounded,
+)
+from slipway.api.common import Resources
+from slipway.api.conditions import Condition
+
+RETRY_ANNOTATION = "slipway.dev/retry"
+
+RolloutState = Literal[
+    "Pending", "Initializing", "Progressing", "Baking", "RollingBack", "Healthy", "Degraded", "Stalled"
+]
+Outcome = Literal["Pass", "Fail", "NoData", "TooFewSamples", "Error", "Cancelled"]
+
+
+class VersionName(Model):
+    """The version wanted."""
+
+    name: Name = Field(description="name of a ModelVersion of this namespace and model. Change this line to release.")
+
+
+class LlamaCpp(Model):
+    """llama.cpp with the OpenAI-compatible API, for GGUF models."""
+
+    context_tokens: Annotated[int, Field(ge=64, le=1_048_576)] = Field(
+        default=2048, description="contextTokens per request slot; longer requests are answered with an error."
+    )
+    parallel: Annotated[int, Field(ge=1, le=256)] = Field(
+        default=2, description="parallel is the number of request slots."
+    )
+    threads: Annotated[int, Field(ge=1, le=256)] | None = Field(
+        default=None, description="threads; absent means the CPU request."
+    )
+
+
+class Runtime(OneOf):
+    """The engine that serves; exactly one member must be set."""
+
+    llama_cpp: LlamaCpp | None = Field(default=None, description="llamaCpp serves GGUF models.")
+
+
+class Serving(Model):
+    """How pods of a version run. Any change but replicas is a new revision and is judged like a new model."""
+
+    runtime: Runtime = Field(description="runtime is the engine; exactly one member must be set.")
+    replicas: Annotated[int, Field(ge=1, le=1000)] = Field(default=1, description="replicas at full traffic.")
+    resources: Resources = Field(default=Resources(), description="resources of each pod's engine.")
+
+
+class GatewayRef(Model):
+    """A Gateway of the Gateway API."""
+
+    name: Name = Field(description="name of the Gateway.")
+    namespace: Name | None = Field(default=None, description="namespace of the Gateway; absent means this one.")
+
+
+class Traffic(Model):
+    """Where requests come in. The operator owns the HTTPRoute, named like the Rollout, as a whole."""
+
+    gateway: GatewayRef = Field(description="gateway that the route attaches to.")
+    hostnames: list[Annotated[str, bounded(253, pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]] = Field(
+        min_length=1,
+        max_length=16,
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+        description="hostnames served.",
+    )
+
+
+class CanaryStep(Model):
+    """A share of traffic, held for a time."""
+
+    percent: Annotated[int, Field(ge=1, le=100)] = Field(description="percent of requests sent to the candidate.")
+    hold_seconds: Seconds = Field(
+        default=60, description="holdSeconds at this share; the step ends when they are over and every metric passes."
+    )
+
+
+class Canary(Model):
+    """Raise the candidate's share step by step."""
+
+    rules = (
+        Rule(
+            "self.steps.all(i, s, i == 0 || s.percent > self.steps[i-1].percent)",
+            "steps must rise: each percent above the one before",
+        ),
+    )
+
+    steps: list[CanaryStep] = Field(
+        min_length=1,
+        max_length=32,
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        description="steps before promotion to 100 percent.",
+    )
+
+
+class Strategy(OneOf):
+    """How a candidate earns traffic; exactly one member must be set."""
+
+    canary: Canary | None = Field(default=None, description="canary raises the share step by step.")
+
+
+class ErrorRate(Model):
+    """Failed requests per hundred, as counted by the sidecar of every serving pod."""
+
+    max_percent: Annotated[str, bounded(8, pattern=r"^[0-9]{1,3}(\.[0-9]{1,3})?$")] | None = Field(
+        default=None, description='maxPercent of failed requests that passes, as a string, for example "1" or "0.5".'
+    )
+    max_increase_percent: Annotated[str, bounded(8, pattern=r"^[0-9]{1,3}(\.[0-9]{1,3})?$")] | None = Field(
+        default=None, description="maxIncreasePercent is how many percentage points above stable pass."
+    )
+    failures: list[Literal["ServerError", "ClientError"]] = Field(
+        default=["ServerError"],
+        min_length=1,
+        max_length=2,
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+        description="failures says which answers count: ServerError (5xx, resets and time-outs), ClientError (4xx).",
+    )
+    min_samples: Annotated[int, Field(ge=1, le=1_000_000_000)] = Field(
+        default=50, description="minSamples before any verdict."
+    )
+
+    rules = (
+        Rule("has(self.maxPercent) || has(self.maxIncreasePercent)", "set maxPercent, maxIncreasePercent or both"),
+    )
+
+
+class Latency(Model):
+    """A quantile of the time to the end of the answer, as measured by the sidecar."""
+
+    quantile_percent: Annotated[int, Field(ge=1, le=99)] = Field(default=95, description="quantilePercent judged.")
+    max_milliseconds: Annotated[int, Field(ge=1, le=86_400_000)] | None = Field(
+        default=None, description="maxMilliseconds that pass."
+    )
+    max_increase_percent: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        default=None, description="maxIncreasePercent over stable that passes."
+    )
+    min_samples: Annotated[int, Field(ge=1, le=1_000_000_000)] = Field(
+        default=50, description="minSamples before any verdict."
+    )
+
+    rules = (
+        Rule(
+            "has(self.maxMilliseconds) || has(self.maxIncreasePercent)",
+            "set maxMilliseconds, maxIncreasePercent or both",
+        ),
+    )
+
+
+class PrometheusMetric(Model):
+    """A PromQL instant query. NaN, infinity and an empty result are NoData; several series are an Error."""
+
+    query: Annotated[str, bounded(4096)] = Field(
+        description="query in PromQL. {{model}}, {{rollout}}, {{namespace}}, {{candidate}} and {{stable}} (revisions) and "
+        "{{window}} (for example 30s) are replaced."
+    )
+    min: Decimal | None = Field(default=None, description="min is the smallest value that passes.")
+    max: Decimal | None = Field(default=None, description="max is the largest value that passes.")
+
+    rules = (Rule("has(self.min) || has(self.max)", "set min, max or both"),)
+
+
+class AnalysisMetric(Model):
+    """One figure that must stay good while the candidate has traffic."""
+
+    rules = (
+        Rule(
+            "[has(self.errorRate), has(self.latency), has(self.prometheus)].filter(x, x).size() == 1",
+            "set exactly one of errorRate, latency, prometheus",
+        ),
+    )
+
+    name: Name = Field(description="name of the metric, unique in the list.")
+    error_rate: ErrorRate | None = Field(default=None, description="errorRate of requests.")
+    latency: Latency | None = Field(default=None, description="latency of requests.")
+    prometheus: PrometheusMetric | None = Field(default=None, description="prometheus is a free query.")
+    failure_limit: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=0, description="failureLimit is the number of failed measurements in a row that are forgiven."
+    )
+
+
+class NoDataPolicy(Model):
+    """What follows when a metric gives no answer for too long."""
+
+    after_seconds: Seconds = Field(default=120, description="afterSeconds without an answer.")
+    action: Literal["Hold", "Rollback"] = Field(
+        default="Hold", description="action is Hold (stay and say so) or Rollback."
+    )
+
+
+class Analysis(Model):
+    """How a candidate is judged, from its first request to the end of the bake."""
+
+    interval_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
+        default=10, description="intervalSeconds between measurements."
+    )
+    window_seconds: Annotated[int, Field(ge=5, le=86_400)] = Field(
+        default=60,
+        description="windowSeconds that each measurement looks back, never beyond the start of the candidate's traffic.",
+    )
+    metrics: list[AnalysisMetric] = Field(
+        min_length=1,
+        max_length=16,
+        description="metrics that must pass.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    no_data: NoDataPolicy = Field(
+        default=NoDataPolicy(), description="noData says what follows silence. Silence never promotes."
+    )
+
+
+class RolloutSpec(Model):
+    """spec says which version should serve, and how it gets there."""
+
+    rules = (Rule("self.model == oldSelf.model", "model is immutable: create a Rollout with a new name instead"),)
+
+    model: Label = Field(description="model whose versions are served.")
+    version: VersionName = Field(description="version wanted.")
+    serving: Serving = Field(description="serving says how pods run.")
+    traffic: Traffic = Field(description="traffic says where requests come in.")
+    strategy: Strategy = Field(
+        description="strategy says how a candidate earns traffic; exactly one member must be set."
+    )
+    analysis: Analysis = Field(description="analysis says how a candidate is judged.")
+    bake_seconds: Seconds = Field(
+        default=600,
+        description="bakeSeconds after promotion in which the version is still judged and the old one kept warm.",
+    )
+    progress_deadline_seconds: Annotated[Seconds, Field(ge=10)] = Field(
+        default=600, description="progressDeadlineSeconds in which a revision's pods must become ready."
+    )
+
+
+class RevisionRef(StatusModel):
+    """A model version together with its serving template."""
+
+    revision: Label = Field(description="revision is the hash that names the pods, Service and ControllerRevision.")
+    version: Name = Field(description="version is the ModelVersion.")
+    digest: Digest = Field(description="digest of the model's artefact.")
+
+
+class CandidateStatus(RevisionRef):
+    """The revision on its way."""
+
+    since: Timestamp = Field(description="since is when it was first wanted.")
+
+
+class MetricStatus(StatusModel):
+    """The newest judgement of one metric."""
+
+    metric: Name = Field(description="metric judged.")
+    outcome: Outcome = Field(description="outcome. Only Pass moves a candidate on.")
+    candidate: Decimal | None = Field(default=None, description="candidate is its value.")
+    stable: Decimal | None = Field(default=None, description="stable is the value of the version it is compared with.")
+    bound: Decimal | None = Field(default=None, description="bound the candidate was held against.")
+    samples: Count = Field(default=0, description="samples of the candidate in the window.")
+    failures: Count = Field(default=0, description="failures in a row.")
+    at: Timestamp = Field(description="at is when it was measured.")
+    answered_at: Timestamp | None = Field(default=None, description="answeredAt is when it last was Pass or Fail.")
+    message: Message = Field(default="", description="message states the comparison in words.")
+
+
+class FailedRevision(RevisionRef):
+    """A revision that was rolled back; it is not tried again before the retry annotation names its version."""
+
+    reason: Annotated[str, bounded(64)] = Field(description="reason is a stable word for programs.")
+    message: Message = Field(default="", description="message carries the numbers of the verdict.")
+    at: Timestamp = Field(description="at is when it was decided.")
+
+
+class RolloutStatus(StatusModel):
+    """status is what was decided and observed."""
+
+    conditions: list[Condition] = Field(
+        default=[],
+        max_length=16,
+        description="conditions Ready, Reconciling and Stalled.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    observed_generation: Count = Field(default=0, description="observedGeneration is the generation acted upon.")
+    state: RolloutState = Field(default="Pending", description="state is a word for people, derived from conditions.")
+    stable: RevisionRef | None = Field(
+        default=None, description="stable is the revision to which every failure returns."
+    )
+    candidate: CandidateStatus | None = Field(default=None, description="candidate is the revision on its way.")
+    step: Count = Field(default=0, description="step is the index of the present canary step.")
+    steps: Count = Field(default=0, description="steps is the number of canary steps.")
+    percent: Percent = Field(default=0, description="percent of traffic sent to the candidate.")
+    step_started_at: Timestamp | None = Field(default=None, description="stepStartedAt is when the share took effect.")
+    bake_started_at: Timestamp | None = Field(
+        default=None, description="bakeStartedAt is when the candidate reached 100 percent."
+    )
+    retiring: list[RevisionRef] = Field(
+        default=[],
+        max_length=8,
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        description="retiring revisions have no traffic and are drained before they are scaled down.",
+    )
+    retiring_since: Timestamp | None = Field(
+        default=None, description="retiringSince is when the newest of them lost its traffic."
+    )
+    analysis: list[MetricStatus] = Field(
+        default=[],
+        max_length=16,
+        description="analysis is the newest judgement of each metric.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["metric"]},
+    )
+    last_rollback: FailedRevision | None = Field(
+        default=None, description="lastRollback is the newest automatic return."
+    )
+    failed: list[FailedRevision] = Field(
+        default=[],
+        max_length=16,
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        description="failed revisions, newest first, that are not tried again.",
+    )
+    replicas: Count = Field(default=0, description="replicas ready, all revisions together.")
+    message: Message = Field(default="", description="message is the present situation in one sentence.")

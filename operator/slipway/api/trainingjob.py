@@ -1,0 +1,203 @@
+"""What is a TrainingJob: one immutable, snapshotted recipe run to one artefact?"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from slipway.api.base import (
+    Count,
+    Decimal,
+    Digest,
+    Label,
+    Message,
+    Model,
+    Name,
+    OneOf,
+    Rule,
+    Seconds,
+    SemVer,
+    StatusModel,
+    StoreUri,
+    Timestamp,
+    bounded,
+)
+from slipway.api.common import ArtifactRef, ArtifactStatus, Evaluation, Resources
+from slipway.api.conditions import Condition
+
+Export = Literal["SafeTensors", "GGUF"]
+TrainingState = Literal["Pending", "Suspended", "Queued", "Running", "Publishing", "Succeeded", "Failed"]
+
+
+class DatasetName(Model):
+    """A Dataset of the same namespace."""
+
+    name: Name = Field(description="name of the Dataset; the run starts when it is Ready and records its digest.")
+
+
+class CausalLM(Model):
+    """Supervised fine-tuning of a causal language model with LoRA."""
+
+    method: Literal["LoRA"] = Field(default="LoRA", description="method of tuning.")
+    rank: Annotated[int, Field(ge=1, le=1024)] = Field(default=16, description="rank of the adapter.")
+    alpha: Annotated[int, Field(ge=1, le=4096)] | None = Field(
+        default=None, description="alpha scales the adapter by alpha/rank; absent means twice the rank."
+    )
+    dropout_percent: Annotated[int, Field(ge=0, le=90)] = Field(
+        default=0, description="dropoutPercent of adapter inputs."
+    )
+    learning_rate: Decimal = Field(default="2e-4", description="learningRate at the peak of the schedule, as a string.")
+    schedule: Literal["Cosine", "Constant"] = Field(default="Cosine", description="schedule of the learning rate.")
+    warmup_percent: Annotated[int, Field(ge=0, le=100)] = Field(default=5, description="warmupPercent of the steps.")
+    weight_decay: Decimal = Field(default="0", description="weightDecay of AdamW, as a string.")
+    max_gradient_norm: Decimal = Field(
+        default="1.0", description="maxGradientNorm clips the gradient; 0 means no clipping."
+    )
+    epochs: Annotated[int, Field(ge=1, le=1000)] = Field(default=3, description="epochs over the train split.")
+    max_steps: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
+        default=None, description="maxSteps ends the run early, in optimiser steps."
+    )
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = Field(
+        default=8, description="batchSize is the number of sequences per optimiser step."
+    )
+    micro_batch_size: Annotated[int, Field(ge=1, le=4096)] | None = Field(
+        default=None,
+        description="microBatchSize is the number of sequences per forward pass; gradients are accumulated up to "
+        "batchSize. Absent means batchSize.",
+    )
+    max_tokens: Annotated[int, Field(ge=16, le=1_048_576)] = Field(
+        default=1024, description="maxTokens truncates longer sequences."
+    )
+    batching: Literal["LengthBuckets", "Packed"] = Field(
+        default="LengthBuckets",
+        description="batching groups rows of like length, or packs rows into full sequences with attention kept inside each row.",
+    )
+    precision: Literal["Auto", "BF16", "FP32"] = Field(
+        default="Auto",
+        description="precision of the forward pass; Auto means BF16 where the device computes it natively.",
+    )
+    evaluate_every_steps: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None,
+        description="evaluateEverySteps measures validation loss that often; absent means at the end only.",
+    )
+
+
+class Recipe(OneOf):
+    """What is trained and how; exactly one member must be set."""
+
+    causal_lm: CausalLM | None = Field(default=None, alias="causalLM", description="causalLM tunes a language model.")
+
+
+class Checkpoint(Model):
+    """When the run saves everything it needs to go on as if it had never stopped."""
+
+    every_steps: Annotated[int, Field(ge=1, le=1_000_000)] = Field(default=200, description="everySteps between saves.")
+    keep: Annotated[int, Field(ge=1, le=100)] = Field(default=2, description="keep that many newest checkpoints.")
+
+
+class TrainingJobSpec(Model):
+    """spec describes one run. It cannot change after creation, but for suspend and ttlSecondsAfterFinished."""
+
+    rules = (
+        Rule(
+            "has(self.version) == has(oldSelf.version) && (!has(self.version) || self.version == oldSelf.version) && "
+            "self.model == oldSelf.model && self.dataset == oldSelf.dataset && self.baseModel == oldSelf.baseModel && "
+            "self.recipe == oldSelf.recipe && self.resources == oldSelf.resources && self.seed == oldSelf.seed && "
+            "has(self.evaluation) == has(oldSelf.evaluation) && (!has(self.evaluation) || self.evaluation == oldSelf.evaluation) && "
+            "self.export == oldSelf.export && self.checkpoint == oldSelf.checkpoint && self.retries == oldSelf.retries && "
+            "self.deadlineSeconds == oldSelf.deadlineSeconds",
+            "spec is immutable but for suspend and ttlSecondsAfterFinished: create a TrainingJob with a new name instead",
+        ),
+    )
+
+    model: Label = Field(description="model is the line of versions that the result is added to.")
+    version: SemVer | None = Field(
+        default=None,
+        description="version of the result; absent means 0.1.0 plus the job's name, see status.modelVersion.",
+    )
+    dataset: DatasetName = Field(description="dataset to train on.")
+    base_model: ArtifactRef = Field(description="baseModel to start from: a safetensors folder, or a GGUF file.")
+    recipe: Recipe = Field(description="recipe says what is trained and how; exactly one member must be set.")
+    resources: Resources = Field(default=Resources(cpu="2", memory="8Gi"), description="resources of the training pod.")
+    checkpoint: Checkpoint = Field(default=Checkpoint(), description="checkpoint says when the run saves itself.")
+    evaluation: Evaluation | None = Field(default=None, description="evaluation is copied to the ModelVersion.")
+    export: list[Export] = Field(
+        default=["SafeTensors"],
+        min_length=1,
+        max_length=2,
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+        description="export lists the formats of the artefact. SafeTensors is always written.",
+    )
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(default=0, description="seed of everything random.")
+    suspend: bool = Field(default=False, description="suspend stops the run after a checkpoint; false resumes it.")
+    retries: Annotated[int, Field(ge=0, le=20)] = Field(
+        default=2, description="retries after unexpected failures. Disruptions (eviction, preemption) do not count."
+    )
+    deadline_seconds: Annotated[Seconds, Field(ge=60)] = Field(
+        default=86_400, description="deadlineSeconds bounds the time of running, all attempts together."
+    )
+    ttl_seconds_after_finished: Seconds | None = Field(
+        default=None, description="ttlSecondsAfterFinished deletes the pods that long after the end; absent keeps them."
+    )
+
+
+class TrainingProgress(StatusModel):
+    """How far the run is, as last pushed by its pod."""
+
+    step: Count = Field(description="step is the number of optimiser steps done.")
+    steps: Count = Field(description="steps is the number of steps planned.")
+    percent: Count = Field(default=0, description="percent is step of steps.")
+    epoch: Decimal | None = Field(default=None, description="epoch is the number of passes over the data done.")
+    eta_seconds: Count | None = Field(default=None, description="etaSeconds is the time left at the present speed.")
+    tokens_per_second: Count | None = Field(
+        default=None, description="tokensPerSecond is the speed, padding not counted."
+    )
+    loss: Decimal | None = Field(default=None, description="loss of the last step, nats per trained token.")
+    validation_loss: Decimal | None = Field(
+        default=None, description="validationLoss last measured, nats per trained token."
+    )
+    phase: Annotated[str, bounded(64)] | None = Field(default=None, description="phase is what the pod does now.")
+    updated_at: Timestamp | None = Field(default=None, description="updatedAt is when the pod said so.")
+
+
+class Restarts(StatusModel):
+    """How often the run was started again."""
+
+    preempted: Count = Field(default=0, description="preempted counts disruptions survived.")
+    failed: Count = Field(default=0, description="failed counts attempts that ended in an error.")
+
+
+class Snapshot(StatusModel):
+    """Everything that determines the result, fixed when the run first starts."""
+
+    dataset: ArtifactRef = Field(description="dataset is the prepared data trained on.")
+    image: Annotated[str, bounded(512)] = Field(description="image that trains, by digest.")
+    recipe_digest: Digest = Field(description="recipeDigest is the digest of the full job description.")
+    code_version: Annotated[str, bounded(64)] = Field(description="codeVersion of slipway.")
+
+
+class TrainingJobStatus(StatusModel):
+    """status is what was observed."""
+
+    conditions: list[Condition] = Field(
+        default=[],
+        max_length=16,
+        description="conditions Ready, Succeeded, Reconciling and Stalled.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    observed_generation: Count = Field(default=0, description="observedGeneration is the generation acted upon.")
+    state: TrainingState = Field(default="Pending", description="state is a word for people, derived from conditions.")
+    progress: TrainingProgress | None = Field(default=None, description="progress as pushed by the pod.")
+    restarts: Restarts | None = Field(default=None, description="restarts so far.")
+    snapshot: Snapshot | None = Field(default=None, description="snapshot of everything that determines the result.")
+    started_at: Timestamp | None = Field(default=None, description="startedAt is when the first pod started.")
+    running_seconds: Count = Field(
+        default=0, description="runningSeconds of finished attempts, counted to the deadline."
+    )
+    finished_at: Timestamp | None = Field(default=None, description="finishedAt is when the run ended.")
+    artifact: ArtifactStatus | None = Field(default=None, description="artifact is what the run published.")
+    validation_loss: Decimal | None = Field(default=None, description="validationLoss of the result.")
+    checkpoint: StoreUri | None = Field(default=None, description="checkpoint is where checkpoints lie.")
+    model_version: Name | None = Field(default=None, description="modelVersion made from the result.")
+    message: Message = Field(default="", description="message is the present situation in one sentence.")

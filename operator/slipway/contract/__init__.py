@@ -1,0 +1,1 @@
+"""What do the operator and its pods exchange?"""

@@ -1,0 +1,26 @@
+"""How does a prepared dataset lie in the object store?
+
+    train/00000.parquet …   validation/…   test/…     rows (see Row), zstd, sorted by row id
+    dataset.json            DatasetCard
+    report.jsonl            one line per rejected or dropped row: id, reason, message
+
+A Parquet row has the columns: id (string), group (string), messages (list of {role, content}) for Chat, or prompt and
+completion (strings) for Completion. Chat rows train on assistant messages, Completion rows on the completion.
+"""
+
+from __future__ import annotations
+
+from slipway.api.base import StatusModel
+from slipway.api.dataset import Rows, Schema
+
+CARD = "dataset.json"
+REPORT = "report.jsonl"
+SPLITS = ("train", "validation", "test")
+
+
+class DatasetCard(StatusModel):
+    """What the dataset is, for its readers."""
+
+    schema_: Schema
+    rows: Rows
+    recipe: str

@@ -1,0 +1,113 @@
+"""What is a pod told to do? One JSON document, mounted as a file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from slipway.api.base import Model
+from slipway.api.common import ArtifactRef, Evaluation
+from slipway.api.dataset import Quality, Schema, Source, Split, Step
+from slipway.api.modelversion import Format
+from slipway.api.trainingjob import Checkpoint, Export, Recipe
+from slipway.contract.artifact import digest_of
+
+JOB_FILE = "/slipway/job/job.json"
+SCRATCH = "/slipway/scratch"
+MODEL_DIR = "/slipway/model"
+TERMINATION_LOG = "/dev/termination-log"
+PROGRESS_TOKEN = "/slipway/token/progress"
+PROGRESS_AUDIENCE = "slipway-progress"
+
+
+class Store(Model):
+    """The object store. Credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."""
+
+    endpoint: str = ""
+    region: str = "us-east-1"
+    bucket: str
+    prefix: str = "slipway"
+
+
+class JobBase(Model):
+    """What every job has: who it is for, and where results go."""
+
+    contract: Literal[1] = 1
+    namespace: str
+    name: str
+    store: Store
+    progress_url: str = ""
+
+    def fingerprint(self) -> str:
+        """Return the digest of everything that determines the result (not where progress goes)."""
+        return digest_of(self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"progress_url"}))
+
+
+class PrepareDataset(JobBase):
+    """Read, check, clean, split and publish data."""
+
+    type: Literal["PrepareDataset"] = "PrepareDataset"
+    source: Source
+    schema_: Schema = Field(alias="schema")
+    steps: tuple[Step, ...]
+    split: Split
+    quality: Quality
+
+
+class Train(JobBase):
+    """Train a recipe and publish the artefact."""
+
+    type: Literal["Train"] = "Train"
+    model: str
+    dataset: ArtifactRef
+    base_model: ArtifactRef
+    recipe: Recipe
+    checkpoint: Checkpoint
+    checkpoint_uri: str
+    export: tuple[Export, ...]
+    seed: int
+    grace_seconds: int = 60
+
+
+class Subject(Model):
+    """A model as it will serve: an artefact, and its base where it is an adapter."""
+
+    name: str
+    artifact: ArtifactRef
+    kind: Literal["Adapter", "Model", "Base"]
+    formats: tuple[Format, ...]
+    base_model: ArtifactRef | None = None
+
+
+class Evaluate(JobBase):
+    """Verify an artefact, and measure it and its reference on pinned data, item by item."""
+
+    type: Literal["Evaluate"] = "Evaluate"
+    subject: Subject
+    reference: Subject | None = None
+    data: ArtifactRef | None = None
+    evaluation: Evaluation | None = None
+
+
+class FetchItem(Model):
+    """An artefact to bring to a folder, its digest checked."""
+
+    artifact: ArtifactRef
+    target: str
+
+
+class Fetch(JobBase):
+    """Bring artefacts to a serving pod."""
+
+    type: Literal["Fetch"] = "Fetch"
+    items: tuple[FetchItem, ...]
+
+
+Job = Annotated[PrepareDataset | Train | Evaluate | Fetch, Field(discriminator="type")]
+ANY_JOB: TypeAdapter[PrepareDataset | Train | Evaluate | Fetch] = TypeAdapter(Job)
+
+
+def parse_job(text: str | bytes) -> PrepareDataset | Train | Evaluate | Fetch:
+    """Return the job that `text` (JSON) describes; raise pydantic.ValidationError if it describes none."""
+    return ANY_JOB.validate_json(text)

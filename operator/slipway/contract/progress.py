@@ -1,0 +1,23 @@
+"""What does a pod push while it works? Missing pushes lose nothing."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from slipway.api.base import StatusModel
+
+PATH = "/v1/progress"
+BODY_LIMIT = 4096
+
+
+class Progress(StatusModel):
+    """The newest figures of a run; finite numbers only."""
+
+    phase: str = Field(default="", max_length=64)
+    step: int = Field(ge=0)
+    steps: int = Field(ge=0)
+    epoch: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    eta_seconds: int | None = Field(default=None, ge=0)
+    tokens_per_second: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    loss: float | None = Field(default=None, allow_inf_nan=False)
+    validation_loss: float | None = Field(default=None, allow_inf_nan=False)

@@ -1,0 +1,88 @@
+"""What does a pod report at its end? One JSON document of at most 4 KB, its termination message."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from slipway.api.base import StatusModel
+from slipway.api.common import ArtifactStatus
+from slipway.api.dataset import Rows
+from slipway.api.modelversion import Format, MetricResult
+
+LIMIT = 4096
+"""Bytes that the kubelet keeps of a termination message."""
+
+
+class Failed(StatusModel):
+    """Why the pod gave up, in words a user can act on."""
+
+    type: Literal["Failed"] = "Failed"
+    reason: str = Field(max_length=64, pattern=r"^[A-Z][A-Za-z0-9]+$")
+    message: str = Field(max_length=1800)
+    example: str = Field(default="", max_length=256)
+    report: str = Field(default="", max_length=1024)
+    rows: Rows | None = None
+
+
+class Prepared(StatusModel):
+    """A published dataset."""
+
+    type: Literal["Prepared"] = "Prepared"
+    artifact: ArtifactStatus
+    rows: Rows
+    report: str = Field(max_length=1024)
+
+
+class Trained(StatusModel):
+    """A published model."""
+
+    type: Literal["Trained"] = "Trained"
+    artifact: ArtifactStatus
+    kind: Literal["Adapter", "Model"] = "Adapter"
+    formats: tuple[Format, ...]
+    steps: int
+    tokens: int = 0
+    validation_loss: str | None = None
+    seconds: int = 0
+    parameters: dict[str, str] = {}
+
+
+class Evaluated(StatusModel):
+    """A verified and measured model."""
+
+    type: Literal["Evaluated"] = "Evaluated"
+    digest: str
+    metrics: tuple[MetricResult, ...] = ()
+    lower_bounds: dict[str, dict[str, str]] = {}
+    """Per metric, the lower bound of the paired improvement at each confidence percent that a gate asks for."""
+    report: str = Field(default="", max_length=1024)
+
+
+class Preempted(StatusModel):
+    """Stopped by SIGTERM with everything saved."""
+
+    type: Literal["Preempted"] = "Preempted"
+    step: int
+
+
+Result = Annotated[Failed | Prepared | Trained | Evaluated | Preempted, Field(discriminator="type")]
+ANY_RESULT: TypeAdapter[Failed | Prepared | Trained | Evaluated | Preempted] = TypeAdapter(Result)
+
+
+def parse_result(text: str) -> Failed | Prepared | Trained | Evaluated | Preempted | None:
+    """Return what a termination message says, or None when it is not one of ours (killed pods leave log lines)."""
+    try:
+        return ANY_RESULT.validate_json(text)
+    except ValidationError:
+        return None
+
+
+def encode(result: Failed | Prepared | Trained | Evaluated | Preempted) -> str:
+    """Return the termination message; raise ValueError when it would be cut by the kubelet."""
+    text = json.dumps(result.model_dump(mode="json", by_alias=True, exclude_none=True), separators=(",", ":"))
+    if len(text.encode()) > LIMIT:
+        raise ValueError(f"the result takes {len(text.encode())} bytes, the kubelet keeps {LIMIT}")
+    return text

@@ -1,0 +1,1 @@
+"""Prometheus: what we ask of it, and what we tell it."""

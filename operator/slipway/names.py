@@ -1,0 +1,41 @@
+"""Which labels, annotations and field managers are ours?"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+MANAGER: Final = "slipway"
+STATUS_MANAGER: Final = "slipway-status"
+PROGRESS_MANAGER: Final = "slipway-progress"
+
+KIND_LABEL: Final = "slipway.dev/kind"
+NAME_LABEL: Final = "slipway.dev/name"
+UID_LABEL: Final = "slipway.dev/uid"
+MODEL_LABEL: Final = "slipway.dev/model"
+VERSION_LABEL: Final = "slipway.dev/version"
+ROLLOUT_LABEL: Final = "slipway.dev/rollout"
+REVISION_LABEL: Final = "slipway.dev/revision"
+HASH_ANNOTATION: Final = "slipway.dev/applied-hash"
+"""Hash of the manifest last applied, so that an unchanged one is not sent again."""
+
+NAME_LIMIT: Final = 63
+
+
+def child_name(root: str, suffix: str) -> str:
+    """Return `root-suffix`, cut with a hash of the whole where it would pass 63 characters."""
+    whole = f"{root}-{suffix}"
+    if len(whole) <= NAME_LIMIT:
+        return whole
+    mark = hashlib.sha256(whole.encode()).hexdigest()[:8]
+    return f"{whole[: NAME_LIMIT - 9].rstrip('-.')}-{mark}"
+
+
+def root_labels(kind: str, name: str, uid: str) -> dict[str, str]:
+    """Return the labels by which a child, and its pods, are found again."""
+    return {
+        KIND_LABEL: kind,
+        NAME_LABEL: name if len(name) <= NAME_LIMIT else hashlib.sha256(name.encode()).hexdigest()[:16],
+        UID_LABEL: uid,
+        "app.kubernetes.io/managed-by": "slipway",
+    }

@@ -1,0 +1,38 @@
+"""What does the operator need to know about its installation?"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from slipway.contract.job import Store
+
+
+class Images(BaseModel):
+    """Images of the pods that the operator starts, by digest where the installer knows it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: str
+    train_torch: str
+    serve_llamacpp: str
+    proxy: str
+
+
+class Settings(BaseModel):
+    """The operator's configuration: one JSON file that the chart writes and sums up in the pod's annotations."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    namespace: str = "slipway-system"
+    watch_namespaces: tuple[str, ...] = ()
+    """Empty means all namespaces."""
+    images: Images
+    image_pull_policy: str = "IfNotPresent"
+    store: Store
+    store_secret: str = "slipway-object-store"
+    """Secret of each working namespace with the keys accessKeyId and secretAccessKey."""
+    prometheus_url: str = ""
+    prometheus_timeout_seconds: float = Field(default=5.0, gt=0)
+    progress_url: str = ""
+    drain_seconds: int = 10
+    """How long a revision without traffic stays up, for requests in flight and gateways that lag."""
