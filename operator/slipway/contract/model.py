@@ -1,0 +1,31 @@
+"""How does a trained model lie in the object store?
+
+    model.json        ModelCard
+    adapter/          LoRA as peft writes it: adapter_config.json, adapter_model.safetensors
+    adapter.gguf      the same adapter for llama.cpp
+    model.gguf        complete weights for llama.cpp, where the artefact is a Model
+    history.jsonl     one line per logged step: step, loss, learning rate, tokens per second
+
+A base model is a folder with safetensors and config.json, or one GGUF file; llama.cpp needs the GGUF.
+"""
+
+from __future__ import annotations
+
+from slipway.api.base import StatusModel
+
+CARD = "model.json"
+ADAPTER = "adapter"
+ADAPTER_GGUF = "adapter.gguf"
+MODEL_GGUF = "model.gguf"
+HISTORY = "history.jsonl"
+
+
+class ModelCard(StatusModel):
+    """What the artefact is, for its readers."""
+
+    model: str
+    kind: str
+    base_digest: str = ""
+    dataset_digest: str = ""
+    recipe: str = ""
+    parameters: dict[str, str] = {}
