@@ -1,0 +1,136 @@
+"""How far is a Job of ours, and what did its pods say?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from slipway.api.conditions import moment
+from slipway.contract.result import Evaluated, Failed, Preempted, Prepared, Trained, parse_result
+from slipway.plan import Manifest, View
+
+Phase = Literal["Active", "Complete", "Failed"]
+Result = Failed | Prepared | Trained | Evaluated | Preempted
+
+JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
+LAST_WORDS = 500
+_WAITING_IS_NORMAL = ("", "ContainerCreating", "PodInitializing")
+
+
+@dataclass(frozen=True)
+class PodEnd:
+    """How one pod of a Job ended."""
+
+    pod: str
+    exit_code: int
+    ended: datetime | None
+    result: Result | None
+    last_words: str
+    """What stands in the termination message when it is none of our results: the end of the log."""
+    reason: str = ""
+    """The kubelet's word, for example OOMKilled."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One Job and the ends of its pods, oldest first."""
+
+    name: str
+    phase: Phase
+    labels: Mapping[str, str] = field(default_factory=dict)
+    created: datetime | None = None
+    suspended: bool = False
+    reason: str = ""
+    """Why the Job failed, as the Job controller says: BackoffLimitExceeded, DeadlineExceeded, PodFailurePolicy."""
+    message: str = ""
+    ended: datetime | None = None
+    ends: tuple[PodEnd, ...] = ()
+    running: int = 0
+    trouble: str = ""
+    """Why the newest pod does not start, in the words of scheduler or kubelet; empty when nothing is wrong."""
+
+    @property
+    def last(self) -> PodEnd | None:
+        """The newest pod that ended."""
+        return self.ends[-1] if self.ends else None
+
+    @property
+    def result(self) -> Result | None:
+        """What the newest ended pod reported."""
+        return self.last.result if self.last is not None else None
+
+
+def runs(view: View, uid: str) -> tuple[Run, ...]:
+    """Return the Jobs of root `uid` as they are, sorted by time of creation, then name."""
+    pods = view.owned(uid, "Pod")
+    found = [read(job, (p for p in pods if _job_of(p) == job["metadata"]["name"])) for job in view.owned(uid, "Job")]
+    return tuple(sorted(found, key=lambda run: (run.created.timestamp() if run.created else 0.0, run.name)))
+
+
+def read(job: Manifest, pods: Iterable[Manifest]) -> Run:
+    """Return what `job` and its `pods` show."""
+    meta, status = job["metadata"], job.get("status") or {}
+    true = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
+    phase: Phase = "Complete" if "Complete" in true else "Failed" if "Failed" in true else "Active"
+    final = true.get(phase, {})
+    pods = sorted(pods, key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
+    ends = [end for pod in pods if (end := _end(pod)) is not None]
+    open_pods = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+    return Run(
+        name=meta["name"],
+        phase=phase,
+        labels=meta.get("labels") or {},
+        created=_moment(meta.get("creationTimestamp")),
+        suspended=bool((job.get("spec") or {}).get("suspend")),
+        reason=final.get("reason") or "",
+        message=final.get("message") or "",
+        ended=_moment(status.get("completionTime") or final.get("lastTransitionTime")),
+        ends=tuple(sorted(ends, key=lambda end: end.ended.timestamp() if end.ended else 0.0)),
+        running=sum((pod.get("status") or {}).get("phase") == "Running" for pod in open_pods),
+        trouble=_trouble(open_pods[-1]) if phase == "Active" and open_pods else "",
+    )
+
+
+def _job_of(pod: Manifest) -> str | None:
+    labels = pod["metadata"].get("labels") or {}
+    name: str | None = labels.get(JOB_NAME_LABEL)
+    return name
+
+
+def _main(pod: Manifest) -> Mapping[str, Any] | None:
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    return next((s for s in statuses if s.get("name") == "main"), None)
+
+
+def _end(pod: Manifest) -> PodEnd | None:
+    main = _main(pod)
+    ended = ((main or {}).get("state") or {}).get("terminated")
+    if ended is None:
+        return None
+    said = ended.get("message") or ""
+    result = parse_result(said)
+    return PodEnd(
+        pod=pod["metadata"]["name"],
+        exit_code=int(ended.get("exitCode", 1)),
+        ended=_moment(ended.get("finishedAt")),
+        result=result,
+        last_words="" if result is not None else said.strip()[-LAST_WORDS:],
+        reason=ended.get("reason") or "",
+    )
+
+
+def _trouble(pod: Manifest) -> str:
+    name = pod["metadata"]["name"]
+    waiting = ((_main(pod) or {}).get("state") or {}).get("waiting") or {}
+    if waiting.get("reason", "") not in _WAITING_IS_NORMAL:
+        return f"pod {name}: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")[:LAST_WORDS]
+    for condition in (pod.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return f"pod {name} cannot be scheduled: {condition.get('message', '')}".rstrip(": ")[:LAST_WORDS]
+    return ""
+
+
+def _moment(written: str | None) -> datetime | None:
+    return moment(written) if written else None
