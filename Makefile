@@ -1,0 +1,95 @@
+# What can be done here? `make help` lists it. Everything installs what it needs, says how far it is, and can be repeated.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+SLIPWAY_CACHE ?= $(HOME)/.cache/slipway
+export SLIPWAY_CACHE CLUSTER
+
+PYTHON := .venv/bin/python
+CHECKS := $(PYTHON) -m e2e.setup.checks
+EXTRAS := operator data train-torch serve-llamacpp serve-proxy
+COMPILE := UV_CACHE_DIR=$(SLIPWAY_CACHE)/uv UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet \
+	--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
+
+.PHONY: help
+help: ## show this list
+	@echo "Slipway: data, training, quality gates, canary and automatic rollback for models, as four Kubernetes kinds."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  CLUSTER=embedded|kind|existing chooses the cluster; without it the choice is automatic and printed."
+
+.PHONY: venv
+venv:
+	@e2e/setup/bootstrap
+
+.PHONY: demo
+demo: venv ## the whole chain on real data: three models come and go, one stays
+	@$(PYTHON) -m e2e.demo
+
+.PHONY: test
+test: venv ## every check there is: lint, unit, engine, apiserver, train, e2e
+	@$(CHECKS) all
+
+.PHONY: lint
+lint: venv ## ruff, mypy --strict, import-linter
+	@$(CHECKS) lint
+
+.PHONY: test-unit
+test-unit: venv ## decisions and everything else that is pure, in under two minutes
+	@$(CHECKS) unit
+
+.PHONY: test-engine
+test-engine: venv ## the engine under faults and crashes
+	@$(CHECKS) engine
+
+.PHONY: test-apiserver
+test-apiserver: venv ## the API on a real etcd and kube-apiserver
+	@$(CHECKS) apiserver
+
+.PHONY: test-train
+test-train: venv ## the trainer with torch, on CPU
+	@$(CHECKS) train
+
+.PHONY: test-e2e
+test-e2e: venv ## the demo's story with small numbers on a real cluster
+	@$(CHECKS) e2e
+
+.PHONY: generate
+generate: venv ## write CRDs, the chart's CRDs and the reference documentation from the models
+	@$(PYTHON) -m slipway.api.generate
+
+.PHONY: lock
+lock: venv ## resolve dependencies again and write the hashed locks
+	$(COMPILE) --extra dev pyproject.toml -o requirements/dev.lock
+	@for extra in $(EXTRAS); do \
+		mkdir -p images/$$extra && echo "locking images/$$extra/requirements.lock" && \
+		$(COMPILE) --extra $$extra pyproject.toml -o images/$$extra/requirements.lock; \
+	done
+
+.PHONY: up
+up: venv ## bring the cluster up, or find it running
+	@$(PYTHON) -m e2e.cluster up
+
+.PHONY: images
+images: venv ## build what changed of images/ and push it to the cluster's registry
+	@$(PYTHON) -m e2e.cluster images
+
+.PHONY: shell
+shell: venv ## a shell with kubectl and helm pointed at the cluster
+	@$(PYTHON) -m e2e.cluster shell
+
+.PHONY: down
+down: venv ## remove the cluster: no process, mount, bridge or rule stays
+	@$(PYTHON) -m e2e.cluster down
+
+.PHONY: clean
+clean: ## remove the cluster, the caches, the environment and everything generated
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m e2e.cluster down && $(PYTHON) -m e2e.setup clean; else rm -rf "$(SLIPWAY_CACHE)"; fi
+	rm -rf .venv out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: bench
+bench: venv ## measure the published figures
+	@$(PYTHON) -m bench

@@ -1,0 +1,1 @@
+"""The demo: the tutorial's commands run for real, watched from outside, and judged."""

@@ -1,0 +1,1 @@
+"""Which tools does this machine need, and where are they? Installed once, cached by what they are made of."""

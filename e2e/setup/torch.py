@@ -1,0 +1,39 @@
+"""Which Python has torch? An environment of its own, gigabytes large, made from the training image's lock."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from e2e.setup import cache
+from e2e.setup.progress import say
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+LOCKS = (REPOSITORY / "images" / "train-torch" / "requirements.lock", REPOSITORY / "requirements" / "test.lock")
+
+
+def python_with_torch() -> Path:
+    """Return the interpreter of the environment, made or brought up to date if its locks changed."""
+    folder = cache.root() / "venv-torch"
+    python = folder / "bin" / "python"
+    stamp = folder / ".made-from"
+    wanted = f"{cache.content_key(*LOCKS)} {REPOSITORY}"
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return python
+    with cache.exclusive("venv-torch"):
+        say("making the environment with torch (1 to 5 minutes, up to 5 GB, cached afterwards) ...")
+        if not python.exists():
+            subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        uv = Path(sys.executable).with_name("uv")
+        environment = os.environ | {"UV_CACHE_DIR": str(cache.root() / "uv")}
+        for lock in LOCKS:
+            command = [str(uv), "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "-r", str(lock)]
+            subprocess.run(command, env=environment, check=True)
+        checkout = Path(sys.executable).parents[1] / "lib"
+        own = next(checkout.glob("python3*/site-packages/slipway-checkout.pth")).read_text()
+        site = next((folder / "lib").glob("python3*")) / "site-packages"
+        (site / "slipway-checkout.pth").write_text(own)
+        stamp.write_text(wanted)
+    return python
