@@ -256,12 +256,21 @@ class RevisionRef(StatusModel):
     revision: Label = Field(description="revision is the hash that names the pods, Service and ControllerRevision.")
     version: Name = Field(description="version is the ModelVersion.")
     digest: Digest = Field(description="digest of the model's artefact.")
+    template: Annotated[str, bounded(63, minimum=0)] = Field(
+        default="", description="template is the hash of the serving template alone, replicas left out."
+    )
 
 
 class CandidateStatus(RevisionRef):
     """The revision on its way."""
 
     since: Timestamp = Field(description="since is when it was first wanted.")
+    traffic_since: Timestamp | None = Field(
+        default=None, description="trafficSince is when it was first given traffic; no measurement looks back beyond it."
+    )
+    waiting_since: Timestamp | None = Field(
+        default=None, description="waitingSince is since when more ready pods are awaited; absent while enough are ready."
+    )
 
 
 class MetricStatus(StatusModel):
@@ -275,7 +284,7 @@ class MetricStatus(StatusModel):
     samples: Count = Field(default=0, description="samples of the candidate in the window.")
     failures: Count = Field(default=0, description="failures in a row.")
     at: Timestamp = Field(description="at is when it was measured.")
-    answered_at: Timestamp | None = Field(default=None, description="answeredAt is when it last was Pass or Fail.")
+    answered_at: Timestamp | None = Field(default=None, description="answeredAt is when it last was Pass, Fail or TooFewSamples.")
     message: Message = Field(default="", description="message states the comparison in words.")
 
 
@@ -332,6 +341,9 @@ class RolloutStatus(StatusModel):
         max_length=16,
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
         description="failed revisions, newest first, that are not tried again.",
+    )
+    handled_retry: Annotated[str, bounded(320, minimum=0)] = Field(
+        default="", description="handledRetry is the newest retry annotation seen; a command acts once."
     )
     replicas: Count = Field(default=0, description="replicas ready, all revisions together.")
     message: Message = Field(default="", description="message is the present situation in one sentence.")
