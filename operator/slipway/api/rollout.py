@@ -43,13 +43,14 @@ class LlamaCpp(Model):
     """llama.cpp with the OpenAI-compatible API, for GGUF models."""
 
     context_tokens: Annotated[int, Field(ge=64, le=1_048_576)] = Field(
-        default=2048, description="contextTokens per request slot; longer requests are answered with an error."
+        default=2048,
+        description="contextTokens of each request slot, prompt and answer together; longer requests are answered with an error.",
     )
     parallel: Annotated[int, Field(ge=1, le=256)] = Field(
-        default=2, description="parallel is the number of request slots."
+        default=2, description="parallel is the number of request slots, that is of requests answered at the same time."
     )
     threads: Annotated[int, Field(ge=1, le=256)] | None = Field(
-        default=None, description="threads; absent means the CPU request."
+        default=None, description="threads that compute; absent means as many as the CPU request."
     )
 
 
@@ -63,26 +64,31 @@ class Serving(Model):
     """How pods of a version run. Any change but replicas is a new revision and is judged like a new model."""
 
     runtime: Runtime = Field(description="runtime is the engine; exactly one member must be set.")
-    replicas: Annotated[int, Field(ge=1, le=1000)] = Field(default=1, description="replicas at full traffic.")
-    resources: Resources = Field(default=Resources(), description="resources of each pod's engine.")
+    replicas: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=1,
+        description="replicas that serve all traffic. A candidate gets as many as its share needs, rounded up.",
+    )
+    resources: Resources = Field(default=Resources(), description="resources of the engine of each pod.")
 
 
 class GatewayRef(Model):
     """A Gateway of the Gateway API."""
 
     name: Name = Field(description="name of the Gateway.")
-    namespace: Name | None = Field(default=None, description="namespace of the Gateway; absent means this one.")
+    namespace: Name | None = Field(
+        default=None, description="namespace of the Gateway; absent means the namespace of the Rollout."
+    )
 
 
 class Traffic(Model):
     """Where requests come in. The operator owns the HTTPRoute, named like the Rollout, as a whole."""
 
-    gateway: GatewayRef = Field(description="gateway that the route attaches to.")
+    gateway: GatewayRef = Field(description="gateway that the HTTPRoute attaches to.")
     hostnames: list[Annotated[str, bounded(253, pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]] = Field(
         min_length=1,
         max_length=16,
         json_schema_extra={"x-kubernetes-list-type": "set"},
-        description="hostnames served.",
+        description="hostnames served, for example assistant.example.com or *.example.com.",
     )
 
 
@@ -109,7 +115,7 @@ class Canary(Model):
         min_length=1,
         max_length=32,
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
-        description="steps before promotion to 100 percent.",
+        description="steps before promotion to 100 percent, each with a larger share than the one before.",
     )
 
 
@@ -126,7 +132,8 @@ class ErrorRate(Model):
         default=None, description='maxPercent of failed requests that passes, as a string, for example "1" or "0.5".'
     )
     max_increase_percent: Annotated[str, bounded(8, pattern=r"^[0-9]{1,3}(\.[0-9]{1,3})?$")] | None = Field(
-        default=None, description="maxIncreasePercent is how many percentage points above stable pass."
+        default=None,
+        description="maxIncreasePercent is by how many percentage points the rate may exceed that of stable, as a string.",
     )
     failures: list[Literal["ServerError", "ClientError"]] = Field(
         default=["ServerError"],
@@ -136,7 +143,7 @@ class ErrorRate(Model):
         description="failures says which answers count: ServerError (5xx, resets and time-outs), ClientError (4xx).",
     )
     min_samples: Annotated[int, Field(ge=1, le=1_000_000_000)] = Field(
-        default=50, description="minSamples before any verdict."
+        default=50, description="minSamples is the number of requests to the candidate before any verdict."
     )
 
     rules = (
@@ -147,15 +154,18 @@ class ErrorRate(Model):
 class Latency(Model):
     """A quantile of the time to the end of the answer, as measured by the sidecar."""
 
-    quantile_percent: Annotated[int, Field(ge=1, le=99)] = Field(default=95, description="quantilePercent judged.")
+    quantile_percent: Annotated[int, Field(ge=1, le=99)] = Field(
+        default=95,
+        description="quantilePercent says which quantile is judged: 95 is the time in which 95 of 100 requests are answered.",
+    )
     max_milliseconds: Annotated[int, Field(ge=1, le=86_400_000)] | None = Field(
-        default=None, description="maxMilliseconds that pass."
+        default=None, description="maxMilliseconds is the largest quantile that passes."
     )
     max_increase_percent: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
-        default=None, description="maxIncreasePercent over stable that passes."
+        default=None, description="maxIncreasePercent is by how many percent the quantile may exceed that of stable."
     )
     min_samples: Annotated[int, Field(ge=1, le=1_000_000_000)] = Field(
-        default=50, description="minSamples before any verdict."
+        default=50, description="minSamples is the number of requests to the candidate before any verdict."
     )
 
     rules = (
@@ -170,11 +180,11 @@ class PrometheusMetric(Model):
     """A PromQL instant query. NaN, infinity and an empty result are NoData; several series are an Error."""
 
     query: Annotated[str, bounded(4096)] = Field(
-        description="query in PromQL. {{model}}, {{rollout}}, {{namespace}}, {{candidate}} and {{stable}} (revisions) and "
-        "{{window}} (for example 30s) are replaced."
+        description="query in PromQL. {{model}}, {{rollout}}, {{namespace}}, {{candidate}} and {{stable}} (revisions) "
+        "and {{window}} (for example 30s) are replaced."
     )
-    min: Decimal | None = Field(default=None, description="min is the smallest value that passes.")
-    max: Decimal | None = Field(default=None, description="max is the largest value that passes.")
+    min: Decimal | None = Field(default=None, description="min is the smallest value that passes, as a string.")
+    max: Decimal | None = Field(default=None, description="max is the largest value that passes, as a string.")
 
     rules = (Rule("has(self.min) || has(self.max)", "set min, max or both"),)
 
@@ -190,9 +200,11 @@ class AnalysisMetric(Model):
     )
 
     name: Name = Field(description="name of the metric, unique in the list.")
-    error_rate: ErrorRate | None = Field(default=None, description="errorRate of requests.")
-    latency: Latency | None = Field(default=None, description="latency of requests.")
-    prometheus: PrometheusMetric | None = Field(default=None, description="prometheus is a free query.")
+    error_rate: ErrorRate | None = Field(default=None, description="errorRate judges the share of failed requests.")
+    latency: Latency | None = Field(default=None, description="latency judges a quantile of the time to answer.")
+    prometheus: PrometheusMetric | None = Field(
+        default=None, description="prometheus judges the result of a query of your own."
+    )
     failure_limit: Annotated[int, Field(ge=0, le=100)] = Field(
         default=0, description="failureLimit is the number of failed measurements in a row that are forgiven."
     )
@@ -201,9 +213,11 @@ class AnalysisMetric(Model):
 class NoDataPolicy(Model):
     """What follows when a metric gives no answer for too long."""
 
-    after_seconds: Seconds = Field(default=120, description="afterSeconds without an answer.")
+    after_seconds: Seconds = Field(
+        default=120, description="afterSeconds is how long a metric may stay without an answer before action follows."
+    )
     action: Literal["Hold", "Rollback"] = Field(
-        default="Hold", description="action is Hold (stay and say so) or Rollback."
+        default="Hold", description="action is Hold (stay at the present share and say so) or Rollback."
     )
 
 
@@ -211,16 +225,16 @@ class Analysis(Model):
     """How a candidate is judged, from its first request to the end of the bake."""
 
     interval_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
-        default=10, description="intervalSeconds between measurements."
+        default=10, description="intervalSeconds is the time between measurements."
     )
     window_seconds: Annotated[int, Field(ge=5, le=86_400)] = Field(
         default=60,
-        description="windowSeconds that each measurement looks back, never beyond the start of the candidate's traffic.",
+        description="windowSeconds is how far each measurement looks back, never beyond the start of the candidate's traffic.",
     )
     metrics: list[AnalysisMetric] = Field(
         min_length=1,
         max_length=16,
-        description="metrics that must pass.",
+        description="metrics that must all pass for the candidate to move on; one that fails sends it back.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     no_data: NoDataPolicy = Field(
@@ -233,20 +247,27 @@ class RolloutSpec(Model):
 
     rules = (Rule("self.model == oldSelf.model", "model is immutable: create a Rollout with a new name instead"),)
 
-    model: Label = Field(description="model whose versions are served.")
-    version: VersionName = Field(description="version wanted.")
-    serving: Serving = Field(description="serving says how pods run.")
+    model: Label = Field(
+        description="model whose versions are served, for example blueprint-assistant. It cannot change."
+    )
+    version: VersionName = Field(description="version that should serve. Changing it starts a release.")
+    serving: Serving = Field(
+        description="serving says how pods of a version run. A change, but of replicas, is judged like a new version."
+    )
     traffic: Traffic = Field(description="traffic says where requests come in.")
     strategy: Strategy = Field(
         description="strategy says how a candidate earns traffic; exactly one member must be set."
     )
-    analysis: Analysis = Field(description="analysis says how a candidate is judged.")
+    analysis: Analysis = Field(
+        description="analysis says how a candidate is judged, from its first request to the end of the bake."
+    )
     bake_seconds: Seconds = Field(
         default=600,
-        description="bakeSeconds after promotion in which the version is still judged and the old one kept warm.",
+        description="bakeSeconds is the time after promotion in which the version is still judged and the old one kept warm.",
     )
     progress_deadline_seconds: Annotated[Seconds, Field(ge=10)] = Field(
-        default=600, description="progressDeadlineSeconds in which a revision's pods must become ready."
+        default=600,
+        description="progressDeadlineSeconds is the time in which the pods of a revision must become ready.",
     )
 
 
@@ -254,7 +275,7 @@ class RevisionRef(StatusModel):
     """A model version together with its serving template."""
 
     revision: Label = Field(description="revision is the hash that names the pods, Service and ControllerRevision.")
-    version: Name = Field(description="version is the ModelVersion.")
+    version: Name = Field(description="version is the name of the ModelVersion.")
     digest: Digest = Field(description="digest of the model's artefact.")
     template: Annotated[str, bounded(63, minimum=0)] = Field(
         default="", description="template is the hash of the serving template alone, replicas left out."
@@ -264,28 +285,36 @@ class RevisionRef(StatusModel):
 class CandidateStatus(RevisionRef):
     """The revision on its way."""
 
-    since: Timestamp = Field(description="since is when it was first wanted.")
+    since: Timestamp = Field(description="since is when the revision was first wanted.")
     traffic_since: Timestamp | None = Field(
-        default=None, description="trafficSince is when it was first given traffic; no measurement looks back beyond it."
+        default=None,
+        description="trafficSince is when it was first given traffic; no measurement looks back beyond it.",
     )
     waiting_since: Timestamp | None = Field(
-        default=None, description="waitingSince is since when more ready pods are awaited; absent while enough are ready."
+        default=None,
+        description="waitingSince is since when more ready pods are awaited; absent while enough are ready.",
     )
 
 
 class MetricStatus(StatusModel):
     """The newest judgement of one metric."""
 
-    metric: Name = Field(description="metric judged.")
-    outcome: Outcome = Field(description="outcome. Only Pass moves a candidate on.")
-    candidate: Decimal | None = Field(default=None, description="candidate is its value.")
-    stable: Decimal | None = Field(default=None, description="stable is the value of the version it is compared with.")
-    bound: Decimal | None = Field(default=None, description="bound the candidate was held against.")
-    samples: Count = Field(default=0, description="samples of the candidate in the window.")
-    failures: Count = Field(default=0, description="failures in a row.")
-    at: Timestamp = Field(description="at is when it was measured.")
-    answered_at: Timestamp | None = Field(default=None, description="answeredAt is when it last was Pass, Fail or TooFewSamples.")
-    message: Message = Field(default="", description="message states the comparison in words.")
+    metric: Name = Field(description="metric is the name in spec.analysis.metrics.")
+    outcome: Outcome = Field(
+        description="outcome is Pass, Fail, NoData, TooFewSamples, Error or Cancelled. Only Pass moves a candidate on."
+    )
+    candidate: Decimal | None = Field(default=None, description="candidate is the value of the candidate.")
+    stable: Decimal | None = Field(
+        default=None, description="stable is the value of the stable revision over the same time."
+    )
+    bound: Decimal | None = Field(default=None, description="bound that the candidate was held against.")
+    samples: Count = Field(default=0, description="samples is the number of requests to the candidate in the window.")
+    failures: Count = Field(default=0, description="failures is the number of failed measurements in a row.")
+    at: Timestamp = Field(description="at is when the measurement was made.")
+    answered_at: Timestamp | None = Field(
+        default=None, description="answeredAt is when it last was Pass, Fail or TooFewSamples."
+    )
+    message: Message = Field(default="", description="message states the comparison in words, with its numbers.")
 
 
 class FailedRevision(RevisionRef):
@@ -293,7 +322,7 @@ class FailedRevision(RevisionRef):
 
     reason: Annotated[str, bounded(64)] = Field(description="reason is a stable word for programs.")
     message: Message = Field(default="", description="message carries the numbers of the verdict.")
-    at: Timestamp = Field(description="at is when it was decided.")
+    at: Timestamp = Field(description="at is when the return was decided.")
 
 
 class RolloutStatus(StatusModel):
@@ -311,9 +340,9 @@ class RolloutStatus(StatusModel):
         default=None, description="stable is the revision to which every failure returns."
     )
     candidate: CandidateStatus | None = Field(default=None, description="candidate is the revision on its way.")
-    step: Count = Field(default=0, description="step is the index of the present canary step.")
+    step: Count = Field(default=0, description="step is the index of the present canary step, from 0.")
     steps: Count = Field(default=0, description="steps is the number of canary steps.")
-    percent: Percent = Field(default=0, description="percent of traffic sent to the candidate.")
+    percent: Percent = Field(default=0, description="percent of requests sent to the candidate.")
     step_started_at: Timestamp | None = Field(default=None, description="stepStartedAt is when the share took effect.")
     bake_started_at: Timestamp | None = Field(
         default=None, description="bakeStartedAt is when the candidate reached 100 percent."
@@ -322,10 +351,10 @@ class RolloutStatus(StatusModel):
         default=[],
         max_length=8,
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
-        description="retiring revisions have no traffic and are drained before they are scaled down.",
+        description="retiring lists revisions without traffic that are drained before they are scaled down.",
     )
     retiring_since: Timestamp | None = Field(
-        default=None, description="retiringSince is when the newest of them lost its traffic."
+        default=None, description="retiringSince is when the newest of the retiring revisions lost its traffic."
     )
     analysis: list[MetricStatus] = Field(
         default=[],
@@ -334,16 +363,18 @@ class RolloutStatus(StatusModel):
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["metric"]},
     )
     last_rollback: FailedRevision | None = Field(
-        default=None, description="lastRollback is the newest automatic return."
+        default=None,
+        description="lastRollback is the newest automatic return to stable, with the verdict that caused it.",
     )
     failed: list[FailedRevision] = Field(
         default=[],
         max_length=16,
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
-        description="failed revisions, newest first, that are not tried again.",
+        description="failed lists revisions, newest first, that are not tried again until the annotation slipway.dev/retry names "
+        "their version.",
     )
     handled_retry: Annotated[str, bounded(320, minimum=0)] = Field(
         default="", description="handledRetry is the newest retry annotation seen; a command acts once."
     )
-    replicas: Count = Field(default=0, description="replicas ready, all revisions together.")
+    replicas: Count = Field(default=0, description="replicas is the number of ready pods, all revisions together.")
     message: Message = Field(default="", description="message is the present situation in one sentence.")
