@@ -1,0 +1,1 @@
+"""What do all pods that Slipway starts share?"""

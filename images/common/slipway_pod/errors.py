@@ -1,0 +1,106 @@
+"""In which ways may a pod give up, and what does each tell the operator?"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from slipway.api.dataset import Rows
+from slipway.contract.exitcodes import ExitCode
+from slipway.contract.result import Failed, encode
+
+MESSAGE_LIMIT = 1800
+EXAMPLE_LIMIT = 256
+REPORT_LIMIT = 1024
+
+
+class PodError(Exception):
+    """A failure with words for a person and an exit code for the operator.
+
+    `reason` is a stable CamelCase word, `message` says what is wrong, where, and what to do; `example` names one
+    offending row or object; `report` is the address of the full list.
+    """
+
+    code: ClassVar[ExitCode] = ExitCode.UNEXPECTED
+
+    def __init__(
+        self, reason: str, message: str, *, example: str = "", report: str = "", rows: Rows | None = None
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.example = example
+        self.report = report
+        self.rows = rows
+
+    def __str__(self) -> str:
+        suffix = f" (for example {self.example})" if self.example else ""
+        return f"{self.reason}: {self.message}{suffix}"
+
+    def result(self) -> Failed:
+        """Return the termination message, cut so that it always fits."""
+        return fitting(
+            Failed(
+                reason=self.reason,
+                message=shortened(self.message, MESSAGE_LIMIT),
+                example=shortened(self.example, EXAMPLE_LIMIT),
+                report=self.report[:REPORT_LIMIT],
+                rows=self.rows,
+            )
+        )
+
+
+class BadData(PodError):
+    """The input is wrong: repeating cannot help."""
+
+    code = ExitCode.BAD_DATA
+
+
+class BadConfig(PodError):
+    """The spec, or the installation, is wrong in a way only the pod could see."""
+
+    code = ExitCode.BAD_CONFIG
+
+
+class DigestMismatch(PodError):
+    """Bytes are not what the spec names."""
+
+    code = ExitCode.DIGEST_MISMATCH
+
+
+class OutOfMemory(PodError):
+    """Device or host memory ran out after every smaller layout was tried."""
+
+    code = ExitCode.OUT_OF_MEMORY
+
+
+class StoreUnreachable(PodError):
+    """The object store did not answer: trying again later may help."""
+
+    code = ExitCode.STORE_UNREACHABLE
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return `text` with at most `limit` characters, ending in an ellipsis where it was cut."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def fitting(failed: Failed) -> Failed:
+    """Return `failed` with message and example shortened until its JSON fits the kubelet's limit.
+
+    Characters outside ASCII take 6 to 12 bytes in JSON, so a length in characters alone does not bound it.
+    """
+    share = 1.0
+    while True:
+        cut = failed.model_copy(
+            update={
+                "message": shortened(failed.message, max(1, int(MESSAGE_LIMIT * share))),
+                "example": shortened(failed.example, max(1, int(EXAMPLE_LIMIT * share))),
+                "report": failed.report if share > 0.1 else "",
+            }
+        )
+        try:
+            encode(cut)
+        except ValueError:
+            share *= 0.7
+            continue
+        return cut
