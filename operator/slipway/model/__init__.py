@@ -1,1 +1,1 @@
-"""The room of ModelVersions."""
+"""The room of the kind ModelVersion."""

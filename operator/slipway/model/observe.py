@@ -1,0 +1,94 @@
+"""What, outside a ModelVersion, does its next step depend on?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from slipway.api.modelversion import ModelVersionSpec, ModelVersionStatus
+from slipway.jobs import Run, runs
+from slipway.model.objects import ATTEMPT_LABEL, Compared, Version, against_base, against_version
+from slipway.model.stage import Use, uses
+from slipway.plan import Manifest, View
+from slipway.workload import Root
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Everything outside the version that matters."""
+
+    run: Run | None = None
+    """The newest attempt at evaluating it."""
+    compared: Compared | None = None
+    """What it is compared with: what status pinned while that still exists, else what is in production now."""
+    rollouts: tuple[Use, ...] = ()
+    owned: frozenset[tuple[str, str]] = frozenset()
+    """(kind, name) of its children."""
+
+
+def parse(root: Manifest) -> Version:
+    """Return the version that `root` describes; raise pydantic.ValidationError when its spec is not one of ours."""
+    spec = ModelVersionSpec.model_validate(root.get("spec") or {})
+    return Version(Root.of(root), spec, status_of(root), root["metadata"].get("generation", 1))
+
+
+def status_of(root: Manifest) -> ModelVersionStatus:
+    """Return the status of `root`; a status that is not one of ours counts as none."""
+    try:
+        return ModelVersionStatus.model_validate(root.get("status") or {})
+    except ValidationError:
+        return ModelVersionStatus()
+
+
+def children(uid: str, view: View, owns: Iterable[str]) -> frozenset[tuple[str, str]]:
+    """Return (kind, name) of what the root `uid` owns."""
+    return frozenset((kind, child["metadata"]["name"]) for kind in owns for child in view.owned(uid, kind))
+
+
+def observe(version: Version, view: View, owns: Iterable[str]) -> Observed:
+    """Read what `version` depends on."""
+    uid, namespace = version.root.uid, version.root.namespace
+    rollouts = uses(view.list("Rollout", namespace), version.spec.model)
+    return Observed(
+        run=max(runs(view, uid), key=attempt_of, default=None),
+        compared=_compared(version, rollouts, view) if version.spec.evaluation is not None else None,
+        rollouts=rollouts,
+        owned=children(uid, view, owns),
+    )
+
+
+def attempt_of(run: Run) -> tuple[int, str]:
+    """Return the number of the attempt that `run` is; the name decides between equal ones."""
+    written = run.labels.get(ATTEMPT_LABEL, "")
+    return (int(written) if written.isdecimal() else 1, run.name)
+
+
+def _compared(version: Version, rollouts: Iterable[Use], view: View) -> Compared | None:
+    pinned = version.status.reference
+    base = against_base(version.spec)
+    if pinned is not None:
+        if pinned.name is None and base is not None and base.reference == pinned:
+            return base
+        if pinned.name is not None and (found := _version(pinned.name, pinned.digest, version, view)) is not None:
+            return found
+    for use in rollouts:
+        stable = use.stable
+        if stable is not None and (found := _version(stable.version, stable.digest, version, view)) is not None:
+            return found
+    return base
+
+
+def _version(name: str, digest: str, asking: Version, view: View) -> Compared | None:
+    """Return the comparison with `name` if it is there, is another version of the line and has that digest."""
+    found = view.get("ModelVersion", asking.root.namespace, name) if name != asking.root.name else None
+    if found is None:
+        return None
+    try:
+        spec = ModelVersionSpec.model_validate(found.get("spec") or {})
+    except ValidationError:
+        return None
+    if spec.model != asking.spec.model or spec.artifact.digest != digest:
+        return None
+    return against_version(name, spec)

@@ -1,0 +1,66 @@
+"""How does the engine look after ModelVersions?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from slipway.api.conditions import Progressing, kstatus
+from slipway.model.decide import JUDGED, decide
+from slipway.model.observe import children, observe, parse, status_of
+from slipway.model.stage import stage, uses
+from slipway.plan import Facts, Key, Manifest, Plan, View
+from slipway.settings import Settings
+
+INVALID_SPEC = "InvalidSpec"
+
+
+class Room:
+    """The room of the kind ModelVersion."""
+
+    kind = "ModelVersion"
+    owns = frozenset({"Job", "ConfigMap"})
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def plan(self, root: Manifest, view: View, facts: Facts, now: datetime) -> Plan:
+        """Return what `root` should have at `now`. Pure, total and idempotent."""
+        try:
+            version = parse(root)
+        except ValidationError as error:
+            return _invalid(root, error, children(root["metadata"]["uid"], view, self.owns), now)
+        return decide(version, observe(version, view, self.owns), now, self.settings)
+
+    def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
+        """Return the versions whose stage the Rollout `changed` moves."""
+        model = (changed.get("spec") or {}).get("model")
+        if changed["kind"] != "Rollout" or not model:
+            return
+        namespace = changed["metadata"]["namespace"]
+        rollouts = uses(view.list("Rollout", namespace), model)
+        for root in view.list("ModelVersion", namespace):
+            spec, status, name = root.get("spec") or {}, root.get("status") or {}, root["metadata"]["name"]
+            if spec.get("model") != model:
+                continue
+            # Raw fields, not the models: a busy Rollout asks this every few seconds of every version of its line.
+            before, digest = status.get("stage", "Candidate"), (spec.get("artifact") or {}).get("digest", "")
+            if before != stage(before, status.get("state", "Pending"), name, digest, rollouts):
+                yield Key(self.kind, namespace, name)
+
+
+def _invalid(root: Manifest, error: ValidationError, keep: frozenset[tuple[str, str]], now: datetime) -> Plan:
+    """Return the plan of a version that an API server with another schema let pass."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    said = f"spec.{where}: {first['msg']}; create a ModelVersion with a new name instead"
+    before = status_of(root)
+    if before.state in JUDGED:
+        return Plan(status=before.dump(), keep=keep)
+    generation = root["metadata"].get("generation", 1)
+    view = Progressing(ready="False", stalled=True, reason=INVALID_SPEC, message=said)
+    conditions = list(kstatus(before.conditions, view, generation, now))
+    status = before.model_copy(update={"conditions": conditions, "observed_generation": generation, "message": said})
+    return Plan(status=status.dump(), keep=keep)
