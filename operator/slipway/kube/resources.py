@@ -1,0 +1,62 @@
+"""Under which path of the Kubernetes API does each kind live?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from slipway.api.base import GROUP, VERSION
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One kind as the API server knows it."""
+
+    kind: str
+    group: str
+    version: str
+    plural: str
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        """The value of a manifest's apiVersion."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
+        """Return the URL path of a collection (all namespaces when `namespace` is None), an object or a subresource."""
+        parts = ["/apis", self.group, self.version] if self.group else ["/api", self.version]
+        if self.namespaced and namespace:
+            parts += ["namespaces", namespace]
+        parts += [part for part in (self.plural, name, subresource) if part]
+        return "/".join(parts)
+
+
+ROOTS: Final = (
+    Resource("Dataset", GROUP, VERSION, "datasets"),
+    Resource("TrainingJob", GROUP, VERSION, "trainingjobs"),
+    Resource("ModelVersion", GROUP, VERSION, "modelversions"),
+    Resource("Rollout", GROUP, VERSION, "rollouts"),
+)
+
+CHILDREN: Final = (
+    Resource("ConfigMap", "", "v1", "configmaps"),
+    Resource("ControllerRevision", "apps", "v1", "controllerrevisions"),
+    Resource("Deployment", "apps", "v1", "deployments"),
+    Resource("HTTPRoute", "gateway.networking.k8s.io", "v1", "httproutes"),
+    Resource("Job", "batch", "v1", "jobs"),
+    Resource("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies"),
+    Resource("Pod", "", "v1", "pods"),
+    Resource("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets"),
+    Resource("Service", "", "v1", "services"),
+)
+
+_OTHERS: Final = (
+    Resource("Event", "events.k8s.io", "v1", "events"),
+    Resource("Lease", "coordination.k8s.io", "v1", "leases"),
+    Resource("TokenReview", "authentication.k8s.io", "v1", "tokenreviews", namespaced=False),
+)
+
+RESOURCES: Final = {resource.kind: resource for resource in (*ROOTS, *CHILDREN, *_OTHERS)}
+ROOT_KINDS: Final = tuple(resource.kind for resource in ROOTS)
+CHILD_KINDS: Final = tuple(resource.kind for resource in CHILDREN)
