@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 GROUP = "slipway.dev"
 VERSION = "v1alpha1"
@@ -33,6 +35,9 @@ class Model(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
 
     rules: ClassVar[tuple[Rule, ...]] = ()
+    """What the apiserver checks beyond types and bounds."""
+    mutable: ClassVar[frozenset[str] | None] = None
+    """Fields (as in a manifest) that may change after creation; None means all of them."""
 
     def dump(self) -> dict[str, Any]:
         """Return the JSON form as it stands in a manifest: camelCase, absent fields left out."""
@@ -52,9 +57,19 @@ class OneOf(Model):
     def _exactly_one(self) -> Self:
         given = [name for name in type(self).model_fields if getattr(self, name) is not None]
         if len(given) != 1:
-            names = ", ".join(to_camel(name) for name in type(self).model_fields)
-            raise ValueError(f"exactly one of {names} must be set, found {len(given)}")
+            raise ValueError(f"{type(self).demand()}, found {len(given)}")
         return self
+
+    @classmethod
+    def members(cls) -> list[str]:
+        """Return the names of the alternatives, as in a manifest."""
+        return [field.alias or to_camel(name) for name, field in cls.model_fields.items()]
+
+    @classmethod
+    def demand(cls) -> str:
+        """Return the rule in words."""
+        names = cls.members()
+        return f"exactly one of {', '.join(names)} must be set" if len(names) > 1 else f"{names[0]} must be set"
 
     @property
     def chosen(self) -> Model:
@@ -67,20 +82,95 @@ class OneOf(Model):
         raise AssertionError("a OneOf always has a member")
 
 
-def bounded(maximum: int, *, minimum: int = 1, pattern: str | None = None) -> Any:
+@dataclass(frozen=True)
+class Text:
+    """Bounds of a string; `says` is what a user reads when the pattern does not match."""
+
+    maximum: int
+    minimum: int = 1
+    pattern: str | None = None
+    says: str = ""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Check the bounds and the pattern in Python too."""
+        schema: Any = handler(source)
+        bounds = {"min_length": self.minimum, "max_length": self.maximum}
+        return {**schema, **bounds, **({"pattern": self.pattern} if self.pattern else {})}
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Say the pattern as a CEL rule where there are words for it: the apiserver would quote the bare pattern."""
+        made = handler(schema)
+        if self.pattern and self.says:
+            made.pop("pattern")
+            rule = Rule(f"self.matches(r'{self.pattern}')", self.says)
+            made["x-kubernetes-validations"] = [rule.to_schema()]
+        return made
+
+
+def bounded(maximum: int, *, minimum: int = 1, pattern: str | None = None, says: str = "") -> Text:
     """Return the constraint of a bounded string."""
-    return StringConstraints(min_length=minimum, max_length=maximum, pattern=pattern)
+    return Text(maximum, minimum, pattern, says)
 
 
-# Child names add a hash and a suffix to a root's name and become label values (63).
-Name = Annotated[str, bounded(63, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
-Label = Annotated[str, bounded(63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
-Digest = Annotated[str, bounded(71, minimum=71, pattern=r"^sha256:[0-9a-f]{64}$")]
-StoreUri = Annotated[str, bounded(1024, pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,62}/.*$")]
-Decimal = Annotated[str, bounded(24, pattern=r"^-?[0-9]+(\.[0-9]+)?([eE]-?[0-9]+)?$")]
-Quantity = Annotated[str, bounded(20, pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$")]
-SemVer = Annotated[str, bounded(64, pattern=r"^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$")]
-Timestamp = Annotated[str, bounded(32)]
+# Names become label values, and child names add a hash and a suffix to them: 63 at most.
+Name = Annotated[
+    str,
+    bounded(
+        63,
+        pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        says="use lower case letters, digits, '-' and '.', with a letter or digit at both ends",
+    ),
+]
+Label = Annotated[
+    str,
+    bounded(
+        63,
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        says="use lower case letters, digits and '-', with a letter or digit at both ends",
+    ),
+]
+Digest = Annotated[
+    str,
+    bounded(
+        71,
+        pattern=r"^sha256:[0-9a-f]{64}$",
+        says="a digest is 'sha256:' and 64 hexadecimal digits, as `python -m slipway_pod.push` prints it",
+    ),
+]
+StoreUri = Annotated[
+    str,
+    bounded(
+        1024,
+        pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,62}/.*$",
+        says="an address in the object store is written s3://bucket/path",
+    ),
+]
+Decimal = Annotated[
+    str,
+    bounded(
+        24,
+        pattern=r"^-?[0-9]+(\.[0-9]+)?([eE]-?[0-9]+)?$",
+        says='write a number in quotes, for example "0.05" or "2e-4"',
+    ),
+]
+Quantity = Annotated[
+    str,
+    bounded(
+        20,
+        pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$",
+        says='write a quantity in quotes, for example "500m", "4" or "16Gi"',
+    ),
+]
+# A version is part of an object's name and the value of a label, hence lower case and 63.
+SemVer = Annotated[
+    str,
+    bounded(
+        63,
+        pattern=r"^[0-9]+\.[0-9]+\.[0-9]+(-[0-9a-z]([0-9a-z.-]*[0-9a-z])?)?$",
+        says="write a version as MAJOR.MINOR.PATCH with an optional lower case suffix, for example 1.2.0 or 1.2.0-rc.1",
+    ),
+]
+Timestamp = Annotated[str, bounded(32), Field(json_schema_extra={"format": "date-time"})]
 Message = Annotated[str, bounded(2048, minimum=0)]
 Seconds = Annotated[int, Field(ge=0, le=31_536_000)]
 Percent = Annotated[int, Field(ge=0, le=100)]

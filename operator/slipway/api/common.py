@@ -22,7 +22,7 @@ class ArtifactRef(Model):
 class ArtifactStatus(ArtifactRef):
     """An artefact that a pod published."""
 
-    bytes: Count = Field(default=0, description="bytes is the artefact's size.")
+    bytes: Count = Field(default=0, description="bytes is the size of all files together.")
 
 
 class Gpu(Model):
@@ -38,13 +38,19 @@ class Gpu(Model):
 class Toleration(Model):
     """A taint that the pod accepts."""
 
-    key: Annotated[str, bounded(253)] = Field(description="key is the taint's key.")
-    operator: Literal["Exists", "Equal"] = Field(default="Exists", description="operator compares the taint's value.")
+    rules = (
+        Rule("self.operator == 'Equal' || !has(self.value)", "value is compared only when operator is Equal: set it"),
+    )
+
+    key: Annotated[str, bounded(253)] = Field(description="key of the taint, for example nvidia.com/gpu.")
+    operator: Literal["Exists", "Equal"] = Field(
+        default="Exists", description="operator is Exists (any value of the taint) or Equal (value must match)."
+    )
     value: Annotated[str, bounded(63)] | None = Field(
-        default=None, description="value is compared when operator is Equal."
+        default=None, description="value of the taint, with operator Equal."
     )
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
-        default=None, description="effect is the taint's effect; absent means any."
+        default=None, description="effect of the taint that is accepted; absent means every effect."
     )
 
 
@@ -53,10 +59,12 @@ class Resources(Model):
 
     cpu: Quantity = Field(default="1", description="cpu is the CPU request, for example 500m or 4.")
     memory: Quantity = Field(default="2Gi", description="memory is the memory request and limit, for example 16Gi.")
-    storage: Quantity = Field(default="10Gi", description="storage is the limit of the pod's scratch space.")
+    storage: Quantity = Field(
+        default="10Gi", description="storage is the limit of the pod's scratch space on its node, for example 50Gi."
+    )
     gpu: Gpu | None = Field(default=None, description="gpu asks for GPUs; absent means CPU only.")
     tolerations: list[Toleration] = Field(
-        default=[], max_length=16, description="tolerations let the pod run on tainted nodes, GPU nodes for example."
+        default=[], max_length=16, description="tolerations let the pod run on tainted nodes, for example GPU nodes."
     )
 
 
@@ -106,17 +114,22 @@ class Gate(Model):
             "has(self.minImprovement) || has(self.min) || has(self.max)",
             "a gate needs a bound: set minImprovement, min or max",
         ),
+        Rule(
+            "!has(self.min) || !has(self.max) || double(self.min) <= double(self.max)",
+            "nothing can pass: min is above max",
+        ),
     )
 
     name: Name = Field(description="name of the gate, unique in the list.")
     metric: Name = Field(description="metric is the name of the metric it judges.")
     min_improvement: Decimal | None = Field(
         default=None,
-        description="minImprovement is what the lower confidence bound of the paired improvement over the version in "
-        "production (or the base model, while nothing is in production) must exceed. A negative value tolerates a loss.",
+        description="minImprovement is what the lower confidence bound of the paired improvement over the version "
+        "in production (or the base model, while nothing is in production) must exceed, as a string. "
+        "A negative value tolerates a loss.",
     )
-    min: Decimal | None = Field(default=None, description="min is the smallest value that passes.")
-    max: Decimal | None = Field(default=None, description="max is the largest value that passes.")
+    min: Decimal | None = Field(default=None, description="min is the smallest value that passes, as a string.")
+    max: Decimal | None = Field(default=None, description="max is the largest value that passes, as a string.")
     confidence_percent: Annotated[int, Field(ge=50, le=99)] = Field(
         default=95, description="confidencePercent is the one-sided confidence of the lower bound."
     )
@@ -135,17 +148,21 @@ class Evaluation(Model):
     metrics: list[NamedMetric] = Field(
         min_length=1,
         max_length=16,
-        description="metrics to measure.",
+        description="metrics to measure, on the exact artefact that will serve.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     gates: list[Gate] = Field(
         default=[],
         max_length=16,
-        description="gates that must all pass.",
+        description="gates that must all pass before the version may receive any traffic; absent means it is measured "
+        "only.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(default=0, description="seed of generation and resampling.")
-    resources: Resources = Field(default=Resources(), description="resources of the evaluation pod.")
+    resources: Resources = Field(
+        default=Resources(),
+        description="resources of the evaluation pod. It holds the version and its reference, one after the other.",
+    )
 
 
 class Note(Model):

@@ -28,7 +28,7 @@ class Condition(StatusModel):
     )
     last_transition_time: Timestamp = Field(description="lastTransitionTime is when status last changed, in UTC.")
     reason: Annotated[str, bounded(128, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")] = Field(
-        description="reason is a stable word for programs."
+        description="reason is a stable word for programs, in CamelCase."
     )
     message: Message = Field(default="", description="message tells a person what happened and what to do.")
 

@@ -38,7 +38,7 @@ class VersionArtifact(ArtifactRef):
         min_length=1,
         max_length=2,
         json_schema_extra={"x-kubernetes-list-type": "set"},
-        description="formats found in the artefact. Pickle is refused.",
+        description="formats that the artefact holds. Pickle is refused.",
     )
     kind: Literal["Adapter", "Model"] = Field(
         default="Adapter", description="kind is Adapter (LoRA, served on the base model) or Model (complete weights)."
@@ -48,22 +48,32 @@ class VersionArtifact(ArtifactRef):
 class Lineage(Model):
     """What made the artefact."""
 
-    training_job: Name | None = Field(default=None, description="trainingJob that made it.")
-    dataset: ArtifactRef | None = Field(default=None, description="dataset it was trained on.")
-    recipe_digest: Digest | None = Field(default=None, description="recipeDigest of the full job description.")
-    image: Annotated[str, bounded(512)] | None = Field(default=None, description="image that trained it, by digest.")
-    code_version: Annotated[str, bounded(64)] | None = Field(default=None, description="codeVersion of slipway.")
+    training_job: Name | None = Field(default=None, description="trainingJob that made the artefact.")
+    dataset: ArtifactRef | None = Field(default=None, description="dataset that the model was trained on, by digest.")
+    recipe_digest: Digest | None = Field(
+        default=None, description="recipeDigest is the digest of the full description of the run."
+    )
+    image: Annotated[str, bounded(512)] | None = Field(
+        default=None, description="image that trained the model, by digest."
+    )
+    code_version: Annotated[str, bounded(64)] | None = Field(
+        default=None, description="codeVersion is the version of Slipway that trained the model."
+    )
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = Field(default=None, description="seed of the run.")
     parameters: dict[Annotated[str, bounded(64)], Annotated[str, bounded(512, minimum=0)]] = Field(
-        default={}, json_schema_extra=PARAMETERS, description="parameters of the run, fully resolved."
+        default={}, json_schema_extra=PARAMETERS, description="parameters of the run, defaults included."
     )
 
 
 class Card(Model):
     """What users of the model should know."""
 
-    description: Annotated[str, bounded(2048, minimum=0)] = Field(default="", description="description of the model.")
-    licence: Annotated[str, bounded(128, minimum=0)] = Field(default="", description="licence, as an SPDX expression.")
+    description: Annotated[str, bounded(2048, minimum=0)] = Field(
+        default="", description="description of the model in a few sentences."
+    )
+    licence: Annotated[str, bounded(128, minimum=0)] = Field(
+        default="", description="licence of the model as an SPDX expression, for example Apache-2.0."
+    )
 
 
 class ModelVersionSpec(Model):
@@ -81,54 +91,71 @@ class ModelVersionSpec(Model):
         ),
     )
 
-    model: Label = Field(description="model is the line of versions it belongs to.")
-    version: SemVer = Field(description="version in the line, for example 1.2.0.")
-    artifact: VersionArtifact = Field(description="artifact is the model's files.")
-    base_model: ArtifactRef | None = Field(default=None, description="baseModel that an adapter is served on.")
+    model: Label = Field(
+        description="model is the line of versions that this one belongs to, for example blueprint-assistant."
+    )
+    version: SemVer = Field(description="version in the line, as semantic versioning writes it, for example 1.2.0.")
+    artifact: VersionArtifact = Field(
+        description="artifact is where the model's files lie, and what they must hash to."
+    )
+    base_model: ArtifactRef | None = Field(
+        default=None,
+        description="baseModel that an Adapter is served on; a Model needs none, and is compared with it where one is "
+        "given.",
+    )
     evaluation: Evaluation | None = Field(
-        default=None, description="evaluation and gates; absent means digests are checked only."
+        default=None,
+        description="evaluation says what is measured and which gates must pass; absent means that only digests are "
+        "checked.",
     )
     evaluation_data: ArtifactRef | None = Field(
-        default=None, description="evaluationData is the pinned dataset judged on."
+        default=None,
+        description="evaluationData is the prepared dataset, pinned by digest, whose test split the version is judged "
+        "on.",
     )
-    lineage: Lineage | None = Field(default=None, description="lineage says what made the artefact.")
-    card: Card | None = Field(default=None, description="card is for users of the model.")
+    lineage: Lineage | None = Field(
+        default=None, description="lineage says what made the artefact; Slipway fills it in for versions it trained."
+    )
+    card: Card | None = Field(default=None, description="card says what users of the model should know.")
 
 
 class MetricResult(StatusModel):
     """One measured figure."""
 
-    name: Name = Field(description="name of the metric.")
-    value: Decimal = Field(description="value of this version.")
-    samples: Count = Field(default=0, description="samples measured.")
-    reference: Decimal | None = Field(default=None, description="reference is the value of the version compared with.")
+    name: Name = Field(description="name of the metric, as in spec.evaluation.metrics.")
+    value: Decimal = Field(description="value measured on this version.")
+    samples: Count = Field(default=0, description="samples is the number of items measured.")
+    reference: Decimal | None = Field(
+        default=None,
+        description="reference is the value of the version that this one is compared with, on the same items.",
+    )
     improvement: Decimal | None = Field(default=None, description="improvement over the reference; positive is better.")
     lower_bound: Decimal | None = Field(
-        default=None, description="lowerBound of the improvement at the gate's confidence."
+        default=None, description="lowerBound of the improvement at the confidence of the gate that judges it."
     )
 
 
 class GateResult(StatusModel):
     """One gate's outcome and its numbers."""
 
-    name: Name = Field(description="name of the gate.")
+    name: Name = Field(description="name of the gate, as in spec.evaluation.gates.")
     outcome: GateOutcome = Field(description="outcome is Pass, Fail or NoData. Only Pass lets a version serve.")
-    value: Decimal | None = Field(default=None, description="value judged.")
-    bound: Decimal | None = Field(default=None, description="bound it was held against.")
-    message: Message = Field(default="", description="message states the comparison in words.")
+    value: Decimal | None = Field(default=None, description="value that was judged.")
+    bound: Decimal | None = Field(default=None, description="bound that the value was held against.")
+    message: Message = Field(default="", description="message states the comparison in words, with its numbers.")
 
 
 class Reference(StatusModel):
     """What this version was compared with, fixed when its evaluation started."""
 
     name: Name | None = Field(default=None, description="name of the ModelVersion; absent means the base model.")
-    digest: Digest = Field(description="digest of its artefact.")
+    digest: Digest = Field(description="digest of the reference's artefact.")
 
 
 class Verified(StatusModel):
     """What was checked about the artefact's bytes."""
 
-    digest: Digest = Field(description="digest found, equal to spec.artifact.digest.")
+    digest: Digest = Field(description="digest computed from the files found; it equals spec.artifact.digest.")
 
 
 class ModelVersionStatus(StatusModel):
@@ -142,19 +169,23 @@ class ModelVersionStatus(StatusModel):
     )
     observed_generation: Count = Field(default=0, description="observedGeneration is the generation acted upon.")
     state: VersionState = Field(default="Pending", description="state is a word for people, derived from conditions.")
-    stage: Stage = Field(default="Candidate", description="stage is derived from the Rollouts that use the version.")
+    stage: Stage = Field(
+        default="Candidate",
+        description="stage is derived from the Rollouts that use the version: Candidate, Canary, Production, Archived "
+        "or Rejected.",
+    )
     verified: Verified | None = Field(default=None, description="verified says which digest was found.")
     reference: Reference | None = Field(default=None, description="reference is what the version was compared with.")
     metrics: list[MetricResult] = Field(
         default=[],
         max_length=16,
-        description="metrics measured.",
+        description="metrics measured on the version.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     gates: list[GateResult] = Field(
         default=[],
         max_length=16,
-        description="gates and their outcomes.",
+        description="gates and their outcomes, with the numbers.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     score: Annotated[str, bounded(128, minimum=0)] = Field(

@@ -30,6 +30,14 @@ RETRY_ANNOTATION = "slipway.dev/retry"
 RolloutState = Literal[
     "Pending", "Initializing", "Progressing", "Baking", "RollingBack", "Healthy", "Degraded", "Stalled"
 ]
+PercentText = Annotated[
+    str,
+    bounded(
+        8,
+        pattern=r"^(100|[0-9]{1,2}(\.[0-9]{1,3})?)$",
+        says='write a percentage from 0 to 100 in quotes, for example "1" or "0.5"',
+    ),
+]
 Outcome = Literal["Pass", "Fail", "NoData", "TooFewSamples", "Error", "Cancelled"]
 
 
@@ -44,7 +52,8 @@ class LlamaCpp(Model):
 
     context_tokens: Annotated[int, Field(ge=64, le=1_048_576)] = Field(
         default=2048,
-        description="contextTokens of each request slot, prompt and answer together; longer requests are answered with an error.",
+        description="contextTokens of each request slot, prompt and answer together; longer requests are answered with "
+        "an error.",
     )
     parallel: Annotated[int, Field(ge=1, le=256)] = Field(
         default=2, description="parallel is the number of request slots, that is of requests answered at the same time."
@@ -128,12 +137,13 @@ class Strategy(OneOf):
 class ErrorRate(Model):
     """Failed requests per hundred, as counted by the sidecar of every serving pod."""
 
-    max_percent: Annotated[str, bounded(8, pattern=r"^[0-9]{1,3}(\.[0-9]{1,3})?$")] | None = Field(
+    max_percent: PercentText | None = Field(
         default=None, description='maxPercent of failed requests that passes, as a string, for example "1" or "0.5".'
     )
-    max_increase_percent: Annotated[str, bounded(8, pattern=r"^[0-9]{1,3}(\.[0-9]{1,3})?$")] | None = Field(
+    max_increase_percent: PercentText | None = Field(
         default=None,
-        description="maxIncreasePercent is by how many percentage points the rate may exceed that of stable, as a string.",
+        description="maxIncreasePercent is by how many percentage points the rate may exceed that of stable, as a "
+        "string.",
     )
     failures: list[Literal["ServerError", "ClientError"]] = Field(
         default=["ServerError"],
@@ -156,7 +166,8 @@ class Latency(Model):
 
     quantile_percent: Annotated[int, Field(ge=1, le=99)] = Field(
         default=95,
-        description="quantilePercent says which quantile is judged: 95 is the time in which 95 of 100 requests are answered.",
+        description="quantilePercent says which quantile is judged: 95 is the time in which 95 of 100 requests are "
+        "answered.",
     )
     max_milliseconds: Annotated[int, Field(ge=1, le=86_400_000)] | None = Field(
         default=None, description="maxMilliseconds is the largest quantile that passes."
@@ -186,7 +197,13 @@ class PrometheusMetric(Model):
     min: Decimal | None = Field(default=None, description="min is the smallest value that passes, as a string.")
     max: Decimal | None = Field(default=None, description="max is the largest value that passes, as a string.")
 
-    rules = (Rule("has(self.min) || has(self.max)", "set min, max or both"),)
+    rules = (
+        Rule("has(self.min) || has(self.max)", "set min, max or both"),
+        Rule(
+            "!has(self.min) || !has(self.max) || double(self.min) <= double(self.max)",
+            "nothing can pass: min is above max",
+        ),
+    )
 
 
 class AnalysisMetric(Model):
@@ -224,12 +241,20 @@ class NoDataPolicy(Model):
 class Analysis(Model):
     """How a candidate is judged, from its first request to the end of the bake."""
 
+    rules = (
+        Rule(
+            "self.windowSeconds >= self.intervalSeconds",
+            "windowSeconds must be at least intervalSeconds, or requests between two measurements are never judged",
+        ),
+    )
+
     interval_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
         default=10, description="intervalSeconds is the time between measurements."
     )
     window_seconds: Annotated[int, Field(ge=5, le=86_400)] = Field(
         default=60,
-        description="windowSeconds is how far each measurement looks back, never beyond the start of the candidate's traffic.",
+        description="windowSeconds is how far each measurement looks back, never beyond the start of the candidate's "
+        "traffic.",
     )
     metrics: list[AnalysisMetric] = Field(
         min_length=1,
@@ -263,7 +288,8 @@ class RolloutSpec(Model):
     )
     bake_seconds: Seconds = Field(
         default=600,
-        description="bakeSeconds is the time after promotion in which the version is still judged and the old one kept warm.",
+        description="bakeSeconds is the time after promotion in which the version is still judged and the old one kept "
+        "warm.",
     )
     progress_deadline_seconds: Annotated[Seconds, Field(ge=10)] = Field(
         default=600,
@@ -370,7 +396,8 @@ class RolloutStatus(StatusModel):
         default=[],
         max_length=16,
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
-        description="failed lists revisions, newest first, that are not tried again until the annotation slipway.dev/retry names "
+        description="failed lists revisions, newest first, that are not tried again until the annotation "
+        "slipway.dev/retry names "
         "their version.",
     )
     handled_retry: Annotated[str, bounded(320, minimum=0)] = Field(

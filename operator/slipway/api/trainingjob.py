@@ -39,24 +39,47 @@ class DatasetName(Model):
 class CausalLM(Model):
     """Supervised fine-tuning of a causal language model with LoRA."""
 
-    method: Literal["LoRA"] = Field(default="LoRA", description="method of tuning.")
-    rank: Annotated[int, Field(ge=1, le=1024)] = Field(default=16, description="rank of the adapter.")
+    rules = (
+        Rule("double(self.learningRate) > 0.0", "learningRate must be above 0"),
+        Rule("double(self.weightDecay) >= 0.0", 'weightDecay must not be negative: "0" means none'),
+        Rule("double(self.maxGradientNorm) >= 0.0", 'maxGradientNorm must not be negative: "0" means no clipping'),
+        Rule(
+            "!has(self.microBatchSize) || self.batchSize % self.microBatchSize == 0",
+            "microBatchSize must divide batchSize",
+        ),
+    )
+
+    method: Literal["LoRA"] = Field(
+        default="LoRA", description="method of tuning. LoRA trains a small adapter and leaves the base model as it is."
+    )
+    rank: Annotated[int, Field(ge=1, le=1024)] = Field(
+        default=16, description="rank of the adapter; a higher rank can learn more and takes more memory."
+    )
     alpha: Annotated[int, Field(ge=1, le=4096)] | None = Field(
         default=None, description="alpha scales the adapter by alpha/rank; absent means twice the rank."
     )
     dropout_percent: Annotated[int, Field(ge=0, le=90)] = Field(
-        default=0, description="dropoutPercent of adapter inputs."
+        default=0, description="dropoutPercent of the adapter's inputs that are left out while training."
     )
-    learning_rate: Decimal = Field(default="2e-4", description="learningRate at the peak of the schedule, as a string.")
-    schedule: Literal["Cosine", "Constant"] = Field(default="Cosine", description="schedule of the learning rate.")
-    warmup_percent: Annotated[int, Field(ge=0, le=100)] = Field(default=5, description="warmupPercent of the steps.")
-    weight_decay: Decimal = Field(default="0", description="weightDecay of AdamW, as a string.")
+    learning_rate: Decimal = Field(
+        default="2e-4", description='learningRate at the peak of the schedule, as a string, for example "2e-4".'
+    )
+    schedule: Literal["Cosine", "Constant"] = Field(
+        default="Cosine",
+        description="schedule of the learning rate after the warm-up: Cosine falls to its end, Constant stays.",
+    )
+    warmup_percent: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=5, description="warmupPercent of the steps in which the learning rate rises from 0."
+    )
+    weight_decay: Decimal = Field(default="0", description='weightDecay of AdamW, as a string; "0" means none.')
     max_gradient_norm: Decimal = Field(
-        default="1.0", description="maxGradientNorm clips the gradient; 0 means no clipping."
+        default="1.0", description='maxGradientNorm clips the gradient\'s norm, as a string; "0" means no clipping.'
     )
-    epochs: Annotated[int, Field(ge=1, le=1000)] = Field(default=3, description="epochs over the train split.")
+    epochs: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=3, description="epochs is the number of passes over the train split."
+    )
     max_steps: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
-        default=None, description="maxSteps ends the run early, in optimiser steps."
+        default=None, description="maxSteps ends the run after that many optimiser steps; absent means epochs decide."
     )
     batch_size: Annotated[int, Field(ge=1, le=4096)] = Field(
         default=8, description="batchSize is the number of sequences per optimiser step."
@@ -67,19 +90,23 @@ class CausalLM(Model):
         "batchSize. Absent means batchSize.",
     )
     max_tokens: Annotated[int, Field(ge=16, le=1_048_576)] = Field(
-        default=1024, description="maxTokens truncates longer sequences."
+        default=1024, description="maxTokens is the longest sequence trained; longer ones are cut."
     )
     batching: Literal["LengthBuckets", "Packed"] = Field(
         default="LengthBuckets",
-        description="batching groups rows of like length, or packs rows into full sequences with attention kept inside each row.",
+        description="batching is LengthBuckets (rows of like length share a batch) or Packed (rows fill sequences of "
+        "maxTokens, "
+        "with attention kept inside each row).",
     )
     precision: Literal["Auto", "BF16", "FP32"] = Field(
         default="Auto",
-        description="precision of the forward pass; Auto means BF16 where the device computes it natively.",
+        description="precision of the forward pass: BF16, FP32, or Auto, which is BF16 where the device computes it "
+        "natively.",
     )
     evaluate_every_steps: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         default=None,
-        description="evaluateEverySteps measures validation loss that often; absent means at the end only.",
+        description="evaluateEverySteps is the number of steps between measurements of validation loss; absent means "
+        "once, at the end.",
     )
 
 
@@ -92,53 +119,63 @@ class Recipe(OneOf):
 class Checkpoint(Model):
     """When the run saves everything it needs to go on as if it had never stopped."""
 
-    every_steps: Annotated[int, Field(ge=1, le=1_000_000)] = Field(default=200, description="everySteps between saves.")
-    keep: Annotated[int, Field(ge=1, le=100)] = Field(default=2, description="keep that many newest checkpoints.")
+    every_steps: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=200,
+        description="everySteps is the number of optimiser steps between saves. A run is saved on SIGTERM too.",
+    )
+    keep: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=2, description="keep is the number of newest checkpoints kept; older ones are deleted."
+    )
 
 
 class TrainingJobSpec(Model):
     """spec describes one run. It cannot change after creation, but for suspend and ttlSecondsAfterFinished."""
 
-    rules = (
-        Rule(
-            "has(self.version) == has(oldSelf.version) && (!has(self.version) || self.version == oldSelf.version) && "
-            "self.model == oldSelf.model && self.dataset == oldSelf.dataset && self.baseModel == oldSelf.baseModel && "
-            "self.recipe == oldSelf.recipe && self.resources == oldSelf.resources && self.seed == oldSelf.seed && "
-            "has(self.evaluation) == has(oldSelf.evaluation) && (!has(self.evaluation) || self.evaluation == oldSelf.evaluation) && "
-            "self.export == oldSelf.export && self.checkpoint == oldSelf.checkpoint && self.retries == oldSelf.retries && "
-            "self.deadlineSeconds == oldSelf.deadlineSeconds",
-            "spec is immutable but for suspend and ttlSecondsAfterFinished: create a TrainingJob with a new name instead",
-        ),
-    )
+    mutable = frozenset({"suspend", "ttlSecondsAfterFinished"})
 
-    model: Label = Field(description="model is the line of versions that the result is added to.")
+    model: Label = Field(
+        description="model is the line of versions that the result is added to, for example blueprint-assistant."
+    )
     version: SemVer | None = Field(
         default=None,
-        description="version of the result; absent means 0.1.0 plus the job's name, see status.modelVersion.",
+        description="version of the result, for example 1.2.0; absent means 0.1.0- and the name of this TrainingJob.",
     )
-    dataset: DatasetName = Field(description="dataset to train on.")
-    base_model: ArtifactRef = Field(description="baseModel to start from: a safetensors folder, or a GGUF file.")
+    dataset: DatasetName = Field(description="dataset to train on, of this namespace.")
+    base_model: ArtifactRef = Field(
+        description="baseModel to start from: a folder with safetensors and config.json, or one GGUF file."
+    )
     recipe: Recipe = Field(description="recipe says what is trained and how; exactly one member must be set.")
     resources: Resources = Field(default=Resources(cpu="2", memory="8Gi"), description="resources of the training pod.")
     checkpoint: Checkpoint = Field(default=Checkpoint(), description="checkpoint says when the run saves itself.")
-    evaluation: Evaluation | None = Field(default=None, description="evaluation is copied to the ModelVersion.")
+    evaluation: Evaluation | None = Field(
+        default=None,
+        description="evaluation is copied to the ModelVersion: what is measured on the result, and what it must reach.",
+    )
     export: list[Export] = Field(
         default=["SafeTensors"],
         min_length=1,
         max_length=2,
         json_schema_extra={"x-kubernetes-list-type": "set"},
-        description="export lists the formats of the artefact. SafeTensors is always written.",
+        description="export lists the formats of the artefact. SafeTensors is always written; GGUF is what llama.cpp "
+        "serves.",
     )
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(default=0, description="seed of everything random.")
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
+        default=0, description="seed of everything random: the order of rows, dropout, initial adapter weights."
+    )
     suspend: bool = Field(default=False, description="suspend stops the run after a checkpoint; false resumes it.")
     retries: Annotated[int, Field(ge=0, le=20)] = Field(
         default=2, description="retries after unexpected failures. Disruptions (eviction, preemption) do not count."
     )
     deadline_seconds: Annotated[Seconds, Field(ge=60)] = Field(
-        default=86_400, description="deadlineSeconds bounds the time of running, all attempts together."
+        default=86_400,
+        description="deadlineSeconds bounds the time of running, all attempts together; time suspended or queued does "
+        "not count.",
     )
     ttl_seconds_after_finished: Seconds | None = Field(
-        default=None, description="ttlSecondsAfterFinished deletes the pods that long after the end; absent keeps them."
+        default=None,
+        description="ttlSecondsAfterFinished deletes the Job and its pods that long after the end; absent keeps them. "
+        "The "
+        "TrainingJob, its ModelVersion and the artefact stay.",
     )
 
 
@@ -147,34 +184,40 @@ class TrainingProgress(StatusModel):
 
     step: Count = Field(description="step is the number of optimiser steps done.")
     steps: Count = Field(description="steps is the number of steps planned.")
-    percent: Count = Field(default=0, description="percent is step of steps.")
-    epoch: Decimal | None = Field(default=None, description="epoch is the number of passes over the data done.")
+    percent: Count = Field(default=0, description="percent is the share of the planned steps done.")
+    epoch: Decimal | None = Field(
+        default=None, description='epoch is the number of passes over the train split done, for example "1.5".'
+    )
     eta_seconds: Count | None = Field(default=None, description="etaSeconds is the time left at the present speed.")
     tokens_per_second: Count | None = Field(
-        default=None, description="tokensPerSecond is the speed, padding not counted."
+        default=None, description="tokensPerSecond is the number of tokens trained each second, padding not counted."
     )
-    loss: Decimal | None = Field(default=None, description="loss of the last step, nats per trained token.")
+    loss: Decimal | None = Field(default=None, description="loss of the last step, in nats per trained token.")
     validation_loss: Decimal | None = Field(
-        default=None, description="validationLoss last measured, nats per trained token."
+        default=None, description="validationLoss as last measured, in nats per trained token."
     )
-    phase: Annotated[str, bounded(64)] | None = Field(default=None, description="phase is what the pod does now.")
-    updated_at: Timestamp | None = Field(default=None, description="updatedAt is when the pod said so.")
+    phase: Annotated[str, bounded(64)] | None = Field(
+        default=None, description="phase is what the pod does now, for example Training."
+    )
+    updated_at: Timestamp | None = Field(default=None, description="updatedAt is when the pod pushed these figures.")
 
 
 class Restarts(StatusModel):
     """How often the run was started again."""
 
-    preempted: Count = Field(default=0, description="preempted counts disruptions survived.")
+    preempted: Count = Field(default=0, description="preempted counts disruptions (evictions, lost nodes) survived.")
     failed: Count = Field(default=0, description="failed counts attempts that ended in an error.")
 
 
 class Snapshot(StatusModel):
     """Everything that determines the result, fixed when the run first starts."""
 
-    dataset: ArtifactRef = Field(description="dataset is the prepared data trained on.")
+    dataset: ArtifactRef = Field(description="dataset is the prepared data trained on, by digest.")
     image: Annotated[str, bounded(512)] = Field(description="image that trains, by digest.")
     recipe_digest: Digest = Field(description="recipeDigest is the digest of the full job description.")
-    code_version: Annotated[str, bounded(64)] = Field(description="codeVersion of slipway.")
+    code_version: Annotated[str, bounded(64)] = Field(
+        description="codeVersion is the version of Slipway that trained it."
+    )
 
 
 class TrainingJobStatus(StatusModel):
@@ -188,16 +231,24 @@ class TrainingJobStatus(StatusModel):
     )
     observed_generation: Count = Field(default=0, description="observedGeneration is the generation acted upon.")
     state: TrainingState = Field(default="Pending", description="state is a word for people, derived from conditions.")
-    progress: TrainingProgress | None = Field(default=None, description="progress as pushed by the pod.")
-    restarts: Restarts | None = Field(default=None, description="restarts so far.")
-    snapshot: Snapshot | None = Field(default=None, description="snapshot of everything that determines the result.")
+    progress: TrainingProgress | None = Field(
+        default=None, description="progress of the run, as last pushed by its pod."
+    )
+    restarts: Restarts | None = Field(default=None, description="restarts counts how often the run was started again.")
+    snapshot: Snapshot | None = Field(
+        default=None, description="snapshot of everything that determines the result, fixed when the run first starts."
+    )
     started_at: Timestamp | None = Field(default=None, description="startedAt is when the first pod started.")
     running_seconds: Count = Field(
-        default=0, description="runningSeconds of finished attempts, counted to the deadline."
+        default=0, description="runningSeconds of finished attempts, all together; deadlineSeconds bounds them."
     )
     finished_at: Timestamp | None = Field(default=None, description="finishedAt is when the run ended.")
-    artifact: ArtifactStatus | None = Field(default=None, description="artifact is what the run published.")
-    validation_loss: Decimal | None = Field(default=None, description="validationLoss of the result.")
-    checkpoint: StoreUri | None = Field(default=None, description="checkpoint is where checkpoints lie.")
-    model_version: Name | None = Field(default=None, description="modelVersion made from the result.")
+    artifact: ArtifactStatus | None = Field(default=None, description="artifact is the model that the run published.")
+    validation_loss: Decimal | None = Field(
+        default=None, description="validationLoss of the result, in nats per trained token."
+    )
+    checkpoint: StoreUri | None = Field(default=None, description="checkpoint is the folder of the run's checkpoints.")
+    model_version: Name | None = Field(
+        default=None, description="modelVersion is the name of the ModelVersion made from the result."
+    )
     message: Message = Field(default="", description="message is the present situation in one sentence.")
