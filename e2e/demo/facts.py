@@ -6,12 +6,11 @@ import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from e2e.demo.cast import ROLLOUT
+from e2e.demo.tape import Request, Sighting, Tape
 from slipway.api.modelversion import GateResult, MetricResult, ModelVersionStatus
 from slipway.api.rollout import RolloutStatus
 from slipway.names import REVISION_LABEL
-
-from e2e.demo.cast import ROLLOUT
-from e2e.demo.tape import Request, Sighting, Tape
 
 LOSS = "held-out-loss"
 VALIDITY = "blueprint-validity"

@@ -1,0 +1,25 @@
+"""How fast may the traffic come, so that a small machine stays able to answer?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Pace:
+    """Keeps about `in_flight` requests open: the slower the answers, the rarer the requests."""
+
+    fastest: float = 0.4
+    slowest: float = 4.0
+    in_flight: float = 0.8
+    weight: float = 0.2
+    typical: float = 0.5
+
+    def answered(self, seconds: float) -> None:
+        """Take the duration of one more request into account."""
+        self.typical += self.weight * (seconds - self.typical)
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two requests."""
+        return min(self.slowest, max(self.fastest, self.typical / self.in_flight))
