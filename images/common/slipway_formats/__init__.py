@@ -1,0 +1,1 @@
+"""Which file formats do data preparation and evaluation both read?"""
