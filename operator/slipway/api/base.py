@@ -153,6 +153,14 @@ Decimal = Annotated[
         says='write a number in quotes, for example "0.05" or "2e-4"',
     ),
 ]
+NonNegative = Annotated[
+    str,
+    bounded(
+        24,
+        pattern=r"^[0-9]+(\.[0-9]+)?([eE]-?[0-9]+)?$",
+        says='write a number of 0 or more in quotes, for example "0.05" or "2e-4"',
+    ),
+]
 Quantity = Annotated[
     str,
     bounded(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Iterable
@@ -41,7 +42,7 @@ def crd(kind: Kind) -> dict[str, Any]:
         "name": VERSION,
         "served": True,
         "storage": True,
-        "schema": {"openAPIV3Schema": root_schema(kind)},
+        "schema": {"openAPIV3Schema": explained(root_schema(kind))},
         "subresources": subresources,
         "additionalPrinterColumns": [_column(column) for column in kind.columns],
         "selectableFields": [{"jsonPath": path} for path in kind.selectable],
@@ -69,6 +70,19 @@ def root_schema(kind: Kind) -> Schema:
         },
         VALIDATIONS: [rule.to_schema() for rule in kind.rules],
     }
+
+
+def explained(node: Schema) -> Schema:
+    """Return `node` with defaults told in words: `kubectl explain` does not show them otherwise."""
+    made = dict(node)
+    default = made.get("default")
+    if default is not None and not isinstance(default, dict):
+        made["description"] = f"{made['description']} Defaults to {json.dumps(default)}."
+    if "properties" in made:
+        made["properties"] = {name: explained(child) for name, child in made["properties"].items()}
+    if "items" in made:
+        made["items"] = explained(made["items"])
+    return made
 
 
 def ordered(node: Schema) -> Schema:
@@ -119,7 +133,7 @@ def files() -> Iterable[tuple[Path, str]]:
         manifest = crd(kind)
         yield Path("crds", f"{kind.plural}.yaml"), NOTICE + to_yaml(manifest)
         yield Path("charts/slipway/templates/crds", f"{kind.plural}.yaml"), NOTICE + chart_template(manifest)
-        yield Path("docs/reference", f"{kind.singular}.md"), reference.page(kind, manifest)
+        yield Path("docs/reference", f"{kind.singular}.md"), reference.page(kind, root_schema(kind))
     yield Path("docs/reference/README.md"), reference.index()
 
 

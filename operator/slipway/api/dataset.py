@@ -24,6 +24,10 @@ from slipway.api.conditions import Condition
 
 LISTED: dict[str, JsonValue] = {"x-kubernetes-list-type": "atomic"}
 
+FileName = Annotated[
+    str,
+    bounded(128, pattern=r"^[A-Za-z0-9._-]+$", says="a file name has letters, digits, '.', '_' and '-' only"),
+]
 Schema = Literal["Chat", "Completion"]
 DatasetState = Literal["Pending", "Preparing", "Ready", "Failed"]
 
@@ -44,9 +48,7 @@ class ObjectStoreSource(Model):
 class InlineFile(Model):
     """A small file written in the spec."""
 
-    name: Annotated[str, bounded(128, pattern=r"^[A-Za-z0-9._-]+$")] = Field(
-        description="name of the file, unique in the list."
-    )
+    name: FileName = Field(description="name of the file, unique in the list.")
     text: Annotated[str, bounded(262_144)] = Field(description="text is the file's content.")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
 
 from slipway.api.base import API_VERSION
 from slipway.api.kinds import CATEGORY, KINDS, Kind
@@ -27,9 +26,8 @@ def index() -> str:
     )
 
 
-def page(kind: Kind, manifest: dict[str, Any]) -> str:
-    """Return the page of `kind`, made from its CRD."""
-    schema: Schema = manifest["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+def page(kind: Kind, schema: Schema) -> str:
+    """Return the page of `kind`, whose objects have `schema`."""
     parts = [
         f"{NOTICE}# {kind.name}",
         kind.description,

@@ -38,6 +38,14 @@ PercentText = Annotated[
         says='write a percentage from 0 to 100 in quotes, for example "1" or "0.5"',
     ),
 ]
+HostName = Annotated[
+    str,
+    bounded(
+        253,
+        pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        says="write a host name in lower case without scheme or path, for example assistant.example.com",
+    ),
+]
 Outcome = Literal["Pass", "Fail", "NoData", "TooFewSamples", "Error", "Cancelled"]
 
 
@@ -70,7 +78,7 @@ class Runtime(OneOf):
 
 
 class Serving(Model):
-    """How pods of a version run. Any change but replicas is a new revision and is judged like a new model."""
+    """How pods of a version run. Any change but of replicas is a new revision and is judged like a new model."""
 
     runtime: Runtime = Field(description="runtime is the engine; exactly one member must be set.")
     replicas: Annotated[int, Field(ge=1, le=1000)] = Field(
@@ -93,7 +101,7 @@ class Traffic(Model):
     """Where requests come in. The operator owns the HTTPRoute, named like the Rollout, as a whole."""
 
     gateway: GatewayRef = Field(description="gateway that the HTTPRoute attaches to.")
-    hostnames: list[Annotated[str, bounded(253, pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]] = Field(
+    hostnames: list[HostName] = Field(
         min_length=1,
         max_length=16,
         json_schema_extra={"x-kubernetes-list-type": "set"},
@@ -135,7 +143,7 @@ class Strategy(OneOf):
 
 
 class ErrorRate(Model):
-    """Failed requests per hundred, as counted by the sidecar of every serving pod."""
+    """Failed requests per hundred. They are counted by the sidecar of every serving pod, whatever the engine."""
 
     max_percent: PercentText | None = Field(
         default=None, description='maxPercent of failed requests that passes, as a string, for example "1" or "0.5".'
@@ -162,7 +170,7 @@ class ErrorRate(Model):
 
 
 class Latency(Model):
-    """A quantile of the time to the end of the answer, as measured by the sidecar."""
+    """A quantile of the time to answer. The sidecar of every serving pod measures to the end of the answer."""
 
     quantile_percent: Annotated[int, Field(ge=1, le=99)] = Field(
         default=95,
@@ -276,9 +284,7 @@ class RolloutSpec(Model):
         description="model whose versions are served, for example blueprint-assistant. It cannot change."
     )
     version: VersionName = Field(description="version that should serve. Changing it starts a release.")
-    serving: Serving = Field(
-        description="serving says how pods of a version run. A change, but of replicas, is judged like a new version."
-    )
+    serving: Serving = Field(description="serving says how pods of a version run.")
     traffic: Traffic = Field(description="traffic says where requests come in.")
     strategy: Strategy = Field(
         description="strategy says how a candidate earns traffic; exactly one member must be set."

@@ -63,11 +63,23 @@ def _immutable(model: type[Model]) -> Iterable[Rule]:
 def _default(value: object) -> object:
     """Return a default as the apiserver fills it in, or None where absent says the same.
 
-    Of an object only what differs from the object's own defaults is stated: the apiserver fills in the rest.
+    Objects are written out, because the apiserver checks them against the rules before it fills in inner defaults.
     """
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        stated = {
+            field.alias or name: _default(getattr(value, name)) for name, field in type(value).model_fields.items()
+        }
+        return {name: default for name, default in stated.items() if default is not None}
     return None if value in (None, "", [], {}) else value
+
+
+def _told(field: Schema, definition: Schema) -> str:
+    """Return what a field says of itself, then what its type adds after the sentence that says what it is."""
+    meaning = " ".join(definition.get("description", "").split())
+    if "description" not in field:
+        return meaning
+    addition = meaning.partition(". ")[2]
+    return f"{field['description']} {addition}".strip()
 
 
 class _Generator(GenerateJsonSchema):
@@ -100,12 +112,12 @@ class _Rewriter:
         made = {word: value for word, value in node.items() if word not in (*DROPPED, "$defs")}
         if not self._defaults:
             made.pop("default", None)
+        if "description" in made:
+            made["description"] = " ".join(made["description"].split())
         if "const" in made:
             made["enum"] = [made.pop("const")]
         if made.get("type") == "integer":
             made["format"] = "int32" if made.get("maximum", 2**62) < 2**31 else "int64"
-        if "description" in made:
-            made["description"] = " ".join(made["description"].split())
         if "properties" in made:
             made["properties"] = {name: self.rewrite(child) for name, child in made["properties"].items()}
         elif isinstance(values := node.get("additionalProperties"), Mapping):
@@ -118,7 +130,7 @@ class _Rewriter:
     def _inlined(self, node: Schema) -> Schema:
         while "$ref" in node:
             definition = self._definitions[node.pop("$ref").rpartition("/")[2]]
-            node = {**definition, **node}
+            node = {**definition, **node, "description": _told(node, definition)}
         return node
 
     def _without_null(self, node: Schema) -> Schema:
@@ -128,7 +140,7 @@ class _Rewriter:
         branches = [branch for branch in node.pop("anyOf") if branch.get("type") != "null"]
         if len(branches) != 1:
             raise ValueError(f"a union of {len(branches)} types has no structural schema: use OneOf ({node})")
-        return {**self._inlined(dict(branches[0])), **node}
+        return self._inlined({**branches[0], **node})
 
     def _map(self, values: Mapping[str, Any], names: Mapping[str, Any]) -> Schema:
         made: Schema = {"additionalProperties": self.rewrite(values)}

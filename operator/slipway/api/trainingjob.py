@@ -14,6 +14,7 @@ from slipway.api.base import (
     Message,
     Model,
     Name,
+    NonNegative,
     OneOf,
     Rule,
     Seconds,
@@ -40,9 +41,8 @@ class CausalLM(Model):
     """Supervised fine-tuning of a causal language model with LoRA."""
 
     rules = (
-        Rule("double(self.learningRate) > 0.0", "learningRate must be above 0"),
-        Rule("double(self.weightDecay) >= 0.0", 'weightDecay must not be negative: "0" means none'),
-        Rule("double(self.maxGradientNorm) >= 0.0", 'maxGradientNorm must not be negative: "0" means no clipping'),
+        # By its digits, not by double(): a text that is no number then has one complaint, not two.
+        Rule("!self.learningRate.matches(r'^[0.]+([eE].*)?$')", "learningRate must be above 0"),
         Rule(
             "!has(self.microBatchSize) || self.batchSize % self.microBatchSize == 0",
             "microBatchSize must divide batchSize",
@@ -61,7 +61,7 @@ class CausalLM(Model):
     dropout_percent: Annotated[int, Field(ge=0, le=90)] = Field(
         default=0, description="dropoutPercent of the adapter's inputs that are left out while training."
     )
-    learning_rate: Decimal = Field(
+    learning_rate: NonNegative = Field(
         default="2e-4", description='learningRate at the peak of the schedule, as a string, for example "2e-4".'
     )
     schedule: Literal["Cosine", "Constant"] = Field(
@@ -71,8 +71,8 @@ class CausalLM(Model):
     warmup_percent: Annotated[int, Field(ge=0, le=100)] = Field(
         default=5, description="warmupPercent of the steps in which the learning rate rises from 0."
     )
-    weight_decay: Decimal = Field(default="0", description='weightDecay of AdamW, as a string; "0" means none.')
-    max_gradient_norm: Decimal = Field(
+    weight_decay: NonNegative = Field(default="0", description='weightDecay of AdamW, as a string; "0" means none.')
+    max_gradient_norm: NonNegative = Field(
         default="1.0", description='maxGradientNorm clips the gradient\'s norm, as a string; "0" means no clipping.'
     )
     epochs: Annotated[int, Field(ge=1, le=1000)] = Field(
