@@ -36,3 +36,12 @@ class Settings(BaseModel):
     progress_url: str = ""
     drain_seconds: int = 10
     """How long a revision without traffic stays up, for requests in flight and gateways that lag."""
+    http_port: int = 8080
+    """Port of /metrics, /healthz and /readyz."""
+    progress_port: int = 8081
+    """Port to which training pods push their progress."""
+    lease_name: str = "slipway-operator"
+    workers: int = Field(default=16, ge=1)
+    """Reconciles at a time."""
+    resync_seconds: float = Field(default=600.0, gt=0)
+    """How often the four kinds are listed to find what a watch may have lost."""

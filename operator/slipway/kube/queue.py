@@ -81,7 +81,7 @@ class Backlog:
         """Look at `key` again after a growing, jittered delay; return the delay."""
         count = self._failures.get(key, 0)
         self._failures[key] = count + 1
-        longest = min(FIRST_DELAY * 2 ** min(count, 30), LONGEST_DELAY)
+        longest: float = min(FIRST_DELAY * 2 ** min(count, 30), LONGEST_DELAY)
         delay = max(at_least, longest * (0.5 + 0.5 * self._jitter()))
         self.wake_at(key, now + delay)
         return delay

@@ -118,7 +118,7 @@ class Reflector:
             self.store.put(event.object)
 
     def _delay(self, failures: int, error: ApiError) -> float:
-        grown = min(FIRST_DELAY * 2 ** min(failures - 1, 10), LONGEST_DELAY)
+        grown: float = min(FIRST_DELAY * 2 ** min(failures - 1, 10), LONGEST_DELAY)
         asked = error.retry_after or 0.0 if isinstance(error, TooMany) else 0.0
         return max(asked, grown * self.jitter.uniform(0.5, 1.0))
 

@@ -43,6 +43,7 @@ CHILDREN: Final = (
     Resource("ConfigMap", "", "v1", "configmaps"),
     Resource("ControllerRevision", "apps", "v1", "controllerrevisions"),
     Resource("Deployment", "apps", "v1", "deployments"),
+    Resource("EndpointSlice", "discovery.k8s.io", "v1", "endpointslices"),
     Resource("HTTPRoute", "gateway.networking.k8s.io", "v1", "httproutes"),
     Resource("Job", "batch", "v1", "jobs"),
     Resource("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies"),

@@ -96,7 +96,7 @@ class Store:
         return True
 
     def discard(self, kind: str, namespace: str, name: str, uid: str, version: int) -> bool:
-        """Take notice that the object with this uid was gone, or out of our selector, at `version`; tell whether new."""
+        """Take notice that the object was gone, or out of our selector, at `version`; tell whether that was news."""
         before = self.get(kind, namespace, name)
         if before is None or before["metadata"]["uid"] != uid:
             self._bury(uid, version)
@@ -109,7 +109,7 @@ class Store:
         return True
 
     def missing(self, kind: str, namespace: str | None, listed: Iterable[str], version: int) -> Sequence[Manifest]:
-        """Return the objects that a complete list of the moment `version` must hold and did not (`listed`: its uids)."""
+        """Return what a complete list of the moment `version` should have held and did not (`listed`: its uids)."""
         uids = set(listed)
         return [
             obj

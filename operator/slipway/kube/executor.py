@@ -1,0 +1,284 @@
+"""How does a plan become true?"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from slipway.kube.api import ApiError, Conflict, KubeApi, NotFound, Server
+from slipway.kube.clock import Clock
+from slipway.kube.events import Recorder
+from slipway.kube.matching import fingerprint, is_current, mark_of, normal, stamped
+from slipway.kube.projection import controller_uid, digest, is_going, root_uid
+from slipway.kube.refusals import (
+    Refusal,
+    carried,
+    explain,
+    foreign,
+    is_refusal,
+    mark,
+    retry_delay,
+    soonest,
+    stated,
+    without_progress,
+)
+from slipway.kube.resources import ROOT_KINDS
+from slipway.kube.store import Name, Store
+from slipway.metrics.operator import OperatorMetrics
+from slipway.names import MANAGER, STATUS_MANAGER
+from slipway.plan import Event, Key, Manifest, Plan, Room
+
+logger = logging.getLogger(__name__)
+
+
+class Stale(Exception):
+    """The root changed, or went away, since the plan was made; the store knows by now. Plan again."""
+
+
+@dataclass
+class _Memory:
+    """What is remembered of one root between reconciles. Losing it costs no-op writes, never correctness."""
+
+    written: dict[Name, tuple[str, str]] = field(default_factory=dict)
+    """Child → (uid, fingerprint after our last write)."""
+    refusals: dict[Name, Refusal] = field(default_factory=dict)
+    status: tuple[str, str] = ("", "")
+    """Hashes of the status we last sent and of what came back; they differ if others add to it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a plan's execution came to."""
+
+    writes: int
+    look_again_after: float | None = None
+
+
+class Executor:
+    """Applies plans: status, children in order, deletions, events. Any write may be the last before a crash."""
+
+    def __init__(
+        self,
+        api: KubeApi,
+        store: Store,
+        recorder: Recorder,
+        clock: Clock,
+        metrics: OperatorMetrics,
+        fence: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._api = api
+        self._store = store
+        self._recorder = recorder
+        self._clock = clock
+        self._metrics = metrics
+        self._fence = fence
+        self._memories: dict[Key, _Memory] = {}
+
+    def forget(self, key: Key) -> None:
+        """Drop what is remembered of a root that is gone."""
+        self._memories.pop(key, None)
+
+    async def execute(
+        self, key: Key, room: Room, root: Manifest, plan: Plan, committed: Callable[[], None] = lambda: None
+    ) -> Outcome:
+        """Make `plan` true for `root`. Raise `Stale` or an `ApiError` if it has to be tried again.
+
+        `committed` is called once the status stands: from then on the answers that led to it are no longer needed, and
+        new questions may be asked whatever becomes of the children.
+        """
+        memory = self._memories.setdefault(key, _Memory())
+        run = _Run(self, memory, room, root, plan)
+        await run.status(carried(plan.status, root.get("status") or {}))
+        committed()
+        try:
+            await run.children()
+            await run.prune()
+        finally:
+            if run.announced:  # the transition is on record; say so even if a child failed
+                for event in plan.events:
+                    self._recorder.record(root, event)
+        await run.status(run.final_status())
+        wait = soonest(memory.refusals.values(), self._clock.monotonic())
+        return Outcome(run.writes, wait)
+
+
+class _Run:
+    """One execution of one plan."""
+
+    def __init__(self, engine: Executor, memory: _Memory, room: Room, root: Manifest, plan: Plan) -> None:
+        self._engine = engine
+        self._api, self._store, self._clock = engine._api, engine._store, engine._clock
+        self._memory, self._room, self._root, self._plan = memory, room, root, plan
+        self._uid: str = root["metadata"]["uid"]
+        self._failed = False
+        self.announced = False
+        self.writes = 0
+
+    # Status
+
+    async def status(self, wanted: dict[str, Any]) -> None:
+        """Write `wanted` if the status differs, on condition that the root is still the one the plan was made for."""
+        wanted = normal(wanted)
+        found = without_progress(self._root.get("status") or {})
+        if wanted == found or self._memory.status == (digest(wanted), digest(found)):
+            return
+        meta = self._root["metadata"]
+        manifest = {
+            "apiVersion": self._root["apiVersion"],
+            "kind": self._root["kind"],
+            "metadata": {name: meta[name] for name in ("name", "namespace", "uid", "resourceVersion")},
+            "status": wanted,
+        }
+        try:
+            self._root = await self._apply(manifest, STATUS_MANAGER, "status")
+        except Conflict as error:
+            await self._refresh()
+            raise Stale(str(error)) from error
+        except NotFound as error:
+            self._store.discard(self._root["kind"], meta["namespace"], meta["name"], self._uid, _version(meta))
+            raise Stale(str(error)) from error
+        self.announced = True
+        self._memory.status = (digest(wanted), digest(without_progress(self._root.get("status") or {})))
+        logger.info("status written", extra={"object": self._name(self._root), "state": wanted.get("state", "")})
+
+    def final_status(self) -> dict[str, Any]:
+        """Return the planned status with what was refused."""
+        refusals = [self._memory.refusals[name] for name in sorted(self._memory.refusals)]
+        generation = int(self._root["metadata"].get("generation", 0))
+        return stated(self._plan.status, self._root.get("status") or {}, refusals, generation, self._clock.now())
+
+    async def _refresh(self) -> None:
+        meta = self._root["metadata"]
+        try:
+            self._store.put(await self._api.get(self._root["kind"], meta["namespace"], meta["name"]))
+        except NotFound:
+            self._store.discard(self._root["kind"], meta["namespace"], meta["name"], self._uid, _version(meta))
+
+    # Children
+
+    async def children(self) -> None:
+        """Apply children, then unowned objects, in order.
+
+        One that is refused, or on which the server fails, does not hold up the others: a route must be able to leave a
+        candidate whose Deployment a webhook rejects. Nothing is deleted after that, though (see `prune`).
+        """
+        failure: Server | None = None
+        named = []
+        for owner, manifests in ((self._root, self._plan.children), (None, self._plan.unowned)):
+            for manifest in manifests:
+                wanted = stamped(manifest, owner)
+                name = (wanted["kind"], wanted["metadata"]["namespace"], wanted["metadata"]["name"])
+                named.append(name)
+                try:
+                    await self._child(name, wanted)
+                except Server as error:
+                    failure = failure or error
+        for name in set(self._memory.refusals) - set(named):
+            del self._memory.refusals[name]
+        for name in set(self._memory.written) - set(named):
+            del self._memory.written[name]
+        if failure is not None:
+            raise failure
+
+    async def _child(self, name: Name, wanted: dict[str, Any]) -> None:
+        cached = self._store.get(*name)
+        if cached is not None and is_going(cached):
+            return  # its deletion wakes us
+        refusal = self._memory.refusals.get(name)
+        if refusal is not None and refusal.holds(mark_of(wanted), mark(cached), self._clock.monotonic()):
+            return
+        uid, last = self._memory.written.get(name, ("", ""))
+        same = cached is not None and cached["metadata"]["uid"] == uid
+        if cached is not None and is_current(wanted, cached, last if same else None):
+            self._memory.refusals.pop(name, None)
+            self._memory.written.setdefault(name, (cached["metadata"]["uid"], fingerprint(cached, wanted)))
+            return
+        try:
+            owned = "ownerReferences" in wanted["metadata"]
+            taken = await self._taken(name, cached) if owned else None
+            if taken is not None:
+                self._refuse(name, wanted, cached, foreign(name, taken, self._root))
+                return
+            answer = await self._apply(wanted, MANAGER)
+        except ApiError as error:
+            if not is_refusal(error):
+                raise
+            self._refuse(name, wanted, cached, explain(name, error))
+            return
+        self._memory.refusals.pop(name, None)
+        kept = self._store.get(*name) or answer
+        self._memory.written[name] = (kept["metadata"]["uid"], fingerprint(kept, wanted))
+        logger.info("applied", extra={"object": self._name(self._root), "child": self._name(answer)})
+
+    async def _taken(self, name: Name, cached: Manifest | None) -> Manifest | None:
+        """Return the object under this name if it is not ours. Only what lacks our label is not in the store."""
+        found = cached
+        if found is None:
+            try:
+                found = await self._api.get(*name)
+            except NotFound:
+                return None
+        owner = controller_uid(found)
+        ours = owner == self._uid if owner else root_uid(found) == self._uid
+        return None if ours else found
+
+    def _refuse(self, name: Name, wanted: Manifest, cached: Manifest | None, why: tuple[str, str]) -> None:
+        before = self._memory.refusals.get(name)
+        attempts = before.attempts + 1 if before is not None and before.wanted == mark_of(wanted) else 0
+        until = self._clock.monotonic() + retry_delay(attempts)
+        self._memory.refusals[name] = Refusal(name, mark_of(wanted), mark(cached), *why, attempts, until)
+        self._engine._metrics.refused.labels(kind=name[0]).inc()
+        if before is None or (before.reason, before.message) != why:
+            self._engine._recorder.record(self._root, Event(why[0], why[1], "Warning"))
+            place = {"object": self._name(self._root), "child": "/".join(name)}
+            logger.warning("child refused", extra={**place, "why": why[1]})
+
+    # Deletions
+
+    async def prune(self) -> None:
+        """Delete owned objects that the plan neither names nor keeps; nothing while a child is refused."""
+        if self._memory.refusals:
+            return
+        named = {(child["kind"], child["metadata"]["name"]) for child in self._plan.children} | self._plan.keep
+        for obj in self._owned():
+            meta = obj["metadata"]
+            if (obj["kind"], meta["name"]) in named or is_going(obj) or controller_uid(obj) != self._uid:
+                continue
+            self._engine._fence()
+            try:
+                answer = await self._api.delete(obj["kind"], meta["namespace"], meta["name"], uid=meta["uid"])
+            except (NotFound, Conflict):  # gone, or another object by now
+                answer = {"kind": "Status"}
+            self._written(obj["kind"], "delete")
+            if answer.get("kind") == obj["kind"]:
+                self._store.put(answer)
+            else:
+                self._store.discard(obj["kind"], meta["namespace"], meta["name"], meta["uid"], _version(meta))
+            logger.info("deleted", extra={"object": self._name(self._root), "child": self._name(obj)})
+
+    def _owned(self) -> Sequence[Manifest]:
+        return [obj for obj in self._store.owned(self._uid) if obj["kind"] in self._room.owns]
+
+    # Writes
+
+    async def _apply(self, manifest: Manifest, manager: str, subresource: str = "") -> dict[str, Any]:
+        self._engine._fence()
+        answer = await self._api.apply(manifest, manager=manager, subresource=subresource)
+        self._written(manifest["kind"], "status" if subresource else "apply")
+        if answer["kind"] in ROOT_KINDS or root_uid(answer):
+            self._store.put(answer)
+        return answer
+
+    def _written(self, kind: str, verb: str) -> None:
+        self.writes += 1
+        self._engine._metrics.writes.labels(kind=kind, verb=verb).inc()
+
+    @staticmethod
+    def _name(obj: Manifest) -> str:
+        return f"{obj['kind']}/{obj['metadata']['namespace']}/{obj['metadata']['name']}"
+
+
+def _version(meta: Manifest) -> int:
+    return int(meta["resourceVersion"])

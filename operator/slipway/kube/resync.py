@@ -1,0 +1,140 @@
+"""Did the watches of the four kinds lose anything?"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from slipway.kube.api import ApiError, KubeApi, NotFound
+from slipway.kube.clock import Clock
+from slipway.kube.projection import version_of
+from slipway.kube.resources import ROOT_KINDS
+from slipway.kube.store import Store
+from slipway.metrics.operator import OperatorMetrics
+from slipway.plan import Manifest
+
+logger = logging.getLogger(__name__)
+
+SETTLE_SECONDS = 5.0
+"""How long a watch may lag behind a list before we call its news lost."""
+BURST_SECONDS = 3.0
+"""A re-list by kopf is over when no listed object came for so long."""
+RETRY_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What one list shows that the store does not know."""
+
+    gone: Sequence[Manifest]
+    newer: Sequence[dict[str, Any]]
+    version: int
+
+
+@dataclass
+class Resync:
+    """Lists the root kinds: at the start, when this replica begins to lead, after kopf re-listed, and now and then.
+
+    kopf reports no deletion of objects that went away while it had no watch; this finds them.
+    """
+
+    api: KubeApi
+    store: Store
+    clock: Clock
+    metrics: OperatorMetrics
+    namespaces: Collection[str] = ()
+    period: float = 600.0
+    jitter: random.Random = field(default_factory=random.Random)
+    _nudged: asyncio.Event = field(default_factory=asyncio.Event)
+    _heard_at: dict[str, float] = field(default_factory=dict)
+
+    def heard(self, kind: str, event: str | None) -> None:
+        """Take note of an event from kopf; the type None means that it listed."""
+        self._heard_at[kind] = self.clock.monotonic()
+        if event is None:
+            self._nudged.set()
+
+    def ages(self) -> dict[str, float]:
+        """Return the seconds since each kind was heard of, by its watch or by a list that agreed with it."""
+        now = self.clock.monotonic()
+        return {kind: now - at for kind, at in self._heard_at.items()}
+
+    async def take_all(self) -> None:
+        """Bring the store up to date with one consistent list per kind; try until it works."""
+        for kind in ROOT_KINDS:
+            while True:
+                try:
+                    for found in await self._compare(kind):
+                        self._take(kind, found)
+                    break
+                except NotFound as error:
+                    logger.error(
+                        "the cluster does not have the kind; install Slipway's CRDs (crds/ or the chart)",
+                        extra={"kind": kind, "error": str(error)},
+                    )
+                except ApiError as error:
+                    logger.warning("list failed", extra={"kind": kind, "error": str(error)})
+                await asyncio.sleep(RETRY_SECONDS * self.jitter.uniform(0.8, 1.2))
+
+    async def run(self) -> None:
+        """Compare lists with the store until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(self.period * self.jitter.uniform(0.8, 1.2)):
+                    await self._nudged.wait()
+            except TimeoutError:
+                pass
+            while self._nudged.is_set():
+                self._nudged.clear()
+                await asyncio.sleep(BURST_SECONDS)
+            for kind in ROOT_KINDS:
+                try:
+                    await self.check(kind)
+                except ApiError as error:
+                    logger.warning("resync failed", extra={"kind": kind, "error": str(error)})
+
+    async def check(self, kind: str) -> int:
+        """Find, take over and count what the watch of `kind` lost; return the number."""
+        suspects = await self._compare(kind)
+        lost = 0
+        if any(found.gone or found.newer for found in suspects):
+            await asyncio.sleep(SETTLE_SECONDS)  # a list may simply be ahead of the watch
+            lost = sum(self._take(kind, found, count=True) for found in suspects)
+        if not lost:
+            self._heard_at[kind] = self.clock.monotonic()
+        return lost
+
+    async def _compare(self, kind: str) -> list[_Found]:
+        return [await self._compare_in(kind, namespace) for namespace in (self.namespaces or (None,))]
+
+    async def _compare_in(self, kind: str, namespace: str | None) -> _Found:
+        uids: list[str] = []
+        newer: list[dict[str, Any]] = []
+        version = 0
+        async for page in self.api.pages(kind, namespace):
+            version = int(page.resource_version)
+            for obj in page.items:
+                meta = obj["metadata"]
+                uids.append(meta["uid"])
+                known = self.store.get(kind, meta["namespace"], meta["name"])
+                if known is None or version_of(known) < version_of(obj):
+                    newer.append(obj)
+        return _Found(self.store.missing(kind, namespace, uids, version), newer, version)
+
+    def _take(self, kind: str, found: _Found, *, count: bool = False) -> int:
+        """Put what was found into the store, unless the watch brought it meanwhile; return how much was still news."""
+        gone = newer = 0
+        for obj in found.gone:
+            meta = obj["metadata"]
+            gone += self.store.discard(kind, meta["namespace"], meta["name"], meta["uid"], found.version)
+        for obj in found.newer:
+            newer += self.store.put(obj)
+        for change, number in (("deleted", gone), ("changed", newer)):
+            if count and number:
+                self.metrics.lost.labels(kind=kind, change=change).inc(number)
+                logger.warning("the watch had lost changes", extra={"kind": kind, "change": change, "number": number})
+        return gone + newer
