@@ -213,7 +213,7 @@ def _share(percent: float) -> Text:
 
 def _numbers(found: Sequence[Request]) -> list[RenderableType]:
     if not found:
-        return ["0", "–", "–", "–"]
+        return ["0", "-", "-", "-"]
     percent = 100 * sum(r.failed for r in found) / len(found)
     seconds = [r.seconds for r in found]
     return [

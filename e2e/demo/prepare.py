@@ -1,0 +1,64 @@
+"""What has to be there before the story can begin: cluster, images, data, base model, values for the chart?"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from e2e.cluster.base import Cluster
+from e2e.demo.cast import EXAMPLE, NAMESPACE, REPOSITORY
+from e2e.setup import tools
+from e2e.setup.progress import Steps
+
+OUT = REPOSITORY / "out" / "demo"
+
+
+def prepare(cluster: Cluster) -> None:
+    """Bring everything up that takes long and is made once; later calls find it done."""
+    steps = Steps(3)
+    OUT.mkdir(parents=True, exist_ok=True)
+    with steps.step(f"a cluster ({cluster.provider})"):
+        cluster.up()
+    with steps.step("images, built where their sources changed"):
+        images = cluster.images()
+    with steps.step("raw data and the base model"):
+        collect("dataset", OUT / "raw")
+        collect("base-model", OUT / "base")
+    (OUT / "values.yaml").write_text(json.dumps(values(images, cluster.prometheus_url), indent=2) + "\n")
+
+
+def collect(part: str, target: Path) -> None:
+    """Run one of the example's `collect.py`, with npm on PATH even where the machine has none."""
+    path = f"{npm_folder()}:{os.environ.get('PATH', '/usr/bin:/bin')}"
+    command = [sys.executable, str(EXAMPLE / part / "collect.py"), str(target)]
+    if subprocess.run(command, env={**os.environ, "PATH": path}, stdout=sys.stderr, check=False).returncode:
+        raise SystemExit(f"{EXAMPLE.name}/{part}/collect.py did not bring its files; see its message above")
+
+
+def npm_folder() -> Path:
+    """Return a folder with a program `npm`: the machine's own, or one that the tools brought."""
+    script = OUT / "bin" / "npm"
+    script.parent.mkdir(parents=True, exist_ok=True)
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(tools.npm())} "$@"\n')
+    script.chmod(0o755)
+    return script.parent
+
+
+def values(images: Mapping[str, str], prometheus_url: str) -> dict[str, Any]:
+    """Return the chart's values for this cluster: what no default can know."""
+    return {
+        "images": dict(images),
+        "workloadNamespaces": [NAMESPACE],
+        "prometheus": {"url": prometheus_url},
+    }
+
+
+def out(name: str) -> Path:
+    """Return a path among the demo's results."""
+    return OUT / name

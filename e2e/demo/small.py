@@ -1,0 +1,43 @@
+"""With which numbers is the story short enough for a test? The example's YAML, a few numbers changed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+STEPS = {"v1": 6, "v2": 14, "v3": 4, "v4": 14}
+EXAMPLES = {"heldOutLoss": {"maxExamples": 10}, "blueprintValidity": {"maxExamples": 4, "maxNewTokens": 96}}
+HOLD_SECONDS = 6
+BAKE_SECONDS = 10
+
+
+def copy(example: Path, target: Path) -> Path:
+    """Copy the example's YAML to `target` with small numbers and return `target`.
+
+    `target` must lie two folders below the repository, like the example, so that relative paths keep their meaning.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for file in sorted(example.glob("*.yaml")):
+        documents = [shrunk(document) for document in yaml.safe_load_all(file.read_text())]
+        (target / file.name).write_text(yaml.safe_dump_all(documents, sort_keys=False))
+    return target
+
+
+def shrunk(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a manifest with small numbers in it; the kinds without numbers stay as they are."""
+    spec = manifest.get("spec", {})
+    match manifest["kind"]:
+        case "TrainingJob":
+            spec["recipe"]["causalLM"]["maxSteps"] = STEPS[manifest["metadata"]["name"].rpartition("-")[2]]
+            for metric in spec["evaluation"]["metrics"]:
+                metric["measure"] = {name: fields | EXAMPLES[name] for name, fields in metric["measure"].items()}
+        case "Rollout":
+            for step in spec["strategy"]["canary"]["steps"]:
+                step["holdSeconds"] = HOLD_SECONDS
+            spec["bakeSeconds"] = BAKE_SECONDS
+    return dict(manifest)
