@@ -1,4 +1,4 @@
-"""What should be prepared? `python -m e2e.setup [apiserver|kind|embedded|clean]` and `python -m e2e.setup path NAME`."""
+"""What should be prepared? `python -m e2e.setup apiserver|kind|embedded|clean`, or `path NAME` for one program."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ PROGRAMS = ("kube", "kubectl", "helm", "kind", "traefik", "etcd")
 NEEDS = {
     "apiserver": ([gotools.KUBE], debian.APISERVER),
     "kind": ([gotools.KUBE, gotools.HELM, gotools.KIND], ()),
-    "embedded": ([gotools.KUBE, gotools.HELM, gotools.COREDNS, gotools.LOCAL_PATH, gotools.PAUSE], debian.NODE),
+    "embedded": (
+        [
+            gotools.KUBE,
+            gotools.HELM,
+            gotools.PROMETHEUS,
+            gotools.COREDNS,
+            gotools.LOCAL_PATH,
+            gotools.PAUSE,
+        ],
+        debian.NODE,
+    ),
 }
 
 

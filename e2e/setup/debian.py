@@ -26,10 +26,9 @@ NODE = (
     "iptables",
     "kmod",
     "procps",
-    "prometheus",
     "runc",
 )
-SERVICES = ("containerd", "docker-registry", "etcd", "prometheus", "prometheus-node-exporter")
+SERVICES = ("containerd", "docker-registry", "etcd")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 
 

@@ -26,6 +26,7 @@ class GoTool:
     package: str = "."
     binary: str = ""
     ldflags: str = ""
+    tags: str = ""
     minutes: str = "a minute"
 
     @property
@@ -36,7 +37,7 @@ class GoTool:
     @property
     def key(self) -> str:
         """Return the digest of everything the program is made from, except the compiler."""
-        return cache.content_key(self.folder, self.package, self.ldflags)
+        return cache.content_key(self.folder, self.package, self.ldflags, self.tags)
 
     @property
     def cached(self) -> bool:
@@ -50,7 +51,8 @@ class GoTool:
 
     def _build(self, out: Path) -> None:
         ldflags = f"-s -w {self.ldflags}".strip()
-        go("build", "-trimpath", "-ldflags", ldflags, "-o", str(out), self.package, folder=self.folder)
+        options = ["-trimpath", "-ldflags", ldflags, "-tags", self.tags]
+        go("build", *options, "-o", str(out), self.package, folder=self.folder)
 
 
 _VERSION = "k8s.io/component-base/version"
@@ -64,6 +66,13 @@ HELM = GoTool("helm", "helm.sh/helm/v3/cmd/helm", minutes="2 minutes")
 COREDNS = GoTool("coredns")
 PAUSE = GoTool("pause", minutes="a few seconds")
 LOCAL_PATH = GoTool("local-path-provisioner", "github.com/rancher/local-path-provisioner")
+# Debian's Prometheus is built without discovery in Kubernetes; this one with nothing else.
+PROMETHEUS = GoTool(
+    "prometheus",
+    "github.com/prometheus/prometheus/cmd/prometheus",
+    tags="remove_all_sd,enable_kubernetes_sd",
+    minutes="3 minutes",
+)
 KIND = GoTool("kind", "sigs.k8s.io/kind")
 
 

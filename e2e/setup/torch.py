@@ -29,7 +29,17 @@ def python_with_torch() -> Path:
         uv = Path(sys.executable).with_name("uv")
         environment = os.environ | {"UV_CACHE_DIR": str(cache.root() / "uv")}
         for lock in LOCKS:
-            command = [str(uv), "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "-r", str(lock)]
+            command = [
+                str(uv),
+                "pip",
+                "install",
+                "--quiet",
+                "--python",
+                str(python),
+                "--require-hashes",
+                "-r",
+                str(lock),
+            ]
             subprocess.run(command, env=environment, check=True)
         checkout = Path(sys.executable).parents[1] / "lib"
         own = next(checkout.glob("python3*/site-packages/slipway-checkout.pth")).read_text()

@@ -1,0 +1,102 @@
+"""Which processes belong to the node? Started so that they outlive the shell, and found again by what they carry."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from e2e.cluster.embedded.layout import MARK, Layout
+
+# A component that ends is started again a second later: the node heals as one with an init system would.
+_KEEP = 'while :; do "$@"; echo "$0: ended with code $?, starting again"; sleep 1; done'
+
+
+def start(layout: Layout, name: str, command: Sequence[str]) -> None:
+    """Start `command` in a session of its own, restarted when it ends, with its output in the log `name`."""
+    layout.logs.mkdir(parents=True, exist_ok=True)
+    with layout.log(name).open("ab") as log:
+        subprocess.Popen(
+            ["/bin/sh", "-c", _KEEP, name, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=environment(layout),
+            start_new_session=True,
+        )
+
+
+def environment(layout: Layout) -> dict[str, str]:
+    """Return a small environment: the mark, and a PATH that finds mount, iptables and runc."""
+    return {
+        MARK: str(layout.state),
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": "/root",
+    }
+
+
+def ours(layout: Layout) -> list[int]:
+    """Return the ids of the node's processes: those with its mark, and those whose root is one of its containers."""
+    mark = f"{MARK}={layout.state}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            marked = mark in (entry / "environ").read_bytes().split(b"\0")
+            if marked or in_container(layout, (entry / "mountinfo").read_text()):
+                found.append(int(entry.name))
+        except OSError:  # it ended while we looked
+            continue
+    return found
+
+
+def in_container(layout: Layout, mountinfo: str) -> bool:
+    """Return whether a process with this `/proc/PID/mountinfo` has a root that containerd made for the node."""
+    for line in mountinfo.splitlines():
+        fields = line.split()
+        if len(fields) > 4 and fields[4] == "/":
+            return f"{layout.containerd}/" in line
+    return False
+
+
+def any_named(program: str) -> bool:
+    """Return whether any process of this machine runs `program`, by the beginning of its name."""
+    for comm in Path("/proc").glob("[0-9]*/comm"):
+        try:
+            if program.startswith(comm.read_text().strip()):  # the kernel keeps 15 characters
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def kill(ids: Iterable[int], how: signal.Signals = signal.SIGKILL) -> None:
+    """Send a signal to processes that may have ended meanwhile."""
+    for one in ids:
+        try:
+            os.kill(one, how)
+        except ProcessLookupError:
+            continue
+
+
+def name_of(process: int) -> str:
+    """Return the command line of a process for a person, or an empty text when it has ended."""
+    try:
+        words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    return b" ".join(words)[:120].decode(errors="replace").strip()
+
+
+def kill_all(layout: Layout, seconds: float = 20) -> list[int]:
+    """Kill every process of the node until none is left, and return those that would not go."""
+    until = time.monotonic() + seconds
+    while (left := ours(layout)) and time.monotonic() < until:
+        kill(left)
+        time.sleep(0.1)
+    return left
