@@ -76,6 +76,10 @@ up: venv ## bring the cluster up, or find it running
 images: venv ## build what changed of images/ and push it to the cluster's registry
 	@$(PYTHON) -m e2e.cluster images
 
+.PHONY: prepare
+prepare: venv ## what the tutorial needs: cluster, images, data, base model, the chart's values in out/demo
+	@$(PYTHON) -m e2e.demo prepare
+
 .PHONY: shell
 shell: venv ## a shell with kubectl and helm pointed at the cluster
 	@$(PYTHON) -m e2e.cluster shell

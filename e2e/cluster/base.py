@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -78,8 +79,8 @@ class Cluster(ABC):
         return subprocess.run([os.environ.get("SHELL") or "/bin/bash"], env=self.environment(), check=False).returncode
 
     def environment(self) -> dict[str, str]:
-        """Return an environment in which kubectl and helm are on PATH and see the cluster."""
-        path = f"{tools.bin_folder()}:{os.environ.get('PATH', '/usr/bin:/bin')}"
+        """Return an environment in which kubectl and helm see the cluster, and python is this repository's."""
+        path = f"{tools.bin_folder()}:{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
         return {**os.environ, "KUBECONFIG": str(self.kubeconfig), "PATH": path}
 
     def _run(self, command: Sequence[str], stdin: str | None) -> str:
