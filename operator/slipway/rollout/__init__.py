@@ -1,1 +1,1 @@
-"""The room of Rollouts."""
+"""The room of Rollouts: which revision serves, and how a new one earns traffic."""

@@ -1,0 +1,264 @@
+"""What do conditions, the state word and the message say?
+
+The one place that says it: cases from top to bottom, the first that holds is told. The table of states in
+docs/explanation/rollout-safety.md is checked against STATES.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from slipway.api.conditions import READY, Progressing, find, kstatus, moment
+from slipway.api.rollout import CandidateStatus, RolloutState, RolloutStatus
+from slipway.plan import Event
+from slipway.rollout import reasons
+from slipway.rollout.analysis import evidence
+from slipway.rollout.rules import remembered, seconds
+from slipway.rollout.situation import Situation
+from slipway.rollout.wanted import Unusable, Waiting
+
+
+@dataclass(frozen=True)
+class Told:
+    """A state with its reason and message."""
+
+    state: RolloutState
+    reason: str
+    message: str
+
+
+STATES: dict[RolloutState, Progressing] = {
+    "Pending": Progressing(ready="False", reconciling=True, reason=""),
+    "Initializing": Progressing(ready="False", reconciling=True, reason=""),
+    "Progressing": Progressing(ready="False", reconciling=True, reason=""),
+    "Baking": Progressing(ready="False", reconciling=True, reason=""),
+    "RollingBack": Progressing(ready="False", reconciling=True, reason=""),
+    "Healthy": Progressing(ready="True", reason=""),
+    "Degraded": Progressing(ready="False", stalled=True, reason=""),
+    "Stalled": Progressing(ready="False", stalled=True, reason=""),
+}
+"""What each state means to kubectl wait, Flux and Argo CD. Ready means: the version that the spec names is stable."""
+
+
+def described(s: Situation) -> RolloutStatus:
+    """Return the status of `s` with conditions, state, message and counts."""
+    told = next(found for case in CASES if (found := case(s)) is not None)
+    view = STATES[told.state].model_copy(update={"reason": told.reason, "message": told.message})
+    if told.state == "Degraded" and told.reason != reasons.ROLLED_BACK:
+        view = view.model_copy(
+            update={"stalled": False, "reconciling": True}
+        )  # pods and gateways come back by themselves
+    return s.status.model_copy(
+        update={
+            "conditions": list(kstatus(s.rollout.status.conditions, view, s.rollout.generation, s.now)),
+            "observed_generation": s.rollout.generation,
+            "state": told.state,
+            "message": told.message[:2048],
+            "replicas": sum(s.ready(ref) for ref in (s.status.stable, s.status.candidate, *s.status.retiring) if ref),
+        }
+    )
+
+
+def transition(before: RolloutStatus, after: RolloutStatus) -> Event | None:
+    """Return the event of becoming stalled, degraded or well again; moves tell of themselves."""
+    old, new = find(before.conditions, READY), find(after.conditions, READY)
+    if new is None or (old is not None and (old.reason, before.state) == (new.reason, after.state)):
+        return None
+    if after.state == "Stalled" or (after.state == "Degraded" and new.reason != reasons.ROLLED_BACK):
+        return Event(new.reason, after.message, "Warning")
+    if after.state == "Healthy":
+        return Event(new.reason, after.message)
+    return None
+
+
+def cannot_serve(s: Situation) -> Told | None:
+    """The spec names a version that cannot serve: someone has to change something."""
+    aim = s.seen.wanted
+    if not isinstance(aim, Unusable) or s.status.retiring:
+        return None
+    return Told("Stalled", aim.reason, f"{aim.message}. {_serving(s)}")
+
+
+def version_awaited(s: Situation) -> Told | None:
+    """The spec names a version that is not ready yet."""
+    aim = s.seen.wanted
+    if not isinstance(aim, Waiting) or s.status.retiring:
+        return None
+    return Told("Pending", aim.reason, f"{aim.message}. {_serving(s)}")
+
+
+def first_version(s: Situation) -> Told | None:
+    """Nothing serves yet."""
+    candidate = s.status.candidate
+    if s.status.stable is not None or candidate is None:
+        return None
+    pods = s.seen.of(candidate)
+    count = f"{pods.ready} of {s.replicas} pods of the first version {candidate.version} are ready"
+    late = s.elapsed(candidate.waiting_since).total_seconds() >= s.spec.progress_deadline_seconds
+    if pods.hopeless or (late and candidate.waiting_since is not None):
+        why = pods.problem or "the pods tell no reason; see their events and logs"
+        return Told("Degraded", reasons.PROGRESS_DEADLINE, f"{count}, and nothing serves: {why}")
+    return Told("Initializing", reasons.INITIALIZING, count + (f": {pods.problem}" if pods.problem else ""))
+
+
+def candidate_judged(s: Situation) -> Told | None:
+    """A candidate is on its way."""
+    candidate, stable = s.status.candidate, s.status.stable
+    if candidate is None or stable is None:
+        return None
+    baking = s.status.bake_started_at is not None
+    where = f"bake of {s.spec.bake_seconds} s" if baking else f"step {min(s.status.step + 1, s.steps)} of {s.steps}"
+    shares = f"{candidate.version} at {s.status.percent} %, {stable.version} at {100 - s.status.percent} %"
+    state: RolloutState = "Baking" if baking else "Progressing"
+    reason = reasons.BAKING if baking else reasons.PROGRESSING
+    trouble = "" if s.ready(stable) else f". {stable.version} has no ready pod: {s.seen.of(stable).problem}"
+    return Told(state, reason, f"{shares}, {where}; {_awaits(s, candidate)}{trouble}")
+
+
+def returning(s: Situation) -> Told | None:
+    """A candidate failed, and its pods drain."""
+    last = s.status.last_rollback
+    if last is None or last.revision not in {ref.revision for ref in s.status.retiring}:
+        return None
+    if s.wants_this(s.status.stable):
+        return None
+    return Told("RollingBack", reasons.ROLLING_BACK, f"{last.version} is rolled back, {last.message}. {_drains(s)}")
+
+
+def stable_in_trouble(s: Situation) -> Told | None:
+    """Stable itself has no endpoint, or the gateway does not take the route."""
+    stable, route = s.status.stable, s.seen.route
+    if stable is None:
+        return None
+    if s.ready(stable) == 0:
+        why = s.seen.of(stable).problem or "see its pods' events and logs"
+        return Told("Degraded", reasons.STABLE_NOT_READY, f"{stable.version} is stable and has no ready pod: {why}")
+    if route is not None and route.problem:
+        where = f"HTTPRoute {s.rollout.root.name}: {route.problem}"
+        return Told("Degraded", reasons.ROUTE_NOT_ACCEPTED, f"the gateway refuses the route: {where}")
+    return None
+
+
+def failed_version(s: Situation) -> Told | None:
+    """The spec still names a version that was rolled back."""
+    failure = remembered(s, s.wants) if s.wants is not None and not s.wants_this(s.status.stable) else None
+    if failure is None or s.status.retiring:
+        return None
+    cure = (
+        "Name another version in spec.version.name, or change spec.serving; to try it once more: "
+        f"kubectl annotate rollout {s.rollout.root.name} --overwrite slipway.dev/retry={s.spec.version.name}"
+    )
+    message = f"{failure.version} was rolled back ({failure.reason}, {failure.message}). {_serving(s)} {cure}"
+    return Told("Degraded", reasons.ROLLED_BACK, message)
+
+
+def gives_way(s: Situation) -> Told | None:
+    """The next version waits until the last one is gone."""
+    if s.wants is None or s.wants_this(s.status.stable):
+        return Told("Progressing", reasons.DRAINING, _drains(s)) if s.status.retiring and s.wants is None else None
+    return Told("Progressing", reasons.DRAINING, f"{s.wants.version} starts as soon as it can: {_drains(s)}")
+
+
+def route_awaited(s: Situation) -> Told | None:
+    """Stable serves, but the gateway has never yet confirmed it."""
+    was_ready = find(s.rollout.status.conditions, READY)
+    if s.carried or (was_ready is not None and was_ready.status == "True"):
+        return None  # a route that lags behind one of our writes is no news
+    gateway = s.spec.traffic.gateway
+    where = f"{gateway.namespace or s.rollout.root.namespace}/{gateway.name}"
+    message = (
+        f"waiting for Gateway {where} to accept HTTPRoute {s.rollout.root.name}: does the Gateway exist, and does a "
+        f"listener allow routes from namespace {s.rollout.root.namespace}?"
+    )
+    return Told("Initializing", reasons.ROUTE_PENDING, message)
+
+
+def stable_scales(s: Situation) -> Told | None:
+    """Stable serves with fewer pods than the spec says."""
+    stable = s.status.stable
+    if stable is None or s.ready(stable) >= s.replicas:
+        return None
+    problem = s.seen.of(stable).problem
+    return Told("Progressing", reasons.STABLE_SCALING, _serving(s) + (f" {problem}" if problem else ""))
+
+
+def healthy(s: Situation) -> Told | None:
+    """Nothing to do."""
+    return Told("Healthy", reasons.SERVING, _serving(s) + (f" {_drains(s)}" if s.status.retiring else ""))
+
+
+CASES: tuple[Callable[[Situation], Told | None], ...] = (
+    cannot_serve,
+    version_awaited,
+    first_version,
+    candidate_judged,
+    returning,
+    stable_in_trouble,
+    failed_version,
+    gives_way,
+    route_awaited,
+    stable_scales,
+    healthy,
+)
+
+
+def _serving(s: Situation) -> str:
+    stable, candidate = s.status.stable, s.status.candidate
+    if stable is None:
+        return "Nothing serves yet."
+    share = f" at {100 - s.status.percent} %, {candidate.version} at {s.status.percent} %" if candidate else " at 100 %"
+    return f"Serving: {stable.version}{share} ({s.ready(stable)} of {s.replicas} pods ready)."
+
+
+def _drains(s: Situation) -> str:
+    names = ", ".join(ref.version for ref in s.status.retiring)
+    if not names:
+        return "the pods of its last attempt are removed."
+    if s.status.retiring_since is None:
+        return f"Waiting for the gateway to confirm that {names} has no traffic."
+    return f"{names} has no traffic and drains for {seconds(s.drain)}."
+
+
+def _awaits(s: Situation, candidate: CandidateStatus) -> str:
+    """Say what the candidate's next move waits for."""
+    if candidate.waiting_since is not None:
+        pods = s.seen.of(candidate)
+        return f"{pods.ready} of {s.needed} pods ready" + (f": {pods.problem}" if pods.problem else "")
+    if s.status.step_started_at is None:
+        return f"waiting for the gateway to confirm the shares{_refusal(s)}"
+    waiting = _unproven(s)
+    if waiting:
+        return f"waiting for {waiting}"
+    ends = moment(s.status.bake_started_at or s.status.step_started_at)
+    hold = s.spec.bake_seconds if s.status.bake_started_at else s.rollout.canary.steps[s.status.step].hold_seconds
+    return f"every metric passes; held until {_clock(ends, hold)}"
+
+
+def _refusal(s: Situation) -> str:
+    route = s.seen.route
+    return f": {route.problem}" if route is not None and route.problem else ""
+
+
+def _unproven(s: Situation) -> str:
+    """Name the metrics that do not pass, with the silent ones' time of silence."""
+    since = s.status.bake_started_at or s.status.step_started_at or ""
+    found = {entry.metric: entry for entry in s.status.analysis}
+    silence = evidence.silent(s.spec.analysis, s.status, s.now)
+    words = []
+    for metric in s.spec.analysis.metrics:
+        entry = found.get(metric.name)
+        if entry is None or (entry.outcome == "Pass" and entry.at < since):
+            words.append(f"{metric.name} (not measured at this share yet)")
+        elif entry.outcome != "Pass":
+            words.append(f"{metric.name} ({entry.outcome}: {entry.message})")
+    if silence is not None and words:
+        return (
+            f"{', '.join(words)}; no answer for {s.spec.analysis.no_data.after_seconds} s and more, held as noData says"
+        )
+    return ", ".join(words)
+
+
+def _clock(start: datetime, hold: int) -> str:
+    return datetime.fromtimestamp(start.timestamp() + hold, tz=start.tzinfo).strftime("%H:%M:%S UTC")

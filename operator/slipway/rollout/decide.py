@@ -1,0 +1,100 @@
+"""What should a Rollout's status, objects, questions and next wake-up be?
+
+Answers are judged first, then rules move the situation until none applies (rules.py: their order is the order of
+safety), and everything else follows from the status that results: weights, sizes, conditions, questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from slipway.api.conditions import moment
+from slipway.api.rollout import MetricStatus
+from slipway.plan import Event, Plan
+from slipway.rollout import objects, reasons
+from slipway.rollout.analysis import evidence
+from slipway.rollout.conditions import described, transition
+from slipway.rollout.observe import Seen
+from slipway.rollout.rollout import Rollout
+from slipway.rollout.rules import RULES
+from slipway.rollout.situation import Situation
+from slipway.settings import Settings
+
+MOST_MOVES = 50
+"""Far above what any situation needs: a rule that never rests is a defect, not a state."""
+PATIENCE = timedelta(seconds=5)
+"""When to look again for an answer that is due and not there yet."""
+
+
+def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> Plan:
+    """Return what `rollout` should have at `now`. Total and idempotent."""
+    judged = evidence.fold(rollout, seen.answers)
+    drain = timedelta(seconds=settings.drain_seconds)
+    settled = settle(Situation(rollout, judged, seen, drain, now))
+    status = described(settled)
+    told = transition(rollout.status, status)
+    return Plan(
+        status=status.dump(),
+        children=objects.children(rollout, status, seen, settings),
+        keep=objects.kept(status, seen),
+        events=[*_turns(rollout.status.analysis, judged.analysis), *settled.events, *([told] if told else [])],
+        asks=evidence.asks(rollout, status, now),
+        requeue_after=wake_up(replace(settled, status=status)),
+    )
+
+
+def settle(situation: Situation) -> Situation:
+    """Apply the first rule that moves the situation, again and again, until none does."""
+    for _ in range(MOST_MOVES):
+        moved = next((after for rule in RULES if (after := rule(situation)) is not None), None)
+        if moved is None:
+            return situation
+        situation = moved
+    raise AssertionError(f"the rules do not rest: {[event.reason for event in situation.events]}")
+
+
+def wake_up(s: Situation) -> timedelta | None:
+    """Return the time to the next moment that can change anything by itself."""
+    moments = list(_moments(s))
+    if not moments:
+        return None
+    wait = min(moments) - s.now
+    return wait if wait > timedelta(0) else PATIENCE
+
+
+def _moments(s: Situation) -> Iterable[datetime]:
+    status, spec = s.status, s.spec
+    due = evidence.next_due(s.rollout, status)
+    if due is not None:
+        yield due if due > s.now else s.now + PATIENCE
+    candidate = status.candidate
+    if candidate is not None and candidate.waiting_since is not None:
+        yield from _future(s, candidate.waiting_since, spec.progress_deadline_seconds)
+    if status.retiring:
+        yield from _future(s, status.retiring_since, s.drain.total_seconds())
+    if s.at_target is not None and status.bake_started_at is not None:
+        yield from _future(s, status.bake_started_at, spec.bake_seconds)
+    elif s.at_target is not None and status.step < s.steps:
+        yield from _future(s, status.step_started_at, s.rollout.canary.steps[status.step].hold_seconds)
+    silence = evidence.silence_deadline(spec.analysis, status)
+    if silence is not None and silence > s.now:
+        yield silence
+
+
+def _future(s: Situation, since: str | None, seconds: float) -> Iterable[datetime]:
+    """Return the moment `seconds` after `since` where it lies ahead; one that passed changes nothing any more."""
+    if since is not None and (then := moment(since) + timedelta(seconds=seconds)) > s.now:
+        yield then
+
+
+def _turns(before: Iterable[MetricStatus], after: Iterable[MetricStatus]) -> list[Event]:
+    """Return an event for every metric whose outcome turned to something that does not pass."""
+    old = {entry.metric: entry.outcome for entry in before}
+    turned = [entry for entry in after if entry.outcome != old.get(entry.metric)]
+    bad = [entry for entry in turned if entry.outcome in ("Fail", "Error", "NoData") and entry.metric in old]
+    return [
+        Event(reasons.MEASUREMENT_FAILED, f"{entry.metric}: {entry.outcome}: {entry.message}", "Warning")
+        for entry in bad
+    ]

@@ -1,0 +1,148 @@
+"""Which objects does a Rollout want?
+
+Order of application: the route first. A rollback must not wait behind an object that the apiserver happens to refuse,
+and a new share is only given to a revision whose Service and endpoints were already seen.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from slipway.api.rollout import RevisionRef, RolloutStatus
+from slipway.names import REVISION_LABEL, UID_LABEL
+from slipway.plan import Manifest
+from slipway.rollout import traffic
+from slipway.rollout.observe import Seen
+from slipway.rollout.pod import SERVING_PORT, STATUS_PORT, fetch_config, pod_template
+from slipway.rollout.rollout import Rollout
+from slipway.rollout.traffic import PORT, service_name
+from slipway.settings import Settings
+from slipway.workload import Root, metadata
+
+OWNS = frozenset(
+    {"ConfigMap", "ControllerRevision", "Deployment", "HTTPRoute", "NetworkPolicy", "PodDisruptionBudget", "Service"}
+)
+HTTPS = 443
+DNS = 53
+
+
+def children(rollout: Rollout, status: RolloutStatus, seen: Seen, settings: Settings) -> list[Manifest]:
+    """Return everything that should be, in the order of application."""
+    found: list[Manifest] = []
+    weights = traffic.routed(status, seen.services)
+    if weights:
+        found.append(traffic.http_route(rollout, weights))
+    sized = [(ref, size) for ref, size in sizes(rollout, status, seen) if ref.revision in seen.templates]
+    if sized:
+        found.append(network_policy(rollout.root, settings))
+    for ref, size in sized:
+        found += revision_objects(rollout, ref, size, seen, settings)
+    return found
+
+
+def kept(status: RolloutStatus, seen: Seen) -> frozenset[tuple[str, str]]:
+    """Return what is left as it is: ControllerRevisions, and all of a revision whose template cannot be read."""
+    alive = {ref.revision for ref in (status.stable, status.candidate, *status.retiring) if ref is not None}
+    unreadable = alive - set(seen.templates)
+    return frozenset(
+        (kind, name)
+        for kind, name, revision in seen.objects
+        if revision in unreadable or (revision in alive and kind == "ControllerRevision")
+    )
+
+
+def sizes(rollout: Rollout, status: RolloutStatus, seen: Seen) -> list[tuple[RevisionRef, int]]:
+    """Return every revision that has pods, and how many.
+
+    Stable is always at full size: it can take all traffic back at any moment. A candidate grows ahead of its share and
+    does not shrink; what retires keeps its size until it is drained.
+    """
+    full = rollout.spec.serving.replicas
+    found: list[tuple[RevisionRef, int]] = []
+    if status.stable is not None:
+        found.append((status.stable, full))
+    if status.candidate is not None:
+        target = traffic.target_percent(rollout.spec, status.step) if status.stable is not None else 100
+        needed = traffic.capacity(full, max(target, status.percent))
+        found.append((status.candidate, min(full, max(needed, seen.deployed.get(status.candidate.revision, 0)))))
+    found += [(ref, seen.deployed[ref.revision]) for ref in status.retiring if ref.revision in seen.deployed]
+    return found
+
+
+def revision_objects(rollout: Rollout, ref: RevisionRef, size: int, seen: Seen, settings: Settings) -> list[Manifest]:
+    """Return the objects of one revision."""
+    root, name = rollout.root, service_name(rollout.root, ref.revision)
+    made = seen.templates[ref.revision]
+    config = fetch_config(root, name, ref, made, settings)
+    labels = {REVISION_LABEL: ref.revision}
+    selector = {UID_LABEL: root.uid, REVISION_LABEL: ref.revision}
+    found: list[Manifest] = [config]
+    if ref.revision not in seen.ordinals:
+        ordinal = max(seen.ordinals.values(), default=0) + 1
+        found.append(
+            {
+                "apiVersion": "apps/v1",
+                "kind": "ControllerRevision",
+                "metadata": metadata(root, name, labels),
+                "data": made.dump(),
+                "revision": ordinal,
+            }
+        )
+    found.append(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata(root, name, labels),
+            "spec": {
+                "type": "ClusterIP",
+                "selector": selector,
+                "ports": [{"name": "http", "port": PORT, "targetPort": SERVING_PORT, "protocol": "TCP"}],
+            },
+        }
+    )
+    found.append(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata(root, name, labels),
+            "spec": {
+                "replicas": size,
+                "revisionHistoryLimit": 1,
+                "selector": {"matchLabels": selector},
+                "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+                "template": pod_template(root, ref, made, config["metadata"]["name"], settings),
+            },
+        }
+    )
+    if size > 1:
+        found.append(
+            {
+                "apiVersion": "policy/v1",
+                "kind": "PodDisruptionBudget",
+                "metadata": metadata(root, name, labels),
+                "spec": {"maxUnavailable": 1, "selector": {"matchLabels": selector}},
+            }
+        )
+    return found
+
+
+def network_policy(root: Root, settings: Settings) -> Manifest:
+    """Return the policy of all serving pods: requests and scrapes in, names and the object store out, nothing else."""
+    store = urlsplit(settings.store.endpoint)
+    port = store.port or (80 if store.scheme == "http" else HTTPS)
+
+    def tcp(number: int, protocol: str = "TCP") -> dict[str, Any]:
+        return {"port": number, "protocol": protocol}
+
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(root, root.name),
+        "spec": {
+            "podSelector": {"matchLabels": {UID_LABEL: root.uid}},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"ports": [tcp(SERVING_PORT), tcp(STATUS_PORT)]}],
+            "egress": [{"ports": [tcp(DNS, "UDP"), tcp(DNS), tcp(port)]}],
+        },
+    }

@@ -1,0 +1,77 @@
+"""What does a Rollout's next step depend on, outside the Rollout itself?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from slipway.api.rollout import RevisionRef
+from slipway.names import REVISION_LABEL
+from slipway.plan import Answer, Facts, Manifest, View
+from slipway.rollout import pods, revision
+from slipway.rollout.pods import NONE, Pods
+from slipway.rollout.revision import Template
+from slipway.rollout.rollout import Rollout
+from slipway.rollout.traffic import RouteSeen, read_route
+from slipway.rollout.wanted import Servable, Wanted, wanted
+from slipway.settings import Settings
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Everything outside the Rollout that its next step depends on."""
+
+    wanted: Wanted
+    templates: Mapping[str, Template] = field(default_factory=dict)
+    """By revision: what ControllerRevisions keep, and what is wanted now."""
+    ordinals: Mapping[str, int] = field(default_factory=dict)
+    pods: Mapping[str, Pods] = field(default_factory=dict)
+    deployed: Mapping[str, int] = field(default_factory=dict)
+    """By revision: the replicas that its Deployment asks for."""
+    services: frozenset[str] = frozenset()
+    """Revisions whose Service exists."""
+    objects: tuple[tuple[str, str, str], ...] = ()
+    """Kind, name and revision of every object that belongs to one revision."""
+    route: RouteSeen | None = None
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+
+    def of(self, ref: RevisionRef) -> Pods:
+        """Return the pods of revision `ref`."""
+        return self.pods.get(ref.revision, NONE)
+
+
+def observe(rollout: Rollout, view: View, facts: Facts, settings: Settings) -> Seen:
+    """Return what `view` and `facts` say about `rollout`."""
+    root = rollout.root
+    kept = revision.kept(view.owned(root.uid, "ControllerRevision"))
+    aim = wanted(rollout, view.get("ModelVersion", root.namespace, rollout.spec.version.name), kept, settings)
+    templates = {name: made for name, (made, _) in kept.items()}
+    if isinstance(aim, Servable):
+        templates.setdefault(aim.ref.revision, aim.template)
+    return Seen(
+        wanted=aim,
+        templates=templates,
+        ordinals={name: ordinal for name, (_, ordinal) in kept.items()},
+        pods=pods.read(view.owned(root.uid, "Pod"), view.owned(root.uid, "EndpointSlice")),
+        deployed={
+            name: int((d.get("spec") or {}).get("replicas") or 0)
+            for d in view.owned(root.uid, "Deployment")
+            if (name := _revision(d))
+        },
+        services=frozenset(name for s in view.owned(root.uid, "Service") if (name := _revision(s))),
+        objects=tuple(
+            (child["kind"], child["metadata"]["name"], name)
+            for child in view.owned(root.uid)
+            if (name := _revision(child))
+        ),
+        route=read_route(_route(view.owned(root.uid, "HTTPRoute"), root.name), rollout),
+        answers=facts.answers,
+    )
+
+
+def _revision(manifest: Manifest) -> str:
+    return str((manifest["metadata"].get("labels") or {}).get(REVISION_LABEL) or "")
+
+
+def _route(routes: Sequence[Manifest], name: str) -> Manifest | None:
+    return next((route for route in routes if route["metadata"]["name"] == name), None)

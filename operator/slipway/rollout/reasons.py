@@ -1,0 +1,51 @@
+"""Which stable words do conditions and events of a Rollout use?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Conditions
+SERVING: Final = "Serving"
+INITIALIZING: Final = "Initializing"
+PROGRESSING: Final = "Progressing"
+BAKING: Final = "Baking"
+ROLLING_BACK: Final = "RollingBack"
+ROLLED_BACK: Final = "RolledBack"
+DRAINING: Final = "Draining"
+STABLE_NOT_READY: Final = "StableNotReady"
+STABLE_SCALING: Final = "StableScaling"
+ROUTE_NOT_ACCEPTED: Final = "RouteNotAccepted"
+ROUTE_PENDING: Final = "RoutePending"
+PODS_NOT_READY: Final = "PodsNotReady"
+SPEC_INVALID: Final = "SpecInvalid"
+STATUS_INVALID: Final = "StatusInvalid"
+
+# Why a version cannot serve, or not yet
+VERSION_NOT_FOUND: Final = "VersionNotFound"
+VERSION_INVALID: Final = "VersionInvalid"
+VERSION_REJECTED: Final = "VersionRejected"
+VERSION_FAILED: Final = "VersionFailed"
+VERSION_NOT_READY: Final = "VersionNotReady"
+MODEL_MISMATCH: Final = "ModelMismatch"
+FORMAT_MISSING: Final = "FormatMissing"
+
+# Why a candidate was rolled back
+METRIC_FAILED: Final = "MetricFailed"
+NO_DATA: Final = "NoData"
+PROGRESS_DEADLINE: Final = "ProgressDeadlineExceeded"
+CRASH_LOOP: Final = "CrashLoop"
+FETCH_FAILED: Final = "FetchFailed"
+
+# Events that are no condition
+CANDIDATE_STARTED: Final = "CandidateStarted"
+SHARE_CHANGED: Final = "ShareChanged"
+STEP_PASSED: Final = "StepPassed"
+PROMOTED: Final = "Promoted"
+SUPERSEDED: Final = "Superseded"
+RETURNED: Final = "ReturnedToStable"
+WITHDRAWN: Final = "Withdrawn"
+ENDPOINTS_LOST: Final = "EndpointsLost"
+RETIRED: Final = "Retired"
+RETRY: Final = "Retry"
+MEASUREMENT_FAILED: Final = "MeasurementFailed"
+STEPS_EDITED: Final = "StepsEdited"

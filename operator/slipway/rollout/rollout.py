@@ -1,0 +1,40 @@
+"""What does one Rollout object say?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from slipway.api.rollout import Canary, RolloutSpec, RolloutStatus
+from slipway.plan import Manifest
+from slipway.workload import Root
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A parsed Rollout; `status` is what was last written."""
+
+    root: Root
+    generation: int
+    annotations: Mapping[str, str]
+    spec: RolloutSpec
+    status: RolloutStatus
+
+    @classmethod
+    def parse(cls, manifest: Manifest) -> Rollout:
+        """Return the Rollout in `manifest`; raise pydantic.ValidationError when it is none."""
+        meta = manifest["metadata"]
+        return cls(
+            root=Root.of(manifest),
+            generation=int(meta.get("generation") or 0),
+            annotations=meta.get("annotations") or {},
+            spec=RolloutSpec.model_validate(manifest.get("spec") or {}),
+            status=RolloutStatus.model_validate(manifest.get("status") or {}),
+        )
+
+    @property
+    def canary(self) -> Canary:
+        """The canary strategy, the only one so far."""
+        chosen = self.spec.strategy.chosen
+        assert isinstance(chosen, Canary)
+        return chosen

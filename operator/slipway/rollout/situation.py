@@ -1,0 +1,86 @@
+"""What is a Rollout's situation, and what is one move out of it?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from slipway.api.conditions import moment
+from slipway.api.rollout import CandidateStatus, RevisionRef, RolloutSpec, RolloutStatus
+from slipway.plan import Event
+from slipway.rollout import traffic
+from slipway.rollout.observe import Seen
+from slipway.rollout.rollout import Rollout
+from slipway.rollout.wanted import Servable
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A Rollout, its status as far as it is decided, what is seen, and the time."""
+
+    rollout: Rollout
+    status: RolloutStatus
+    seen: Seen
+    drain: timedelta
+    now: datetime
+    events: tuple[Event, ...] = ()
+
+    def moved(self, event: Event | None = None, **changes: Any) -> Situation:
+        """Return the situation after a change of status, with the event that tells of it."""
+        events = (*self.events, event) if event is not None else self.events
+        return replace(self, status=self.status.model_copy(update=changes), events=events)
+
+    @property
+    def spec(self) -> RolloutSpec:
+        """What the user wants."""
+        return self.rollout.spec
+
+    @property
+    def replicas(self) -> int:
+        """Replicas at full traffic."""
+        return self.rollout.spec.serving.replicas
+
+    @property
+    def steps(self) -> int:
+        """The number of canary steps."""
+        return len(self.rollout.canary.steps)
+
+    @property
+    def target(self) -> int:
+        """The percent of the candidate's present step."""
+        return traffic.target_percent(self.spec, self.status.step)
+
+    @property
+    def needed(self) -> int:
+        """Replicas that the candidate's present step needs."""
+        return traffic.capacity(self.replicas, max(self.target, self.status.percent))
+
+    def ready(self, ref: RevisionRef) -> int:
+        """Return the ready endpoints of `ref`."""
+        return self.seen.of(ref).ready
+
+    @property
+    def wants(self) -> RevisionRef | None:
+        """The revision that the spec names, if it may serve."""
+        return self.seen.wanted.ref if isinstance(self.seen.wanted, Servable) else None
+
+    def wants_this(self, ref: RevisionRef | None) -> bool:
+        """Tell whether the spec names revision `ref`."""
+        return ref is not None and self.wants is not None and self.wants.revision == ref.revision
+
+    @property
+    def at_target(self) -> CandidateStatus | None:
+        """The candidate, once its step's share is confirmed by the gateway; None before."""
+        status = self.status
+        confirmed = status.step_started_at is not None and status.percent == self.target
+        return status.candidate if confirmed and status.stable is not None else None
+
+    @property
+    def carried(self) -> bool:
+        """The gateway confirmed the intended shares."""
+        return traffic.carried(self.rollout, self.status, self.seen.services, self.seen.route)
+
+    def elapsed(self, since: str | None) -> timedelta:
+        """Return the time since a moment in status; zero when it is not set."""
+        return self.now - moment(since) if since else timedelta(0)
