@@ -8,7 +8,7 @@ export SLIPWAY_CACHE CLUSTER
 
 PYTHON := .venv/bin/python
 CHECKS := $(PYTHON) -m e2e.setup.checks
-EXTRAS := operator data train-torch serve-llamacpp serve-proxy
+EXTRAS := operator data train-torch serve-llamacpp serve-proxy object-store
 COMPILE := UV_CACHE_DIR=$(SLIPWAY_CACHE)/uv UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet \
 	--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 
