@@ -88,7 +88,7 @@ def _fault(run: Run) -> Again | Hopeless:
     if end.exit_code == KILLED or end.reason == "OOMKilled":
         said = f"pod {end.pod} was killed ({end.reason or end.exit_code}), most often for memory; raise "
         return Hopeless(OUT_OF_MEMORY, said + "evaluation.resources.memory in a new version.")
-    return Hopeless(EVALUATION_FAILED, f"pod {end.pod} ended with code {end.exit_code}: {end.last_words}")
+    return Hopeless(EVALUATION_FAILED, f"pod {end.pod} ended with code {end.exit_code}: {end.last_words.rstrip('.')}.")
 
 
 def _last_fault(run: Run) -> str:

@@ -1,0 +1,76 @@
+"""When does a gate pass?"""
+
+from __future__ import annotations
+
+import pytest
+
+from slipway.api.common import Evaluation, Gate
+from slipway.api.modelversion import MetricResult
+from slipway.model.gates import Figures, judge, score, with_bounds
+
+
+def figures(value: str = "0.5", bounds: dict[str, str] | None = None, reference: str = "v0", **metric: str) -> Figures:
+    metric = {"reference": "0.52", "improvement": "0.02"} | metric
+    found = MetricResult(name="loss", value=value, samples=32, **metric)
+    return Figures({"loss": found}, {"loss": {"95": "0.01"} if bounds is None else bounds}, reference)
+
+
+def gate(**bounds: object) -> Gate:
+    return Gate(name="g", metric="loss", **bounds)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seen", "outcome"),
+    [
+        (gate(max="0.5"), figures("0.5"), "Pass"),
+        (gate(max="0.5"), figures("0.5001"), "Fail"),
+        (gate(min="0.5"), figures("0.5"), "Pass"),
+        (gate(min="0.5"), figures("0.4999"), "Fail"),
+        (gate(min="0.4", max="0.6"), figures("0.5"), "Pass"),
+        (gate(min="0.4", max="0.6"), figures("0.7"), "Fail"),
+        (gate(min_improvement="0"), figures(), "Pass"),
+        (gate(min_improvement="0.01"), figures(), "Fail"),
+        (gate(min_improvement="-0.05"), figures(bounds={"95": "-0.049"}), "Pass"),
+        (gate(min_improvement="-0.05"), figures(bounds={"95": "-0.051"}), "Fail"),
+        (gate(min_improvement="0", confidence_percent=90), figures(), "NoData"),
+        (gate(min_improvement="0", confidence_percent=90), figures(bounds={"90": "0.015"}), "Pass"),
+        (gate(min_improvement="0"), figures(bounds={}), "NoData"),
+        (gate(min_improvement="0"), figures(reference=""), "NoData"),
+        (gate(min_improvement="0"), Figures({}, {"loss": {"95": "1"}}, "v0"), "NoData"),
+        (gate(max="1"), Figures({}, {}, "v0"), "NoData"),
+        (gate(max="1"), figures("-1e999"), "NoData"),
+        (gate(min_improvement="0", max="0.4"), figures(), "Fail"),
+        (gate(min_improvement="0", max="0.4"), figures(bounds={}), "Fail"),
+        (gate(min_improvement="0", max="1"), figures(bounds={}), "NoData"),
+    ],
+)
+def test_outcomes(wanted: Gate, seen: Figures, outcome: str) -> None:
+    (found,) = judge([wanted], seen)
+    assert found.outcome == outcome, found.message
+    assert found.message.startswith(
+        f"gate g {({'Pass': 'passed', 'Fail': 'failed', 'NoData': 'has no data'})[outcome]}"
+    )
+
+
+def test_the_message_names_what_missed() -> None:
+    (found,) = judge([gate(max="0.4", min_improvement="0")], figures())
+    assert found.message == "gate g failed: loss 0.5, needed at most 0.4"
+    assert (found.value, found.bound) == ("0.5", "0.4")
+
+
+def test_tables_show_figures_by_their_kind() -> None:
+    evaluation = Evaluation.model_validate(
+        {
+            "metrics": [
+                {"name": "loss", "measure": {"heldOutLoss": {}}},
+                {"name": "valid", "measure": {"blueprintValidity": {}}},
+                {"name": "more", "measure": {"heldOutLoss": {}}},
+            ],
+            "gates": [{"name": "g", "metric": "loss", "minImprovement": "0", "confidencePercent": 90}],
+        }
+    )
+    valid = MetricResult(name="valid", value="0.8333", samples=12)
+    seen = figures(bounds={"90": "0.015", "95": "0.01"})
+    seen = Figures(dict(seen.metrics) | {"valid": valid}, seen.lower_bounds, "v0")
+    assert score(evaluation, seen) == "loss 0.5 · valid 83% · more ?"
+    assert [(m.name, m.lower_bound) for m in with_bounds(evaluation, seen)] == [("loss", "0.015"), ("valid", None)]
