@@ -21,7 +21,9 @@ REREAD_SECONDS = 60.0
 class Connection(Protocol):
     """An API server and the right to speak to it."""
 
-    server: str
+    @property
+    def server(self) -> str:
+        """The server's address, without a slash at the end."""
 
     def headers(self) -> Mapping[str, str]:
         """Return the authorisation header of the next request."""

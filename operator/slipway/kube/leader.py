@@ -52,18 +52,24 @@ class Elector:
         try:
             while not await self._attempt():  # noqa: ASYNC110
                 await asyncio.sleep(self.period * self.jitter.uniform(1.0, 1.4))
-            self.leading.set()
-            self.on_change(True)
-            logger.info("leading", extra={"lease": self.name, "identity": self.identity})
+            self._lead(True)
             while True:
                 await asyncio.sleep(self.period)
                 await self._renew()
-        finally:
-            was_leading = self.leading.is_set()
-            self.leading.clear()
-            self.on_change(False)
-            if was_leading and self.clock.monotonic() - self._renewed_at <= self.renew_deadline:
+        except asyncio.CancelledError:
+            if self.leading.is_set():
                 await self._release()
+            raise
+        finally:
+            self._lead(False)
+
+    def _lead(self, leading: bool) -> None:
+        if leading:
+            self.leading.set()
+            logger.info("leading", extra={"lease": self.name, "identity": self.identity})
+        else:
+            self.leading.clear()
+        self.on_change(leading)
 
     async def _renew(self) -> None:
         deadline = self._renewed_at + self.renew_deadline

@@ -12,6 +12,7 @@ from slipway.kube.executor import Executor, Stale
 from slipway.kube.leader import LeadershipLost
 from slipway.kube.projection import is_going, root_uid
 from slipway.kube.queue import Priority, WorkQueue
+from slipway.kube.resources import ROOT_KINDS
 from slipway.kube.store import Change, Store
 from slipway.metrics.operator import OperatorMetrics
 from slipway.plan import Key, Manifest, Plan, Room
@@ -35,17 +36,19 @@ class Router:
     def __call__(self, change: Change) -> None:
         """Add every key that `change` concerns."""
         subject = change.subject
-        if subject["kind"] not in self._rooms:
+        if subject["kind"] not in ROOT_KINDS:
             uid = root_uid(subject)
-            root = self._store.root(uid) if uid else None
-            if root is not None:
-                self._queue.add(key_of(root), self.priority)
+            self._add(self._store.root(uid) if uid else None)
             return
-        self._queue.add(key_of(subject), self.priority)
+        self._add(subject)
         for kind, room in self._rooms.items():
             if kind != subject["kind"]:
                 for key in room.wakes(subject, self._store):
                     self._queue.add(key, self.priority)
+
+    def _add(self, root: Manifest | None) -> None:
+        if root is not None and root["kind"] in self._rooms:
+            self._queue.add(key_of(root), self.priority)
 
 
 class Reconciler:

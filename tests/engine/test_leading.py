@@ -1,0 +1,151 @@
+"""Does exactly one replica write?"""
+
+from __future__ import annotations
+
+import asyncio
+
+from slipway.kube.api import Server
+from slipway.kube.engine import EXIT_LOST, EXIT_OK
+from tests.engine.cluster import Cluster
+from tests.engine.faults import Call, Wire
+from tests.engine.replica import Replica
+from tests.engine.toy import dataset
+from tests.engine.virtual import virtual
+
+
+def lease(cluster: Cluster) -> dict:
+    return cluster.of("Lease")[0]["spec"]
+
+
+@virtual
+async def test_a_killed_leader_is_followed_within_the_leases_duration() -> None:
+    cluster = Cluster()
+    await cluster.create(dataset(maps=1))
+    one = Replica(cluster, "one").start()
+    await asyncio.sleep(5)
+    two = Replica(cluster, "two").start()
+    await asyncio.sleep(30)
+    assert one.leads
+    assert not two.leads
+    assert two.engine.ready  # warm: it watches
+    assert two.wire.writes == []
+    await one.kill()
+    killed = asyncio.get_running_loop().time()
+    cluster.edit("Dataset", "demo", "data", spec={"maps": 2})
+    await two.engine.elector.leading.wait()
+    assert asyncio.get_running_loop().time() - killed < 15 + 2 * 1.4 + 1
+    await asyncio.sleep(5)
+    assert len(cluster.of("ConfigMap")) == 2
+    assert lease(cluster)["holderIdentity"] == "two"
+    assert lease(cluster)["leaseTransitions"] == 1
+    await two.end()
+
+
+@virtual
+async def test_a_leader_that_stops_hands_over_at_once() -> None:
+    cluster = Cluster()
+    one = Replica(cluster, "one").start()
+    await asyncio.sleep(5)
+    two = Replica(cluster, "two").start()
+    await asyncio.sleep(30)
+    assert await one.end() == EXIT_OK
+    assert lease(cluster)["holderIdentity"] == ""
+    await asyncio.sleep(3)
+    assert two.leads
+    await two.end()
+
+
+@virtual
+async def test_stopping_finishes_what_is_in_flight_before_the_lease_is_given_up() -> None:
+    cluster = Cluster()
+    await cluster.create(dataset(maps=8))
+    wire = Wire(cluster, latency=0.2)
+    replica = Replica(cluster, wire=wire).start()
+    await asyncio.sleep(2.5)
+    assert 2 < len(wire.writes) < 8
+    assert await replica.end() == EXIT_OK
+    assert len(cluster.of("ConfigMap")) == 8
+    released = max(i for i, call in enumerate(wire.calls) if call.kind == "Lease")
+    assert all(call.verb not in {"apply", "status", "delete"} for call in wire.calls[released:])
+
+
+@virtual
+async def test_losing_the_lease_ends_the_process_before_another_may_lead() -> None:
+    cluster = Cluster()
+    wire = Wire(cluster)
+    one = Replica(cluster, "one", wire=wire).start()
+    await asyncio.sleep(5)
+    two = Replica(cluster, "two").start()
+    await asyncio.sleep(30)
+    wire.fault = lambda call: Server("down", status=500) if call.kind == "Lease" else None
+    await one.lost.wait()
+    assert not two.leads
+    assert one.task is not None
+    assert await one.task == EXIT_LOST
+    await asyncio.sleep(10)
+    assert two.leads
+    await two.end()
+
+
+@virtual
+async def test_hanging_lease_requests_count_as_lost_too() -> None:
+    cluster = Cluster()
+    wire = Wire(cluster)
+    one = Replica(cluster, "one", wire=wire).start()
+    await asyncio.sleep(30)
+    began = asyncio.get_running_loop().time()
+    wire.hangs = lambda call: call.kind == "Lease"
+    await one.lost.wait()
+    assert asyncio.get_running_loop().time() - began <= 10.1
+    await one.kill()
+
+
+@virtual
+async def test_one_slow_renewal_is_not_a_loss() -> None:
+    cluster = Cluster()
+    failing = 2
+
+    def fault(call: Call) -> Exception | None:
+        nonlocal failing
+        if call.kind == "Lease" and asyncio.get_running_loop().time() > 20 and failing:
+            failing -= 1
+            return Server("down", status=500)
+        return None
+
+    async with Replica(cluster, wire=Wire(cluster, fault)) as replica:
+        await asyncio.sleep(60)
+        assert replica.leads
+
+
+@virtual
+async def test_no_write_leaves_a_process_whose_lease_ran_out_unnoticed() -> None:
+    """The process was frozen: when it wakes, its timers have not fired yet and a reconcile goes on first."""
+    cluster = Cluster()
+    await cluster.create(dataset(maps=1))
+    async with Replica(cluster) as replica:
+        await asyncio.sleep(30)
+        before = len(replica.wire.writes)
+        loop = asyncio.get_running_loop()
+        cluster.edit("Dataset", "demo", "data", spec={"maps": 2})
+        loop.now += 11  # type: ignore[attr-defined]
+        await replica.lost.wait()
+        assert len(replica.wire.writes) == before
+
+
+@virtual
+async def test_the_new_leader_starts_from_what_the_old_one_wrote_last() -> None:
+    cluster = Cluster()
+    await cluster.create(dataset(maps=1))
+    one = Replica(cluster, "one").start()
+    await asyncio.sleep(5)
+    wire = Wire(cluster)
+    two = Replica(cluster, "two", wire=wire).start()
+    await asyncio.sleep(10)
+    wire.hangs = lambda call: call.verb == "event" and call.kind == "Dataset"  # its watch is behind
+    cluster.edit("Dataset", "demo", "data", spec={"maps": 2})
+    await asyncio.sleep(5)
+    await one.end()
+    await asyncio.sleep(10)
+    assert two.leads
+    assert wire.writes == []
+    await two.end()

@@ -1,0 +1,63 @@
+"""What is the smallest room that uses everything the engine offers?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from slipway.names import root_labels
+from slipway.plan import Ask, Event, Facts, Key, Manifest, Plan, View
+
+SPACE = "demo"
+
+
+class ToyRoom:
+    """`spec.maps` ConfigMaps and one Job of content `spec.value`; status counts what is there."""
+
+    kind = "Dataset"
+    owns = frozenset({"ConfigMap", "Job"})
+
+    def plan(self, root: Manifest, view: View, facts: Facts, now: datetime) -> Plan:
+        spec, meta, before = root["spec"], root["metadata"], root.get("status") or {}
+        if spec.get("bug"):
+            raise ZeroDivisionError("a bug in the room")
+        labels = root_labels(self.kind, meta["name"], meta["uid"])
+
+        def child(kind: str, api: str, name: str, **content: Any) -> dict[str, Any]:
+            where = {"name": name, "namespace": meta["namespace"], "labels": labels}
+            return {"apiVersion": api, "kind": kind, "metadata": where, **content}
+
+        value = str(spec.get("value", ""))
+        children = [
+            child("ConfigMap", "v1", f"{meta['name']}-{i}", data={"value": value}) for i in range(spec.get("maps", 0))
+        ]
+        if spec.get("job"):
+            template = {"spec": {"containers": [{"name": "main", "args": [value]}]}}
+            children.append(child("Job", "batch/v1", f"{meta['name']}-job", spec={"template": template}))
+        if spec.get("route"):
+            http = {"rules": [{"backendRefs": [{"name": "a", "weight": 90}, {"name": "b", "weight": 10}]}]}
+            children.append(child("HTTPRoute", "gateway.networking.k8s.io/v1", meta["name"], spec=http))
+        there = len([o for o in view.owned(meta["uid"]) if o["kind"] in self.owns])
+        status: dict[str, Any] = {"state": "Ready" if there == len(children) else "Pending", "children": there}
+        asks = [Ask(f"{meta['generation']}", spec["ask"])] if spec.get("ask") else []
+        if (answer := facts.answers.get(str(meta["generation"]))) is not None:
+            status["answer"] = answer.error or str(answer.series[0][1])
+            asks = []
+        elif "answer" in before and before.get("generation") == meta["generation"]:
+            status["answer"], asks = before["answer"], []
+        status["generation"] = meta["generation"]
+        events = [Event("Counted", f"{there} children")] if there != before.get("children") else []
+        wake = timedelta(seconds=spec["wake"]) if spec.get("wake") else None
+        return Plan(status, children, events=events, asks=asks, requeue_after=wake)
+
+    def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
+        for root in view.list(self.kind, changed["metadata"]["namespace"]):
+            if root["spec"].get("follows") == changed["metadata"]["name"]:
+                yield Key(self.kind, SPACE, root["metadata"]["name"])
+
+
+def dataset(name: str = "data", **spec: Any) -> dict[str, Any]:
+    """Return a root of the toy room."""
+    meta = {"name": name, "namespace": SPACE}
+    return {"apiVersion": "slipway.dev/v1alpha1", "kind": "Dataset", "metadata": meta, "spec": spec}
