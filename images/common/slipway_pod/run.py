@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,8 @@ def main(handler: Callable[[SomeJob], AnyResult | None], wanted: type[SomeJob]) 
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
     )
+    # A container's first process ignores SIGTERM unless it handles it; programs that save their state use StopFlag.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     code, result = attempt(handler, wanted, Path(os.environ.get("SLIPWAY_JOB", JOB_FILE)))
     if result is not None:
         leave(result, Path(os.environ.get("SLIPWAY_TERMINATION_LOG", TERMINATION_LOG)))

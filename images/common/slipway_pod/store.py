@@ -129,7 +129,8 @@ def open_store(store: Store, bucket: str | None = None, *, patience: timedelta =
             "timeout": timedelta(seconds=120),
         },
         retry_config={
-            "max_retries": 20,
+            # Jitter makes twenty retries last from 5 to 60 seconds: patience alone is the bound.
+            "max_retries": 10_000,
             "retry_timeout": patience,
             "backoff": {
                 "init_backoff": timedelta(milliseconds=200),

@@ -10,6 +10,8 @@ completion (strings) for Completion. Chat rows train on assistant messages, Comp
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from slipway.api.base import StatusModel
 from slipway.api.dataset import Rows, Schema
 
@@ -21,6 +23,6 @@ SPLITS = ("train", "validation", "test")
 class DatasetCard(StatusModel):
     """What the dataset is, for its readers."""
 
-    schema_: Schema
+    schema_: Schema = Field(alias="schema")
     rows: Rows
     recipe: str

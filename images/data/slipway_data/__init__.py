@@ -1,0 +1,1 @@
+"""How does raw data become a Dataset?"""

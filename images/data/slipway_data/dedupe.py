@@ -1,0 +1,131 @@
+"""Was a row like this one kept already?
+
+MinHash signatures (datasketch) cut into bands find candidates; the exact Jaccard similarity of their shingles decides.
+The index lies on disk, so memory does not grow with the data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sqlite3
+import unicodedata
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from datasketch import MinHash
+
+from slipway.api.dataset import Deduplicate
+from slipway_data.rows import Row
+
+PERMUTATIONS = 128
+SEED = 1
+WORDS = 5
+"""Words in a shingle."""
+
+RECALL = 0.99
+"""The least chance that two rows just similar enough become candidates. False candidates cost time only."""
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A row kept before that a new one is like."""
+
+    id: str
+    group: str
+    similarity_percent: int
+
+
+class Seen(Protocol):
+    """Remembers the rows that were kept."""
+
+    def twin(self, row: Row) -> Twin | None:
+        """Return a kept row that `row` is like; remember `row` where there is none."""
+
+
+def seen(step: Deduplicate, database: sqlite3.Connection) -> Seen:
+    """Return the memory that `step` asks for, kept in `database`."""
+    return ExactSeen(database) if step.method == "Exact" else MinHashSeen(database, step.similarity_percent)
+
+
+def normalised(text: str) -> str:
+    """Return `text` with composed characters and single spaces."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+class ExactSeen:
+    """Rows are alike when their normalised texts are equal."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        database.execute("CREATE TABLE exact (digest BLOB PRIMARY KEY, id TEXT, grp TEXT) WITHOUT ROWID")
+
+    def twin(self, row: Row) -> Twin | None:
+        """Return a kept row with the same text; remember `row` where there is none."""
+        digest = hashlib.sha256(normalised(row.content.text).encode()).digest()
+        found = self._database.execute("SELECT id, grp FROM exact WHERE digest = ?", (digest,)).fetchone()
+        if found is not None:
+            return Twin(found[0], found[1], 100)
+        self._database.execute("INSERT INTO exact VALUES (?, ?, ?)", (digest, row.id, row.group))
+        return None
+
+
+class MinHashSeen:
+    """Rows are alike when their sets of shingles are similar."""
+
+    def __init__(self, database: sqlite3.Connection, similarity_percent: int) -> None:
+        self._database = database
+        self._percent = similarity_percent
+        self._bands, self._size = banding(similarity_percent / 100)
+        self._empty = MinHash(num_perm=PERMUTATIONS, seed=SEED)
+        database.execute("CREATE TABLE kept (number INTEGER PRIMARY KEY, id TEXT, grp TEXT, shingles BLOB)")
+        database.execute("CREATE TABLE bands (band BLOB, number INTEGER, PRIMARY KEY (band, number)) WITHOUT ROWID")
+
+    def twin(self, row: Row) -> Twin | None:
+        """Return the first kept row that `row` is like; remember `row` where there is none."""
+        parts = shingles(row.content.text)
+        hashes = np.unique(np.frombuffer(b"".join(hashlib.sha256(p).digest()[:8] for p in parts), dtype="<u8"))
+        signature = self._empty.copy()
+        signature.update_batch(sorted(parts))
+        bands = [
+            bytes([at]) + np.ascontiguousarray(signature.hashvalues[at * self._size : (at + 1) * self._size]).tobytes()
+            for at in range(self._bands)
+        ]
+        marks = ",".join("?" * len(bands))
+        query = f"SELECT DISTINCT number FROM bands WHERE band IN ({marks}) ORDER BY number"
+        for (number,) in self._database.execute(query, bands).fetchall():
+            id, group, blob = self._database.execute(
+                "SELECT id, grp, shingles FROM kept WHERE number = ?", (number,)
+            ).fetchone()
+            other = np.frombuffer(blob, dtype="<u8")
+            shared = len(np.intersect1d(hashes, other, assume_unique=True))
+            union = len(hashes) + len(other) - shared
+            if shared * 100 >= self._percent * union:
+                return Twin(id, group, shared * 100 // union)
+        cursor = self._database.execute(
+            "INSERT INTO kept (id, grp, shingles) VALUES (?, ?, ?)", (row.id, row.group, hashes.tobytes())
+        )
+        self._database.executemany("INSERT INTO bands VALUES (?, ?)", [(band, cursor.lastrowid) for band in bands])
+        return None
+
+
+def banding(similarity: float) -> tuple[int, int]:
+    """Return into how many bands of how many values a signature is cut.
+
+    Two rows of similarity s share a band of r values with chance s^r, and one of b bands with 1 - (1 - s^r)^b
+    (Leskovec, Rajaraman, Ullman: Mining of Massive Datasets, 3.4.2). The longest bands that still reach RECALL give
+    the fewest false candidates.
+    """
+    for size in range(PERMUTATIONS, 0, -1):
+        bands = PERMUTATIONS // size
+        if 1 - (1 - similarity**size) ** bands >= RECALL:
+            return bands, size
+    raise AssertionError("bands of one value find every similarity from 50 percent")
+
+
+def shingles(text: str) -> set[bytes]:
+    """Return the runs of words (and signs) of `text`; a shorter text is one run."""
+    words = re.findall(r"\w+|[^\w\s]", unicodedata.normalize("NFC", text))
+    count = max(1, len(words) - WORDS + 1)
+    return {" ".join(words[at : at + WORDS]).encode() for at in range(count)}

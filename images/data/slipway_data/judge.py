@@ -1,0 +1,100 @@
+"""Is what was prepared good enough to be called a dataset?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from slipway.api.dataset import Quality, Rows, Split
+from slipway_data.rows import DUPLICATE, TOO_LONG, TOO_SHORT, Rejected
+from slipway_data.split import percents
+from slipway_pod.errors import BadData
+
+TOO_FEW_ROWS = "TooFewRows"
+TOO_MANY_REJECTED = "TooManyRejected"
+EMPTY_SPLIT = "EmptySplit"
+WANTED = {TOO_SHORT, TOO_LONG}
+"""Reasons that a filter step gives: too many of them mean a filter too narrow, not broken data."""
+
+
+@dataclass
+class Tally:
+    """What became of the rows, with the first example of every reason."""
+
+    files: int = 0
+    kept: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, Rejected] = field(default_factory=dict)
+    redacted: Counter[str] = field(default_factory=Counter)
+    """Private texts that were replaced, by kind."""
+
+    def reject(self, entry: Rejected) -> None:
+        """Count a row or file that was left out."""
+        self.reasons[entry.reason] += 1
+        self.examples.setdefault(entry.reason, entry)
+
+    @property
+    def duplicates(self) -> int:
+        """Rows like one that was kept."""
+        return self.reasons[DUPLICATE]
+
+    @property
+    def rejected(self) -> int:
+        """Rows and files that were left out for another reason."""
+        return self.reasons.total() - self.duplicates
+
+    @property
+    def total(self) -> int:
+        """All rows seen, and files that gave none."""
+        return self.kept + self.reasons.total()
+
+    def breakdown(self) -> str:
+        """Return the reasons and their counts in words, most frequent first."""
+        ranked = sorted(self.reasons.items(), key=lambda pair: (-pair[1], pair[0]))
+        return ", ".join(f"{count} {reason}" for reason, count in ranked if count) or "none"
+
+
+def judge(tally: Tally, splits: Mapping[str, int], quality: Quality, split: Split, rows: Rows) -> BadData | None:
+    """Return why the data is no dataset, or None when it is one.
+
+    Single bad rows and files are left out and reported; they are fatal only together: when their share passes
+    `quality.maxRejectedPercent`, when fewer than `quality.minRows` rows remain, or when a split that was asked for is
+    empty. If one kind of fault alone passes the bound, it gives the reason.
+    """
+
+    def fault(reason: str, message: str, example: Rejected | None = None) -> BadData:
+        shown = f"{example.id}: {example.message}" if example is not None else ""
+        return BadData(reason, message, example=shown, rows=rows)
+
+    numbers = f"{tally.kept} rows kept of {tally.total} from {tally.files} files; left out: {tally.breakdown()}"
+    faults = [(n, r) for r, n in tally.reasons.items() if r != DUPLICATE]
+    count, worst = max(faults, key=lambda pair: (pair[0], pair[1]), default=(0, ""))
+    if tally.rejected * 100 > quality.max_rejected_percent * tally.total:
+        alone = count * 100 > quality.max_rejected_percent * tally.total and worst not in WANTED
+        share = tally.rejected * 100 // tally.total
+        cure = (
+            "correct the data (the report lists every row), leave files out by source include patterns, or raise "
+            "quality.maxRejectedPercent"
+        )
+        return fault(
+            worst if alone else TOO_MANY_REJECTED,
+            f"{share} percent were rejected, quality.maxRejectedPercent is {quality.max_rejected_percent}: {numbers}. "
+            f"To go on, {cure}",
+            tally.examples[worst],
+        )
+    if tally.kept < quality.min_rows:
+        return fault(
+            TOO_FEW_ROWS,
+            f"quality.minRows is {quality.min_rows}: {numbers}. Add data, loosen filter and deduplicate, or lower "
+            "quality.minRows",
+            tally.examples.get(worst),
+        )
+    empty = [name for name, percent in percents(split).items() if percent > 0 and not splits.get(name)]
+    if empty:
+        return fault(
+            EMPTY_SPLIT,
+            f"split: no group fell into {' and '.join(empty)} ({tally.kept} rows, by {split.group_by}): add data, give "
+            "a larger percent, group by something finer, or change split.salt",
+        )
+    return None

@@ -1,0 +1,44 @@
+"""Which instruction pairs does a file of Blueprint clipboard text hold?
+
+One for every node by itself, and one for every linked part of the graph that is short enough to be learnt whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from slipway_data.describe import SYSTEM, request
+from slipway_data.rows import UNREADABLE_FILE, Chat, Completion, Content, Message, Rejected
+from slipway_data.source import RawFile, Refused
+from slipway_formats.t3d import Graph, T3DError, components, normalised, parse, serialize
+
+NODES_LIMIT = 12
+CHARACTERS_LIMIT = 8000
+
+
+def read(file: RawFile, schema: Literal["Chat", "Completion"]) -> Iterator[tuple[str, Content] | Rejected]:
+    """Yield id and content of every pair in `file`, or one rejection for the file."""
+    try:
+        graph = parse(file.text())
+    except Refused as error:
+        yield error.rejected(file.path)
+        return
+    except T3DError as error:
+        yield Rejected(file.path, UNREADABLE_FILE, f"not T3D: {error}")
+        return
+    for at, node in enumerate(graph.objects, start=1):
+        yield f"{file.path}#{node.name or at}", pair(Graph((node,)), schema)
+    for at, part in enumerate(components(graph), start=1):
+        # Bounded before normalising, which takes time, and again after, which is what is trained.
+        if 1 < len(part.objects) <= NODES_LIMIT and len(serialize(normalised(part))) <= CHARACTERS_LIMIT:
+            yield f"{file.path}#part-{at}", pair(part, schema)
+
+
+def pair(graph: Graph, schema: Literal["Chat", "Completion"]) -> Content:
+    """Return the request for `graph` and its text, short and with nothing left to chance."""
+    short = normalised(graph)
+    asked, answer = request(short), serialize(short).rstrip("\n")
+    if schema == "Completion":
+        return Completion(f"{asked}\n", answer)
+    return Chat((Message("system", SYSTEM), Message("user", asked), Message("assistant", answer)))

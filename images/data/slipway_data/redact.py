@@ -1,0 +1,106 @@
+"""How is private text replaced, and nothing else?
+
+Formats that name themselves (key prefixes, PEM blocks, tokens of known services) are taken from detect-secrets. Its
+entropy and keyword detectors are left out: in game data they take GUIDs and hashes for secrets.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from detect_secrets.plugins.aws import AWSKeyDetector
+from detect_secrets.plugins.azure_storage_key import AzureStorageKeyDetector
+from detect_secrets.plugins.base import RegexBasedDetector
+from detect_secrets.plugins.basic_auth import BasicAuthDetector
+from detect_secrets.plugins.discord import DiscordBotTokenDetector
+from detect_secrets.plugins.github_token import GitHubTokenDetector
+from detect_secrets.plugins.gitlab_token import GitLabTokenDetector
+from detect_secrets.plugins.jwt import JwtTokenDetector
+from detect_secrets.plugins.npm import NpmDetector
+from detect_secrets.plugins.openai import OpenAIDetector
+from detect_secrets.plugins.pypi_token import PypiTokenDetector
+from detect_secrets.plugins.sendgrid import SendGridDetector
+from detect_secrets.plugins.slack import SlackDetector
+from detect_secrets.plugins.stripe import StripeDetector
+from detect_secrets.plugins.telegram_token import TelegramBotTokenDetector
+
+DETECTORS: tuple[RegexBasedDetector, ...] = (
+    AWSKeyDetector(),
+    AzureStorageKeyDetector(),
+    BasicAuthDetector(),
+    DiscordBotTokenDetector(),
+    GitHubTokenDetector(),
+    GitLabTokenDetector(),
+    JwtTokenDetector(),
+    NpmDetector(),
+    OpenAIDetector(),
+    PypiTokenDetector(),
+    SendGridDetector(),
+    SlackDetector(),
+    StripeDetector(),
+    TelegramBotTokenDetector(),
+)
+PEM = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?(?:-----END \1-----|\Z)", re.DOTALL)
+EMAIL = re.compile(
+    r"(?<![\w.+-])[A-Za-z0-9][\w.+%-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}\b"
+)
+IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
+IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:]|\.\d)")
+
+
+class Redactor:
+    """Replaces the kinds of text it was made for, and counts what it replaced in `replaced`."""
+
+    def __init__(self, kinds: Iterable[str], replaced: Counter[str]) -> None:
+        steps: dict[str, Callable[[str], str]] = {
+            "Secret": self._secrets,
+            "Email": self._emails,
+            "IPAddress": self._addresses,
+        }
+        # Secrets first: the password in a URL's user:password@host looks like an e-mail address.
+        self._steps = [step for kind, step in steps.items() if kind in set(kinds)]
+        self.replaced = replaced
+
+    def __call__(self, text: str) -> str:
+        """Return `text` with private parts replaced by <SECRET>, <EMAIL> or <IP_ADDRESS>."""
+        for step in self._steps:
+            text = step(text)
+        return text
+
+    def _secrets(self, text: str) -> str:
+        text = self._counted("Secret", PEM.subn("<SECRET>", text))
+        # Line by line, as detect-secrets does: its patterns may run to the end of what they are given.
+        return "\n".join(map(self._secrets_of_line, text.split("\n")))
+
+    def _secrets_of_line(self, line: str) -> str:
+        found = {secret for detector in DETECTORS for secret in detector.analyze_string(line)}
+        for secret in sorted(found, key=lambda s: (-len(s), s)):
+            self.replaced["Secret"] += line.count(secret)
+            line = line.replace(secret, "<SECRET>")
+        return line
+
+    def _emails(self, text: str) -> str:
+        return self._counted("Email", EMAIL.subn("<EMAIL>", text))
+
+    def _addresses(self, text: str) -> str:
+        return IPV6.sub(self._address, IPV4.sub(self._address, text))
+
+    def _counted(self, kind: str, done: tuple[str, int]) -> str:
+        text, count = done
+        if count:
+            self.replaced[kind] += count
+        return text
+
+    def _address(self, match: re.Match[str]) -> str:
+        try:
+            found = ipaddress.ip_address(match[0])
+        except ValueError:
+            return match[0]
+        # `::`, `a::b` and `::1` are code more often than addresses; loopback tells nothing about anybody.
+        if found.is_loopback or found.is_unspecified or (found.version == 6 and len(match[0]) < 8):
+            return match[0]
+        self.replaced["IPAddress"] += 1
+        return "<IP_ADDRESS>"

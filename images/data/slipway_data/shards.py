@@ -1,0 +1,80 @@
+"""How are rows written so that equal rows give equal bytes?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from slipway_data.rows import Row
+
+GROUP_ROWS = 1_000
+SHARD_ROWS = 100_000
+SHARD_CHARACTERS = 256 * 1024 * 1024
+
+MESSAGE = pa.struct([pa.field("role", pa.string(), nullable=False), pa.field("content", pa.string(), nullable=False)])
+IDENTITY = [pa.field("id", pa.string(), nullable=False), pa.field("group", pa.string(), nullable=False)]
+SCHEMAS = {
+    "Chat": pa.schema(
+        [*IDENTITY, pa.field("messages", pa.list_(pa.field("item", MESSAGE, nullable=False)), nullable=False)]
+    ),
+    "Completion": pa.schema(
+        [
+            *IDENTITY,
+            pa.field("prompt", pa.string(), nullable=False),
+            pa.field("completion", pa.string(), nullable=False),
+        ]
+    ),
+}
+
+
+class ShardWriter:
+    """Writes the rows of one split, in the order they come, to `folder/00000.parquet` and on.
+
+    Row groups and shards are cut by counts of rows and characters, never by time or memory.
+    """
+
+    def __init__(self, folder: Path, schema: Literal["Chat", "Completion"]) -> None:
+        self._folder = folder
+        self._schema = SCHEMAS[schema]
+        self._writer: pq.ParquetWriter | None = None
+        self._pending: list[dict[str, Any]] = []
+        self._rows = self._characters = self._shards = 0
+        self.count = 0
+
+    def add(self, row: Row) -> None:
+        """Append one row."""
+        self._pending.append({"id": row.id, "group": row.group, **row.content.dump()})
+        self._characters += len(row.content.text)
+        self._rows += 1
+        self.count += 1
+        full = self._rows >= SHARD_ROWS or self._characters >= SHARD_CHARACTERS
+        if full or len(self._pending) >= GROUP_ROWS:
+            self._flush()
+        if full:
+            self._end()
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._flush()
+        self._end()
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        if self._writer is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path = self._folder / f"{self._shards:05d}.parquet"
+            self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", compression_level=9)
+            self._shards += 1
+        table = pa.Table.from_pylist(self._pending, schema=self._schema)
+        self._writer.write_table(table, row_group_size=GROUP_ROWS)
+        self._pending = []
+
+    def _end(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = None
+        self._rows = self._characters = 0
