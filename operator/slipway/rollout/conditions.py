@@ -109,7 +109,8 @@ def candidate_judged(s: Situation) -> Told | None:
     if candidate is None or stable is None:
         return None
     baking = s.status.bake_started_at is not None
-    where = f"bake of {s.spec.bake_seconds} s" if baking else f"step {min(s.status.step + 1, s.steps)} of {s.steps}"
+    step = f"step {s.status.step + 1} of {s.steps}" if s.status.step < s.steps else "all steps passed"
+    where = f"bake of {s.spec.bake_seconds} s" if baking else step
     shares = f"{candidate.version} at {s.status.percent} %, {stable.version} at {100 - s.status.percent} %"
     state: RolloutState = "Baking" if baking else "Progressing"
     reason = reasons.BAKING if baking else reasons.PROGRESSING
@@ -163,9 +164,9 @@ def gives_way(s: Situation) -> Told | None:
 
 def route_awaited(s: Situation) -> Told | None:
     """Stable serves, but the gateway has never yet confirmed it."""
-    was_ready = find(s.rollout.status.conditions, READY)
-    if s.carried or (was_ready is not None and was_ready.status == "True"):
-        return None  # a route that lags behind one of our writes is no news
+    before = s.rollout.status
+    if s.carried or (before.stable is not None and before.state != "Initializing"):
+        return None  # once it served, a route that lags behind one of our writes is no news
     gateway = s.spec.traffic.gateway
     where = f"{gateway.namespace or s.rollout.root.namespace}/{gateway.name}"
     message = (

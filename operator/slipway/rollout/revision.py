@@ -75,7 +75,7 @@ def reference(made: Template, serving: Serving) -> RevisionRef:
 
 
 def kept(controller_revisions: Iterable[Manifest]) -> Mapping[str, tuple[Template, int]]:
-    """Return the templates that ControllerRevisions keep, and their ordinals, by revision; unreadable ones are absent."""
+    """Return the templates that ControllerRevisions keep, with their ordinals, by revision; no unreadable ones."""
     found: dict[str, tuple[Template, int]] = {}
     for manifest in controller_revisions:
         revision = (manifest["metadata"].get("labels") or {}).get(REVISION_LABEL)

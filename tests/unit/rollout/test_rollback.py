@@ -1,0 +1,208 @@
+"""Does a bad version lose its traffic at once, in every phase, and stay away?"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from slipway.plan import Plan
+from tests.unit.rollout.world import Behaviour, World, baking, canary, serving, waiting
+
+
+def fail(world: World, percent: float = 30.0) -> Plan:
+    """Let v2 fail until the verdict; return the plan that carries it."""
+    world.behaves["v2"] = Behaviour(failing_percent=percent)
+    for _ in range(100):
+        plan = world.tick()
+        if world.status.last_rollback is not None:
+            return plan
+        world.now += timedelta(seconds=1)
+    raise AssertionError("never rolled back")
+
+
+@pytest.mark.parametrize("make", [lambda: canary(10), lambda: canary(50), baking])
+def test_the_plan_that_carries_the_verdict_carries_weight_zero(make) -> None:  # type: ignore[no-untyped-def]
+    world = make()
+    plan = fail(world)
+    assert plan.children[0]["kind"] == "HTTPRoute", "the route comes first: nothing refused before it may hold it up"
+    assert world.routed() == {"v1": 100, "v2": 0}
+    assert world.state == "RollingBack"
+    assert "RolledBack" in world.reasons()
+
+
+def test_the_numbers_of_the_verdict_are_kept() -> None:
+    world = canary(10)
+    fail(world, 30.0)
+    last = world.status.last_rollback
+    assert last is not None
+    assert last.reason == "MetricFailed"
+    assert "30.00 %" in last.message
+    assert "allowed 2 %" in last.message
+    assert "at 10 %" in last.message
+
+
+def test_after_the_drain_the_pods_go_and_the_state_is_degraded_with_a_cure() -> None:
+    world = canary(50)
+    fail(world)
+    assert world.replicas() == {"v1": 2, "v2": 1}, "requests in flight have their time"
+    world.until("Degraded")
+    assert world.replicas() == {"v1": 2}
+    assert world.routed() == {"v1": 100}
+    assert "kubectl annotate rollout assistant" in world.status.message
+    assert "v1 at 100 %" in world.status.message
+
+
+def test_a_failed_version_is_not_tried_again() -> None:
+    world = canary(10)
+    fail(world)
+    world.behaves.clear()
+    world.run(1000, step=5)
+    assert world.state == "Degraded"
+    assert world.routed() == {"v1": 100}
+
+
+def test_the_same_bytes_under_another_name_are_not_tried_either() -> None:
+    world = canary(10)
+    fail(world)
+    world.until("Degraded")
+    world.versions["v2-again"] = world.versions["v2"] | {"metadata": {"name": "v2-again", "namespace": "games"}}
+    world.want("v2-again")
+    world.run(100)
+    assert world.status.candidate is None
+    assert world.state == "Degraded"
+
+
+def test_changed_serving_makes_it_a_new_revision_that_may_try() -> None:
+    world = canary(10)
+    fail(world)
+    world.until("Degraded")
+    world.behaves.clear()
+    world.edit(world.root["spec"] | {"serving": {"runtime": {"llamaCpp": {"contextTokens": 4096}}, "replicas": 2}})
+    world.run(300)
+    assert world.status.stable is not None
+    assert world.status.stable.version == "v2"
+    assert world.state == "Healthy"
+
+
+def test_a_retry_acts_once_and_starts_afresh() -> None:
+    world = canary(10)
+    fail(world)
+    world.until("Degraded")
+    world.annotate("slipway.dev/retry", "v2")
+    world.tick()
+    assert world.state == "Progressing"
+    assert world.status.analysis == [], "no evidence of the first attempt"
+    fail_again = world.status.failed
+    assert fail_again == []
+    world.until("Degraded")
+    world.run(300)
+    assert world.state == "Degraded", "the annotation is still there, and spent"
+    world.behaves.clear()
+    world.annotate("slipway.dev/retry", "v2@once-more")
+    world.until("Healthy")
+    assert world.status.stable is not None
+    assert world.status.stable.version == "v2"
+
+
+def test_a_retry_written_before_the_failure_is_spent() -> None:
+    world = canary(10)
+    world.annotate("slipway.dev/retry", "v2")
+    world.tick()
+    fail(world)
+    world.run(100)
+    assert world.state == "Degraded"
+
+
+def test_a_retry_of_another_version_changes_nothing() -> None:
+    world = canary(10)
+    fail(world)
+    world.until("Degraded")
+    world.annotate("slipway.dev/retry", "v1")
+    world.run(100)
+    assert world.state == "Degraded"
+
+
+def test_a_rollback_does_not_wait_for_stable_to_be_healthy() -> None:
+    world = canary(50)
+    world.broken["v1"] = waiting("CrashLoopBackOff")
+    fail(world)
+    assert world.routed() == {"v1": 100, "v2": 0}
+
+
+def test_a_rollback_waits_for_no_hold_and_no_gateway() -> None:
+    world = canary(10)
+    world.behaves["v2"] = Behaviour(failing_percent=50)
+    world.now += timedelta(seconds=10)
+    world.reconcile()
+    world.scrape()
+    world.objects["HTTPRoute", "assistant"]["status"] = {}
+    world.reconcile()
+    assert world.routed() == {"v1": 100, "v2": 0}
+
+
+def test_forgiven_failures_hold_the_step_and_do_not_end_it() -> None:
+    metric = {"name": "errors", "errorRate": {"maxPercent": "2", "minSamples": 20}, "failureLimit": 2}
+    world = canary(10, analysis={"intervalSeconds": 10, "windowSeconds": 20, "metrics": [metric]})
+    world.behaves["v2"] = Behaviour(failing_percent=30)
+    world.run(15)
+    assert world.status.analysis[0].failures in (1, 2)
+    assert world.status.candidate is not None
+    assert "MeasurementFailed" in world.reasons() or world.status.analysis[0].outcome == "Fail"
+    world.behaves.clear()
+    world.until("Healthy")
+    assert world.status.failed == []
+
+
+def test_failures_beyond_the_limit_end_it() -> None:
+    metric = {"name": "errors", "errorRate": {"maxPercent": "2", "minSamples": 20}, "failureLimit": 2}
+    world = canary(10, analysis={"intervalSeconds": 10, "windowSeconds": 20, "metrics": [metric]})
+    fail(world)
+    assert world.status.last_rollback is not None
+    assert "3 times in a row" in world.status.last_rollback.message
+
+
+def test_a_relative_metric_in_the_bake_compares_with_stables_last_figures() -> None:
+    metric = {"name": "errors", "errorRate": {"maxIncreasePercent": "5", "minSamples": 20}}
+    world = serving(analysis={"intervalSeconds": 10, "windowSeconds": 60, "metrics": [metric]})
+    world.behaves["v1"] = Behaviour(failing_percent=10)
+    world.behaves["v2"] = Behaviour(failing_percent=12)
+    world.want("v2")
+    world.until("Baking")
+    world.run(15)
+    entry = world.status.analysis[0]
+    assert (entry.outcome, entry.stable, entry.bound) == ("Pass", "10", "15")
+    assert " @ " in world.room.plan(world.root, world, world.facts, world.now + timedelta(seconds=20)).asks[0].query
+    world.behaves["v2"] = Behaviour(failing_percent=20)
+    world.run(90)
+    assert world.status.last_rollback is not None
+    assert "in the bake" in world.status.last_rollback.message
+
+
+def test_after_the_rollback_of_the_bake_the_old_version_has_everything() -> None:
+    world = baking()
+    fail(world)
+    assert world.routed() == {"v1": 100, "v2": 0}
+    assert world.replicas()["v1"] == 2
+    world.until("Degraded")
+    assert world.status.stable is not None
+    assert world.status.stable.version == "v1"
+
+
+def test_going_back_to_stable_after_a_rollback_is_healthy_at_once() -> None:
+    world = canary(10)
+    fail(world)
+    world.want("v1")
+    world.tick()
+    assert world.state == "Healthy"
+    assert world.status.candidate is None
+    world.run(60)
+    assert world.replicas() == {"v1": 2}
+
+
+def test_a_total_outage_is_caught_long_before_min_samples() -> None:
+    metric = {"name": "errors", "errorRate": {"maxPercent": "1", "minSamples": 100000}}
+    world = canary(10, analysis={"intervalSeconds": 10, "windowSeconds": 60, "metrics": [metric]})
+    fail(world, 100.0)
+    assert world.status.last_rollback is not None
+    assert "beyond doubt" in world.status.last_rollback.message

@@ -1,0 +1,124 @@
+"""Does silence never promote, and does it follow the policy when it lasts?"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.rollout.world import Behaviour, World, baking, canary, serving
+
+
+def silence(world: World, how: str) -> None:
+    match how:
+        case "Error":
+            world.prometheus = False
+        case "NoData":
+            world.behaves["v2"] = Behaviour(requests_per_second=0)
+        case "TooFewSamples":
+            world.behaves["v2"] = Behaviour(requests_per_second=0.3)
+
+
+@pytest.mark.parametrize("how", ["Error", "NoData", "TooFewSamples"])
+def test_silence_holds_the_step_and_says_why(how: str) -> None:
+    world = canary(50)
+    silence(world, how)
+    world.run(600)
+    assert world.status.percent == 50
+    assert world.status.analysis[0].outcome == how
+    assert world.state == "Progressing"
+    assert how in world.status.message
+    assert ("no answer for 60 s" in world.status.message) == (how != "TooFewSamples")
+
+
+@pytest.mark.parametrize("how", ["Error", "NoData", "TooFewSamples"])
+def test_silence_never_ends_a_bake(how: str) -> None:
+    world = baking()
+    silence(world, how)
+    if how == "TooFewSamples":
+        world.behaves["v2"] = Behaviour(requests_per_second=0.1)
+    world.run(900, step=5)
+    assert world.state == "Baking"
+    assert world.status.stable is not None
+    assert world.status.stable.version == "v1"
+
+
+def test_an_answer_after_silence_goes_on() -> None:
+    world = canary(10)
+    world.prometheus = False
+    world.run(300, step=5)
+    world.prometheus = True
+    world.until("Healthy")
+
+
+@pytest.mark.parametrize(("how", "ends"), [("Error", True), ("NoData", True), ("TooFewSamples", False)])
+def test_the_policy_rollback_follows_after_its_time(how: str, ends: bool) -> None:
+    analysis = serving().root["spec"]["analysis"] | {"noData": {"afterSeconds": 60, "action": "Rollback"}}
+    world = canary(50, analysis=analysis)
+    silence(world, how)
+    started = world.now
+    world.run(300)
+    assert (world.status.last_rollback is not None) == ends
+    if ends:
+        assert world.status.last_rollback is not None
+        assert world.status.last_rollback.reason == "NoData"
+        assert world.status.last_rollback.at >= started.strftime("%Y-%m-%dT%H:%M:%SZ")
+        assert world.routed() == {"v1": 100}
+
+
+def test_three_requests_with_one_failure_are_no_verdict() -> None:
+    world = canary(50)
+    world.behaves["v2"] = Behaviour(requests_per_second=0.1, failing_percent=33)
+    world.run(300, step=2)
+    assert world.status.last_rollback is None
+    assert world.status.analysis[0].outcome == "TooFewSamples"
+
+
+def test_no_question_is_asked_when_no_candidate_has_traffic() -> None:
+    world = serving()
+    world.run(60)
+    assert world.asked == ()
+
+
+def test_a_window_never_reaches_back_before_the_candidates_traffic() -> None:
+    world = canary(10)
+    world.now += world.now - world.now
+    world.run(12)
+    world.tick()
+    windows = {part.split("s]")[0] for ask in world.asked for part in ask.query.split("[")[1:]}
+    age = (world.now - _since(world)).total_seconds()
+    assert all(int(window) <= age for window in windows)
+
+
+def test_a_question_keeps_its_words_until_it_is_answered() -> None:
+    world = canary(10)
+    world.run(8)
+    asked = set()
+    for _ in range(5):
+        world.kubelet()
+        world.gateway()
+        world.reconcile()
+        asked |= set(world.asked)
+        world.now += (world.now - _since(world)) / 10
+    assert len(asked) == 1
+
+
+def test_an_answer_is_counted_once() -> None:
+    metric = {"name": "errors", "errorRate": {"maxPercent": "2", "minSamples": 20}, "failureLimit": 5}
+    world = canary(10, analysis={"intervalSeconds": 10, "windowSeconds": 20, "metrics": [metric]})
+    world.behaves["v2"] = Behaviour(failing_percent=50)
+    while not world.asked:
+        world.run(1)
+        world.reconcile()
+    world.scrape()
+    facts = world.facts
+    for _ in range(4):
+        world.facts = facts
+        world.reconcile()
+    assert world.status.analysis[0].failures == 1
+
+
+def _since(world: World):  # type: ignore[no-untyped-def]
+    from slipway.api.conditions import moment
+
+    assert world.status.candidate is not None
+    assert world.status.candidate.traffic_since is not None
+    return moment(world.status.candidate.traffic_since)

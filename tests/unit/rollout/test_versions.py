@@ -1,0 +1,111 @@
+"""Which versions may serve, and what is told about the others?"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.rollout.world import World, canary, model_version, serving
+
+SAFE_ONLY = {"uri": "s3://models/v2/", "digest": "sha256:" + "0" * 64, "formats": ["SafeTensors"]}
+
+UNUSABLE = [
+    (None, "VersionNotFound", "create it"),
+    (model_version("v2", "Rejected"), "VersionRejected", "gets no traffic"),
+    (model_version("v2", "Failed"), "VersionFailed", "gets no traffic"),
+    (model_version("v2", model="other"), "ModelMismatch", "correct spec.version.name"),
+    (model_version("v2", artifact=SAFE_ONLY), "FormatMissing", "export GGUF"),
+    (model_version("v2", artifact={}), "VersionInvalid", "recreate it"),
+]
+
+
+@pytest.mark.parametrize(("version", "reason", "cure"), UNUSABLE)
+def test_a_version_that_cannot_serve_stalls_and_moves_no_traffic(version, reason, cure) -> None:  # type: ignore[no-untyped-def]
+    world = serving()
+    world.versions.pop("v2")
+    if version is not None:
+        world.versions["v2"] = version
+    route = world.objects["HTTPRoute", "assistant"]
+    world.want("v2")
+    world.run(60)
+    assert world.state == "Stalled"
+    [stalled] = [c for c in world.status.conditions if c.type == "Stalled"]
+    assert stalled.status == "True"
+    assert stalled.reason == reason
+    assert cure in world.status.message
+    assert "v1 at 100 %" in world.status.message
+    assert world.objects["HTTPRoute", "assistant"] is route, "not even written again"
+    assert world.replicas() == {"v1": 2}
+    assert world.reasons() == [reason], "told once"
+    assert world.plan_made is not None
+    assert world.plan_made.requeue_after is None, "no retry loop"
+
+
+@pytest.mark.parametrize(("version", "reason", "cure"), UNUSABLE)
+def test_it_stalls_as_the_first_version_too(version, reason, cure) -> None:  # type: ignore[no-untyped-def]
+    world = World("v2")
+    world.versions.pop("v2")
+    if version is not None:
+        world.versions["v2"] = version
+    world.run(10)
+    assert world.state == "Stalled"
+    assert "Nothing serves yet" in world.status.message
+    assert world.objects == {}
+
+
+@pytest.mark.parametrize("state", ["Pending", "Evaluating"])
+def test_a_version_that_is_not_ready_is_waited_for(state: str) -> None:
+    world = serving()
+    world.versions["v2"] = model_version("v2", state)
+    world.want("v2")
+    world.run(60)
+    assert world.state == "Pending"
+    assert f"which is {state}" in world.status.message
+    assert world.routed() == {"v1": 100}
+    world.versions["v2"] = model_version("v2")
+    world.until("Healthy")
+
+
+def test_the_cure_cures() -> None:
+    world = serving()
+    world.want("v9")
+    world.run(5)
+    assert world.state == "Stalled"
+    world.want("v1")
+    world.tick()
+    assert world.state == "Healthy"
+
+
+def test_a_misspelt_version_leaves_a_candidate_where_it_is() -> None:
+    world = canary(10)
+    world.want("v22")
+    world.run(200)
+    assert world.routed() == {"v1": 90, "v2": 10}
+    assert world.state == "Stalled"
+    world.want("v2")
+    world.until("Healthy")
+
+
+def test_a_candidate_whose_version_is_rejected_loses_its_traffic() -> None:
+    world = canary(10)
+    world.versions["v2"] = model_version("v2", "Rejected")
+    world.tick()
+    assert world.routed() == {"v1": 100, "v2": 0}
+    assert "Withdrawn" in world.reasons()
+
+
+def test_stable_serves_on_whatever_becomes_of_its_version() -> None:
+    for version in (None, model_version("v1", "Rejected"), model_version("v1", "Pending")):
+        world = serving()
+        world.versions.pop("v1")
+        if version is not None:
+            world.versions["v1"] = version
+        world.run(30)
+        assert world.state == "Healthy"
+        assert world.routed() == {"v1": 100}
+
+
+def test_a_change_of_a_version_wakes_the_rollouts_that_name_it() -> None:
+    world = serving()
+    assert [key.name for key in world.room.wakes(world.versions["v1"], world)] == ["assistant"]
+    assert list(world.room.wakes(world.versions["v2"], world)) == []
+    assert list(world.room.wakes({"kind": "Dataset", "metadata": {"name": "v1", "namespace": "games"}}, world)) == []
