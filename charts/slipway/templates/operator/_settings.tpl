@@ -1,0 +1,30 @@
+{{/* The operator's one settings file: slipway.settings.Settings. */}}
+{{- define "slipway.settings" -}}
+{{- $images := dict
+  "data" (include "slipway.image" (dict "root" . "image" .Values.images.data))
+  "train_torch" (include "slipway.image" (dict "root" . "image" .Values.images.trainTorch))
+  "serve_llamacpp" (include "slipway.image" (dict "root" . "image" .Values.images.serveLlamacpp))
+  "proxy" (include "slipway.image" (dict "root" . "image" .Values.images.serveProxy)) -}}
+{{- $store := dict
+  "endpoint" (include "slipway.objectStore.endpoint" .)
+  "region" .Values.objectStore.region
+  "bucket" .Values.objectStore.bucket
+  "prefix" .Values.objectStore.prefix -}}
+{{- dict
+  "namespace" .Release.Namespace
+  "watch_namespaces" .Values.operator.watchNamespaces
+  "images" $images
+  "image_pull_policy" .Values.image.pullPolicy
+  "store" $store
+  "store_secret" (include "slipway.objectStore.secret" .)
+  "prometheus_url" .Values.prometheus.url
+  "prometheus_timeout_seconds" .Values.prometheus.timeoutSeconds
+  "progress_url" (printf "http://%s-progress.%s.svc:8090" (include "slipway.fullname" .) .Release.Namespace)
+  "drain_seconds" (int .Values.operator.drainSeconds)
+  "http_port" 8080
+  "progress_port" 8090
+  "lease_name" (printf "%s-operator" (include "slipway.fullname" .))
+  "workers" (int .Values.operator.workers)
+  "resync_seconds" .Values.operator.resyncSeconds
+  | toPrettyJson -}}
+{{- end }}
