@@ -67,10 +67,14 @@ def title(node: Object) -> str:
     for key, words in _member_words(kind).items():
         if key in of:
             name, owner = _member(of[key])
+            if not name:
+                continue
             return f"{words} {name}{f' of {owner}' if owner else ''}"
     for key, words in VALUES.items():
         if key in of:
             return f"{words} {values.unquoted(of[key])}"
+    if kind.endswith("_Comment"):
+        return f"comment box {of.get('NodeComment', '')}".rstrip()
     if kind in OUTER:
         return f"{OUTER[kind]} {_inner(node)}"
     target = next((values.last_name(of[key]) for key in ("Enum", "StructType") if key in of), "")

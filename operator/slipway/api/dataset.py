@@ -150,7 +150,8 @@ class Step(OneOf):
 class Split(Model):
     """How rows are divided.
 
-    Rows of one group never land in two splits; a row's split never changes as rows are added.
+    Rows of one group never land in two splits, and groups that share duplicates count as one. Adding rows moves no
+    others, unless they tie two groups.
     """
 
     rules = (
@@ -245,7 +246,7 @@ class DatasetStatus(StatusModel):
     observed_generation: Count = Field(default=0, description="observedGeneration is the generation acted upon.")
     state: DatasetState = Field(default="Pending", description="state is a word for people, derived from conditions.")
     recipe: Digest | None = Field(
-        default=None, description="recipe is the digest of the spec and images that made the artifact."
+        default=None, description="recipe is the digest of the spec that made the artifact."
     )
     digest: Digest | None = Field(
         default=None, description="digest of the prepared data; equal input and spec give the equal digest."

@@ -1,0 +1,136 @@
+"""What does a Dataset need next?"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from slipway.api.conditions import Progressing, kstatus, timestamp
+from slipway.api.dataset import DatasetStatus, Rows
+from slipway.contract.result import Prepared
+from slipway.dataset.attempt import Again, Done, Hopeless, Running, outcome
+from slipway.dataset.objects import CONFIG_LIMIT, Dataset, config_bytes, preparation
+from slipway.dataset.observe import Observed, attempt_of
+from slipway.jobs import Run
+from slipway.plan import Event, Plan
+from slipway.settings import Settings
+
+PREPARING: Final = "Preparing"
+PREPARED: Final = "Prepared"
+INLINE_TOO_LARGE: Final = "InlineTooLarge"
+PREPARATION_STARTED: Final = "PreparationStarted"
+
+
+def decide(dataset: Dataset, seen: Observed, now: datetime, settings: Settings) -> Plan:
+    """Return the children and status that `dataset` should have at `now`.
+
+    Total and idempotent. A published artefact stays in status until a newer one replaces it, even when the newer one
+    fails: what was trained on it can still be traced.
+    """
+    status, run = dataset.status, seen.run
+    if status.artifact is not None and status.recipe == dataset.recipe:
+        return _ready(dataset, seen, status, now)
+    if run is None:
+        return _starting(dataset, now, settings, attempt=1)
+    if status.state == "Failed" and status.observed_generation == dataset.generation and run.phase == "Failed":
+        # Its pods may be gone by now, and with them the reason that status still tells.
+        return Plan(status=status.dump(), keep=_objects_of(run))
+    return _after(run, dataset, seen, now, settings)
+
+
+def _after(run: Run, dataset: Dataset, seen: Observed, now: datetime, settings: Settings) -> Plan:
+    match outcome(run, now):
+        case Running(said, look):
+            return _preparing(dataset, now, run, said=said, requeue_after=look)
+        case Again(at, reason, said) if at > now:
+            said = f"{said}; trying again at {timestamp(at)}"
+            return _preparing(dataset, now, run, reason, said, requeue_after=at - now)
+        case Again():
+            return _starting(dataset, now, settings, attempt_of(run) + 1)
+        case Hopeless() as why:
+            return _failed(dataset, now, run, why)
+        case Done(result):
+            return _published(dataset, seen, result, now)
+
+
+def _objects_of(run: Run) -> frozenset[tuple[str, str]]:
+    return frozenset({("Job", run.name), ("ConfigMap", run.name)})
+
+
+def _starting(dataset: Dataset, now: datetime, settings: Settings, attempt: int) -> Plan:
+    config, job = preparation(dataset, attempt, settings)
+    if (size := config_bytes(config)) > CONFIG_LIMIT:
+        said = (
+            f"spec.source.inline holds {size} bytes, a pod can be told {CONFIG_LIMIT}: put the files into the object "
+            "store and name them in spec.source.objectStore."
+        )
+        return _stalled(dataset, now, INLINE_TOO_LARGE, said)
+    said = f"starting Job {job['metadata']['name']}"
+    view = Progressing(ready="False", reconciling=True, reason=PREPARING, message=said)
+    event = Event(PREPARATION_STARTED, said)
+    return _plan(dataset, now, view, {"state": "Preparing"}, children=(config, job), events=(event,))
+
+
+def _preparing(dataset: Dataset, now: datetime, run: Run, reason: str = PREPARING, said: str = "", **rest: Any) -> Plan:
+    message = f"Job {run.name}: {said}" if said else f"Job {run.name} prepares the data"
+    view = Progressing(ready="False", reconciling=True, reason=reason, message=message)
+    return _plan(dataset, now, view, {"state": "Preparing"}, keep=_objects_of(run), **rest)
+
+
+def _published(dataset: Dataset, seen: Observed, result: Prepared, now: datetime) -> Plan:
+    found = dataset.status.model_copy(
+        update={
+            "recipe": dataset.recipe,
+            "digest": result.artifact.digest,
+            "artifact": result.artifact,
+            "rows": result.rows,
+            "report": result.report or None,
+        }
+    )
+    return _ready(dataset, seen, found, now, events=(Event(PREPARED, _summary(result.rows)),))
+
+
+def _ready(dataset: Dataset, seen: Observed, status: DatasetStatus, now: datetime, **rest: Any) -> Plan:
+    """Return the plan of published data. The Job that made it stays, so that its log can be read."""
+    said = _summary(status.rows or Rows())
+    view = Progressing(ready="True", reason=PREPARED, message=said)
+    update = {name: getattr(status, name) for name in ("recipe", "digest", "artifact", "rows", "report")}
+    return _plan(dataset, now, view, update | {"state": "Ready"}, keep=seen.owned, **rest)
+
+
+def _failed(dataset: Dataset, now: datetime, run: Run, why: Hopeless) -> Plan:
+    said = why.said
+    update: dict[str, Any] = {}
+    if why.failed is not None and why.failed.report:
+        said = f"{said} Every rejected row: {why.failed.report}."
+    if why.failed is not None and dataset.status.artifact is None:
+        # With an artefact there, rows and report are its own: a spec that returns to it is Ready at once.
+        update = {"rows": why.failed.rows, "report": why.failed.report or None}
+    said = f"{said} Change spec, or delete Job {run.name} to try again."
+    return _stalled(dataset, now, why.reason, said, update, keep=_objects_of(run))
+
+
+def _stalled(
+    dataset: Dataset, now: datetime, reason: str, said: str, update: dict[str, Any] | None = None, **rest: Any
+) -> Plan:
+    view = Progressing(ready="False", stalled=True, reason=reason, message=said)
+    event = Event(reason, said, type="Warning")
+    return _plan(dataset, now, view, (update or {}) | {"state": "Failed"}, events=(event,), **rest)
+
+
+def _summary(rows: Rows) -> str:
+    return (
+        f"{rows.train} rows to train on, {rows.validation} to validate, {rows.test} to test; "
+        f"{rows.rejected} rejected, {rows.duplicates} duplicates"
+    )
+
+
+def _plan(dataset: Dataset, now: datetime, view: Progressing, update: dict[str, Any], **rest: Any) -> Plan:
+    """Return the plan, with what every status has: generation, message and conditions made in this one place."""
+    before = dataset.status
+    update = update | {
+        "observed_generation": dataset.generation,
+        "conditions": list(kstatus(before.conditions, view, dataset.generation, now)),
+        "message": view.message[:2048],
+    }
+    return Plan(status=before.model_copy(update=update).dump(), **rest)

@@ -1,0 +1,85 @@
+"""Which objects prepare a Dataset?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from slipway.api.dataset import DatasetSpec, DatasetStatus
+from slipway.contract.artifact import digest_of
+from slipway.contract.job import PrepareDataset
+from slipway.names import child_name
+from slipway.plan import Manifest
+from slipway.settings import Settings
+from slipway.workload import JobShape, Root, job, job_config
+
+ATTEMPT_LABEL: Final = "slipway.dev/attempt"
+COMMAND: Final = ("python", "-m", "slipway_data")
+CONFIG_LIMIT: Final = 1_000_000
+"""Bytes of a job file. A ConfigMap takes 1 MiB, names and labels included."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A Dataset, parsed."""
+
+    root: Root
+    spec: DatasetSpec
+    status: DatasetStatus
+    generation: int = 1
+
+    @property
+    def recipe(self) -> str:
+        """The digest of what determines the data: equal recipes of equal sources give equal data.
+
+        The image is not part of it: an upgrade of Slipway prepares nothing again that is published already.
+        """
+        whole = self.spec.dump()
+        return digest_of({part: whole[part] for part in ("source", "schema", "steps", "split", "quality")})
+
+
+def told(dataset: Dataset, settings: Settings) -> PrepareDataset:
+    """Return what the pod is told to do."""
+    spec = dataset.spec
+    return PrepareDataset(
+        namespace=dataset.root.namespace,
+        name=dataset.root.name,
+        store=settings.store,
+        source=spec.source,
+        schema_=spec.schema_,
+        steps=tuple(spec.steps),
+        split=spec.split,
+        quality=spec.quality,
+    )
+
+
+def job_name(dataset: Dataset, attempt: int, settings: Settings) -> str:
+    """Return the name of an attempt's Job and ConfigMap.
+
+    It carries a digest of everything in them: they are immutable, and settings may change between attempts.
+    """
+    spec = dataset.spec
+    parts = [
+        told(dataset, settings).fingerprint(),
+        settings.images.data,
+        spec.resources.dump(),
+        spec.deadline_seconds,
+        attempt,
+    ]
+    return child_name(dataset.root.name, f"prepare-{digest_of(parts).removeprefix('sha256:')[:8]}")
+
+
+def preparation(dataset: Dataset, attempt: int, settings: Settings) -> tuple[Manifest, Manifest]:
+    """Return the job file and the Job of one attempt, in the order of application."""
+    name = job_name(dataset, attempt, settings)
+    shape = JobShape(
+        settings.images.data, COMMAND, dataset.spec.resources, deadline_seconds=dataset.spec.deadline_seconds
+    )
+    made = job(dataset.root, name, name, shape, settings)
+    made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt)}
+    return job_config(dataset.root, name, told(dataset, settings)), made
+
+
+def config_bytes(config: Manifest) -> int:
+    """Return the size of a job file."""
+    return len(config["data"]["job.json"].encode())

@@ -1,0 +1,56 @@
+"""How does the engine look after Datasets?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from slipway.api.conditions import Progressing, kstatus
+from slipway.dataset.decide import decide
+from slipway.dataset.observe import children, observe, parse, status_of
+from slipway.plan import Facts, Key, Manifest, Plan, View
+from slipway.settings import Settings
+
+INVALID_SPEC = "InvalidSpec"
+
+
+class Room:
+    """The room of the kind Dataset."""
+
+    kind = "Dataset"
+    owns = frozenset({"Job", "ConfigMap"})
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def plan(self, root: Manifest, view: View, facts: Facts, now: datetime) -> Plan:
+        """Return what `root` should have at `now`. Pure, total and idempotent."""
+        try:
+            dataset = parse(root)
+        except ValidationError as error:
+            return _invalid(root, error, children(root["metadata"]["uid"], view, self.owns), now)
+        return decide(dataset, observe(dataset, view, self.owns, self.settings), now, self.settings)
+
+    def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
+        """Return nothing: a Dataset depends on no other root."""
+        return ()
+
+
+def _invalid(root: Manifest, error: ValidationError, keep: frozenset[tuple[str, str]], now: datetime) -> Plan:
+    """Return the plan of a Dataset that an API server with another schema let pass."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    said = f"spec.{where}: {first['msg']}; correct it, or update Slipway's CRDs and operator together"
+    before, generation = status_of(root), root["metadata"].get("generation", 1)
+    view = Progressing(ready="False", stalled=True, reason=INVALID_SPEC, message=said)
+    status = before.model_copy(
+        update={
+            "state": "Failed",
+            "observed_generation": generation,
+            "conditions": list(kstatus(before.conditions, view, generation, now)),
+            "message": said[:2048],
+        }
+    )
+    return Plan(status=status.dump(), keep=keep)
