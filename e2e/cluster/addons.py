@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import string
 from collections.abc import Mapping, Sequence
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import Protocol
 
 from e2e.setup import gotools
+from e2e.setup.progress import say
 
 MANIFESTS = Path(__file__).parent / "manifests"
 GATEWAY_NAMESPACE = "slipway-gateway"
 MONITORING_NAMESPACE = "monitoring"
 GATEWAY_NODE_PORT = "30080"
 PROMETHEUS_NODE_PORT = "30090"
+DEPLOYMENTS = ((GATEWAY_NAMESPACE, "traefik"), (MONITORING_NAMESPACE, "prometheus"))
 PROMETHEUS_IN_CLUSTER = f"http://prometheus.{MONITORING_NAMESPACE}.svc:9090"
 
 
@@ -54,12 +57,17 @@ def install(cluster: Kubectl, images: Mapping[str, str], gateway_address: str) -
     apply(cluster, render(MANIFESTS / "gateway.yaml", values), render(MANIFESTS / "prometheus.yaml", values))
 
 
+def pretend_gpus(cluster: Kubectl, node: str, count: int) -> None:
+    """Let a node claim GPUs that it does not have."""
+    amount = {"nvidia.com/gpu": str(count)}
+    patch = json.dumps({"status": {"capacity": amount, "allocatable": amount}})
+    cluster.kubectl("patch", "node", node, "--subresource=status", "--type=merge", "-p", patch)
+    say(f"      {node} claims {count} nvidia.com/gpu: enough to schedule by, not to compute with")
+
+
 def wait_ready(cluster: Kubectl, deployments: Sequence[tuple[str, str]], seconds: int = 180) -> None:
     """Wait until deployments (namespace, name) are rolled out and the Gateway is programmed."""
     for namespace, name in deployments:
         cluster.kubectl("rollout", "status", f"deployment/{name}", "-n", namespace, f"--timeout={seconds}s")
     gateway = ["gateway/slipway", "-n", GATEWAY_NAMESPACE]
     cluster.kubectl("wait", "--for=condition=Programmed", f"--timeout={seconds}s", *gateway)
-
-
-DEPLOYMENTS = ((GATEWAY_NAMESPACE, "traefik"), (MONITORING_NAMESPACE, "prometheus"))

@@ -42,11 +42,12 @@ def sources(dockerfile: str, context: Path) -> list[Path]:
         word, _, rest = line.partition(" ")
         if word.upper() not in {"COPY", "ADD"}:
             continue
-        words = json.loads(rest) if rest.lstrip().startswith("[") else shlex.split(rest)
-        flags = [word for word in words if word.startswith("--")]
-        if any(flag.startswith("--from=") for flag in flags):
-            continue
-        for pattern in [word for word in words if word not in flags][:-1]:
+        while rest.startswith("--"):
+            flag, _, rest = rest.partition(" ")
+            if flag.startswith("--from="):
+                rest = ""
+        words = json.loads(rest) if rest.startswith("[") else shlex.split(rest)
+        for pattern in words[:-1]:
             matches = sorted(context.glob(pattern.lstrip("/").removeprefix("./")))
             if not matches:
                 raise SystemExit(f"a Dockerfile copies {pattern}, which does not exist below {context}: {line}")
@@ -55,7 +56,7 @@ def sources(dockerfile: str, context: Path) -> list[Path]:
 
 
 def instructions(dockerfile: str) -> list[str]:
-    """Return the instructions, one a line: comments gone, continued lines joined."""
+    """Return the instructions, one per line: comments gone, continued lines joined."""
     joined: list[str] = []
     continued = False
     for raw in dockerfile.splitlines():

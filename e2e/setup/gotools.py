@@ -37,7 +37,7 @@ class GoTool:
     @property
     def key(self) -> str:
         """Return the digest of everything the program is made from, except the compiler."""
-        return cache.content_key(self.folder, self.package, self.ldflags, self.tags)
+        return cache.content_key(self.folder, self.package, self.ldflags, *filter(None, self.tags.split(",")))
 
     @property
     def cached(self) -> bool:

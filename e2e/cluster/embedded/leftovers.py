@@ -5,17 +5,26 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from e2e.cluster.embedded import network, process
-from e2e.cluster.embedded.layout import NETWORK, Layout
+from e2e.cluster.embedded.layout import Layout
 
 CGROUPS = Path("/sys/fs/cgroup")
 CNI_RESULTS = Path("/var/lib/cni/results")
 CONTAINER_LINKS = Path("/var/log/containers")
 SHIM_SOCKETS = Path("/run/containerd/s")
+# Folders that the components make at fixed places; they go when they are empty.
+FOLDERS = [
+    SHIM_SOCKETS,
+    SHIM_SOCKETS.parent,
+    CNI_RESULTS,
+    CNI_RESULTS.parent,
+    CONTAINER_LINKS,
+    Path("/var/lib/kubelet/device-plugins"),
+    Path("/var/lib/kubelet"),
+]
 
 
 @dataclass(frozen=True)
@@ -53,22 +62,31 @@ def find(layout: Layout) -> Leftovers:
 def remove(layout: Layout) -> None:
     """Remove everything that `find` finds; pods first, so that nothing starts them again or still uses a mount."""
     process.kill_all(layout)
-    for _ in range(5):  # a mount may be busy until the kernel has ended the last process in it
-        if not (left := mounts(layout, Path("/proc/self/mountinfo").read_text())):
-            break
-        for mount in reversed(left):
-            subprocess.run(["umount", "--lazy" if _ else "--force", mount], capture_output=True, check=False)
-        time.sleep(0.05)
+    unmount(layout)
     network.remove_links()
     network.remove_rules()
     network.restore_kernel(layout)
     for folder in cgroups():
         remove_cgroup(folder)
     for path in files(layout):
+        if path == layout.state and mounts(layout, Path("/proc/self/mountinfo").read_text()):
+            continue  # what is mounted there may be someone's data
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+    for folder in FOLDERS:
+        try:
+            folder.rmdir()
+        except OSError:
+            continue  # not there, or in use by another container runtime
+
+
+def unmount(layout: Layout) -> None:
+    """Unmount everything below the state folder, inner before outer; detach what stays busy."""
+    for option in ("--force", "--force", "--lazy"):  # busy until the kernel has ended the last process in it
+        for mount in reversed(mounts(layout, Path("/proc/self/mountinfo").read_text())):
+            subprocess.run(["umount", option, mount], capture_output=True, check=False)
 
 
 def mounts(layout: Layout, mountinfo: str) -> list[str]:
@@ -93,8 +111,9 @@ def remove_cgroup(folder: Path) -> None:
 
 def files(layout: Layout) -> list[Path]:
     """Return what the node writes to the machine outside of its folder, and the folder."""
-    found = [*CNI_RESULTS.glob(f"{NETWORK}-*")]
-    found += [link for link in CONTAINER_LINKS.glob("*.log") if str(link.readlink()).startswith(str(layout.state))]
+    state = str(layout.state)
+    found = [result for result in CNI_RESULTS.glob("*") if f"{state}/" in result.read_text(errors="replace")]
+    found += [link for link in CONTAINER_LINKS.glob("*.log") if str(link.readlink()).startswith(state)]
     if SHIM_SOCKETS.is_dir() and not process.any_named("containerd-shim"):
         found += SHIM_SOCKETS.iterdir()  # no shim runs on this machine, so nobody listens on them
     return found + ([layout.state] if layout.state.exists() else [])

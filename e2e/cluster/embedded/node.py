@@ -167,19 +167,13 @@ class EmbeddedCluster(Cluster):
             addons.apply(self, *own)
             addons.install(self, references, NODE_IP)
             if gpus:
-                self._pretend_gpus(gpus)
+                addons.pretend_gpus(self, NODE_NAME, gpus)
         with steps.step("waiting until their pods are ready"):
             try:
                 addons.wait_ready(self, DEPLOYMENTS)
             except CommandFailed as failure:
                 pods = self._succeeds("get", "pods", "-A", "-o", "wide")
                 raise SystemExit(explain(self.layout, f"{failure}\n{pods}", ["kubelet"])) from failure
-
-    def _pretend_gpus(self, count: int) -> None:
-        amount = {"nvidia.com/gpu": str(count)}
-        patch = json.dumps({"status": {"capacity": amount, "allocatable": amount}})
-        self.kubectl("patch", "node", NODE_NAME, "--subresource=status", "--type=merge", "-p", patch)
-        say(f"      the node claims {count} nvidia.com/gpu: enough to schedule by, not to compute with")
 
     def _api_ready(self) -> bool:
         return self._succeeds("get", "--raw", "/readyz", "--request-timeout=2s") == "ok"

@@ -68,8 +68,8 @@ def any_named(program: str) -> bool:
     """Return whether any process of this machine runs `program`, by the beginning of its name."""
     for comm in Path("/proc").glob("[0-9]*/comm"):
         try:
-            if program.startswith(comm.read_text().strip()):  # the kernel keeps 15 characters
-                return True
+            if program.startswith(comm.read_text().strip()) and comm.with_name("cmdline").read_bytes():
+                return True  # the kernel keeps 15 characters of a name; one that has ended has no command line
         except OSError:
             continue
     return False
