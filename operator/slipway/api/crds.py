@@ -110,6 +110,12 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+# What Go's parser reads as a number and Python's does not: 2e-4 must be quoted to stay a string.
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
 def to_yaml(manifest: dict[str, Any]) -> str:
     """Return `manifest` as YAML in its own order."""
     return yaml.dump(manifest, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)

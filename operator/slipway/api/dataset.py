@@ -245,9 +245,7 @@ class DatasetStatus(StatusModel):
     )
     observed_generation: Count = Field(default=0, description="observedGeneration is the generation acted upon.")
     state: DatasetState = Field(default="Pending", description="state is a word for people, derived from conditions.")
-    recipe: Digest | None = Field(
-        default=None, description="recipe is the digest of the spec that made the artifact."
-    )
+    recipe: Digest | None = Field(default=None, description="recipe is the digest of the spec that made the artifact.")
     digest: Digest | None = Field(
         default=None, description="digest of the prepared data; equal input and spec give the equal digest."
     )
