@@ -69,14 +69,8 @@ def carried(rollout: Rollout, status: RolloutStatus, services: frozenset[str], s
 
 
 def service_name(root: Root, revision: str) -> str:
-    """Return the name of a revision's Service, Deployment and ControllerRevision.
-
-    A Service's name is a DNS label that starts with a letter; a Rollout's may have dots and start with a digit.
-    """
-    plain = root.name.replace(".", "-")
-    if plain != root.name or not plain[0].isalpha():
-        plain = f"r-{plain}-{root.uid[:8]}"
-    return child_name(plain, revision)
+    """Return the name of a revision's Service, Deployment and ControllerRevision."""
+    return child_name(root.name, revision)
 
 
 def http_route(rollout: Rollout, weights: Mapping[str, int]) -> Manifest:
