@@ -1,0 +1,79 @@
+"""What do two models' figures, item by item, say about the difference between them?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from slipway.api.common import Evaluation, NamedMetric
+from slipway.api.modelversion import MetricResult
+from slipway_train_torch.evaluate.bounds import Gain, binary_bound, graded_bound, improvement
+from slipway_train_torch.evaluate.results import Figure
+
+ALWAYS = 95
+"""Confidence of the bound that is shown where no gate asks for one."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One metric of a version: its figure, and its improvement over the reference with bounds per confidence."""
+
+    metric: MetricResult
+    lower_bounds: dict[str, str]
+
+
+def compare(
+    named: NamedMetric, evaluation: Evaluation, subject: Sequence[Figure], reference: Sequence[Figure] | None
+) -> Compared | None:
+    """Return what the figures say, or None when `subject` has a figure that is not finite."""
+    value = mean(subject)
+    if value is None:
+        return None
+    measured = MetricResult(name=named.name, value=decimal(value), samples=len(subject))
+    before = mean(reference) if reference is not None else None
+    if reference is None or before is None or not paired(subject, reference):
+        return Compared(measured, {})
+    binary = named.measure.blueprint_validity is not None
+    sign = 1.0 if binary else -1.0
+    gains = [
+        Gain(now.group, sign * (now.amount - then.amount), now.weight)
+        for now, then in zip(subject, reference, strict=True)
+    ]
+    bounds: dict[str, str] = {}
+    for confidence in sorted(wanted(named.name, evaluation)):
+        if binary:
+            better, worse = sum(g.amount > 0 for g in gains), sum(g.amount < 0 for g in gains)
+            bound = binary_bound(better, worse, len(gains), confidence)
+        else:
+            bound = graded_bound(gains, confidence, evaluation.seed)
+        if bound is not None:
+            bounds[str(confidence)] = decimal(bound)
+    update = {"reference": decimal(before), "improvement": decimal(improvement(gains))}
+    return Compared(measured.model_copy(update=update), bounds)
+
+
+def mean(figures: Sequence[Figure]) -> float | None:
+    """Return amount per weight of all figures together; None when that is no finite number."""
+    weight = sum(figure.weight for figure in figures)
+    value = sum(figure.amount for figure in figures) / weight if weight else math.nan
+    return value if math.isfinite(value) else None
+
+
+def paired(subject: Sequence[Figure], reference: Sequence[Figure]) -> bool:
+    """Tell whether both were measured on the same items in the same units.
+
+    Models with different tokenizers count different tokens; their nats per token are no pair.
+    """
+    return [(f.id, f.weight) for f in subject] == [(f.id, f.weight) for f in reference]
+
+
+def wanted(metric: str, evaluation: Evaluation) -> set[int]:
+    """Return the confidence percents at which bounds of `metric` are asked for."""
+    gates = (gate for gate in evaluation.gates if gate.metric == metric and gate.min_improvement is not None)
+    return {ALWAYS, *(gate.confidence_percent for gate in gates)}
+
+
+def decimal(value: float) -> str:
+    """Return `value` as the API writes decimals, with six significant digits."""
+    return f"{value:.6g}".replace("e+", "e")

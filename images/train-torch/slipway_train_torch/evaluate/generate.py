@@ -1,0 +1,78 @@
+"""What does the engine that serves answer?"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import xllamacpp
+
+from slipway_pod.errors import BadData
+from slipway_train_torch.evaluate.files import Served
+from slipway_train_torch.evaluate.items import Item
+
+log = logging.getLogger("slipway")
+
+TEMPLATE_TOKENS = 256
+"""Room for what a chat template adds to a conversation."""
+LARGEST_PROMPT = 8192
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the engine said."""
+
+    text: str
+    cut: bool
+    """It stopped at the limit of tokens, not by itself."""
+    tokens: int = 0
+    error: str = ""
+
+
+def answers(served: Served, items: Sequence[Item], max_new_tokens: int, seed: int, threads: int) -> Iterator[Answer]:
+    """Yield the greedy answer to each of `items`, in order.
+
+    One at a time: a batch's rounding depends on what else is in it, and figures must not.
+    """
+    server = _server(served, _context(items) + max_new_tokens, threads)
+    asked = {"max_tokens": max_new_tokens, "temperature": 0.0, "seed": seed, "cache_prompt": False, "stream": False}
+    for item in items:
+        if item.chat:
+            messages = [{"role": role, "content": content} for role, content in item.question]
+            answer = server.handle_chat_completions({"messages": messages, **asked})
+        else:
+            answer = server.handle_completions({"prompt": item.prompt, **asked})
+        yield _read(answer)
+
+
+def _server(served: Served, context: int, threads: int) -> Any:
+    weights, adapter = served.engine_files()
+    wanted = xllamacpp.CommonParams()
+    wanted.model.path = str(weights)
+    wanted.n_ctx, wanted.n_parallel, wanted.use_jinja, wanted.warmup = context, 1, True, False
+    wanted.cpuparams.n_threads = wanted.cpuparams_batch.n_threads = threads
+    wanted.verbosity, wanted.cache_ram_mib = 1, 0
+    if adapter is not None:
+        lora = xllamacpp.CommonAdapterLoraInfo()
+        lora.path, lora.scale = str(adapter), 1.0
+        wanted.lora_adapters = [lora]
+    try:
+        return xllamacpp.Server(wanted)
+    except RuntimeError as error:
+        raise BadData("EngineRefuses", f"{served.name}: llama.cpp does not load it: {error}") from error
+
+
+def _context(items: Sequence[Item]) -> int:
+    """Return an upper bound of the prompts' tokens: a token is at least one byte of text."""
+    sizes = (sum(len(text.encode()) for _, text in item.question) if item.chat else len(item.prompt) for item in items)
+    return min(max(sizes) + TEMPLATE_TOKENS, LARGEST_PROMPT)
+
+
+def _read(answer: Any) -> Answer:
+    if "error" in answer:
+        return Answer("", cut=False, error=str(answer["error"].get("message", answer["error"])))
+    choice = answer["choices"][0]
+    text = choice["message"]["content"] if "message" in choice else choice["text"]
+    return Answer(text or "", choice["finish_reason"] == "length", answer.get("usage", {}).get("completion_tokens", 0))

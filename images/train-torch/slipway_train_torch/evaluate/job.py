@@ -1,0 +1,111 @@
+"""What does an evaluation job do, from its artefacts to its result?"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slipway.api.common import ArtifactRef, Evaluation, NamedMetric
+from slipway.contract.job import Evaluate, Store, Subject
+from slipway.contract.result import Evaluated
+from slipway_pod import verify
+from slipway_pod.artifact import fetch
+from slipway_train_torch.evaluate.compare import Compared, compare
+from slipway_train_torch.evaluate.files import bring
+from slipway_train_torch.evaluate.items import chosen
+from slipway_train_torch.evaluate.measure import ENGINES, Bench, measure
+from slipway_train_torch.evaluate.results import Figure, Results, key_of
+
+log = logging.getLogger("slipway")
+
+DATA = "data"
+
+
+def evaluate(job: Evaluate) -> Evaluated:
+    """Verify the artefact of `job`; measure it and its reference; return figures and bounds, and keep them item by item."""
+    if job.evaluation is None or job.data is None:
+        return verify.check(job)
+    with tempfile.TemporaryDirectory() as scratch:
+        return _evaluate(job, job.evaluation, job.data, Path(scratch))
+
+
+def _evaluate(job: Evaluate, evaluation: Evaluation, data: ArtifactRef, scratch: Path) -> Evaluated:
+    # Before anything else, and whatever is known of it already: these very bytes are what may serve.
+    bring(job.subject, scratch, job.store)
+    fetch(data, scratch / DATA, job.store)
+    session = _Session(job.store, evaluation, data, scratch, Results(job.store), Bench(threads(evaluation)))
+    figures: dict[str, tuple[Sequence[Figure], Sequence[Figure] | None]] = {}
+    found: dict[str, Compared] = {}
+    for named in evaluation.metrics:
+        now = session.figures(named, job.subject)
+        then = session.figures(named, job.reference) if job.reference is not None else None
+        figures[named.name] = (now, then)
+        compared = compare(named, evaluation, now, then)
+        log.info("%s", _words(named, compared))
+        if compared is not None:
+            found[named.name] = compared
+    return Evaluated(
+        digest=job.subject.artifact.digest,
+        metrics=tuple(one.metric for one in found.values()),
+        lower_bounds={name: one.lower_bounds for name, one in found.items() if one.lower_bounds},
+        report=session.results.report(job.fingerprint().removeprefix("sha256:"), _report(job, figures)),
+    )
+
+
+@dataclass(frozen=True)
+class _Session:
+    """What all measurements of one job share."""
+
+    store: Store
+    evaluation: Evaluation
+    data: ArtifactRef
+    scratch: Path
+    results: Results
+    bench: Bench
+
+    def figures(self, named: NamedMetric, subject: Subject) -> tuple[Figure, ...]:
+        """Return the figures of `subject`, measured or remembered. It is fetched only when it must be measured."""
+
+        def measured() -> Iterator[Figure]:
+            items = chosen(self.scratch / DATA, named.measure)
+            log.info("%s of %s: %d items", named.name, subject.name, len(items))
+            served = bring(subject, self.scratch, self.store)
+            return measure(served, named.measure, items, self.evaluation.seed, self.bench)
+
+        key = key_of(subject, self.data, named.measure, self.evaluation.seed, ENGINES)
+        return self.results.measured(key, measured)
+
+
+def threads(evaluation: Evaluation) -> int:
+    """Return the threads to compute with: the CPU request, for threads that share a core wait for each other."""
+    written = evaluation.resources.cpu
+    cpus = float(written[:-1]) / 1000 if written.endswith("m") else float(written)
+    return max(1, min(math.ceil(cpus), os.cpu_count() or 1))
+
+
+def _report(
+    job: Evaluate, figures: Mapping[str, tuple[Sequence[Figure], Sequence[Figure] | None]]
+) -> Iterator[dict[str, Any]]:
+    """Yield what was compared, then one line for every item of every metric."""
+    yield {key: value for key, value in job.dump().items() if key in ("subject", "reference", "data", "evaluation")}
+    for name, (now, then) in figures.items():
+        for at, figure in enumerate(now):
+            line = {"metric": name, "subject": figure.line()}
+            yield line | ({"reference": then[at].line()} if then is not None and at < len(then) else {})
+
+
+def _words(named: NamedMetric, found: Compared | None) -> str:
+    if found is None:
+        return f"{named.name} is not a finite number"
+    metric = found.metric
+    text = f"{named.name} {metric.value} over {metric.samples} items"
+    if metric.reference is None:
+        return text
+    bounds = ", ".join(f"{bound} at {confidence} %" for confidence, bound in found.lower_bounds.items())
+    return f"{text}; reference {metric.reference}, improvement {metric.improvement}, lower bound {bounds or 'none'}"

@@ -1,0 +1,100 @@
+"""How do the weights that serve become a torch model?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy
+import torch
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorProcessor, get_gguf_hf_weights_map
+
+from slipway_pod.errors import BadData
+from slipway_train_torch.evaluate.files import Served, Weights
+
+LORA_A, LORA_B = ".lora_a", ".lora_b"
+
+
+def load(weights: Weights, device: torch.device) -> tuple[Any, Any]:
+    """Return model (evaluation mode, float32) and tokenizer; GGUF weights are dequantised."""
+    where: dict[str, Any]
+    if weights.gguf is not None:
+        where = {"pretrained_model_name_or_path": str(weights.gguf.parent), "gguf_file": weights.gguf.name}
+    else:
+        where = {"pretrained_model_name_or_path": str(weights.folder)}
+    tokenizer = AutoTokenizer.from_pretrained(**where)
+    model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+    return model.eval().to(device), tokenizer
+
+
+@contextmanager
+def adapted(model: Any, served: Served) -> Iterator[Any]:
+    """Give `model` with the adapter of `served` in its weights; afterwards it is bit for bit what it was."""
+    if served.adapter_gguf is not None:
+        changes = gguf_changes(model, served.adapter_gguf)
+    elif served.adapter_folder is not None:
+        changes = peft_changes(model, served.adapter_folder)
+    else:
+        changes = {}
+    parameters = dict(model.named_parameters())
+    before = {name: parameters[name].detach().clone() for name in changes}
+    try:
+        with torch.no_grad():
+            for name, change in changes.items():
+                parameters[name] += change.to(parameters[name])
+        yield model
+    finally:
+        with torch.no_grad():
+            for name, weight in before.items():
+                parameters[name].copy_(weight)
+
+
+def gguf_changes(model: Any, path: Path) -> dict[str, torch.Tensor]:
+    """Return what the LoRA in GGUF file `path` adds to each parameter of `model`, as llama.cpp adds it in serving.
+
+    llama.cpp keeps some tensors in another order than transformers (rotary pairs of q and k); the product of A and B is
+    turned by the same code that turned the base weights.
+    """
+    reader = gguf.GGUFReader(path)
+    alpha = float(_field(reader, "adapter.lora.alpha"))
+    factors = {t.name: gguf.dequantize(t.data, t.tensor_type) for t in reader.tensors}
+    processor = TENSOR_PROCESSORS.get(_field(reader, "general.architecture"), TensorProcessor)(model.config.to_dict())
+    names = get_gguf_hf_weights_map(model, processor)
+    shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+    changes = {}
+    for tensor in sorted(name.removesuffix(LORA_A) for name in factors if name.endswith(LORA_A)):
+        down, up, target = factors[tensor + LORA_A], factors.get(tensor + LORA_B), names.get(tensor, "")
+        if up is None or (up.shape[0], down.shape[1]) != shapes.get(target):
+            raise BadData(
+                "AdapterDoesNotFit",
+                f"{path.name}: tensor {tensor} has no counterpart of its shape in the base model: the adapter belongs "
+                "to another base",
+            )
+        delta = (up @ down).astype(numpy.float32) * (alpha / down.shape[0])
+        changes[target] = torch.from_numpy(numpy.ascontiguousarray(processor.process(delta, tensor).weights))
+    return changes
+
+
+def peft_changes(model: Any, folder: Path) -> dict[str, torch.Tensor]:
+    """Return what the LoRA that peft wrote to `folder` adds to each parameter of `model`."""
+    with_adapter = PeftModel.from_pretrained(model, str(folder))
+    found = {
+        f"{name}.weight": layer.get_delta_weight("default").detach()
+        for name, layer in with_adapter.get_base_model().named_modules()
+        if isinstance(layer, LoraLayer)
+    }
+    with_adapter.unload()
+    return found
+
+
+def _field(reader: gguf.GGUFReader, key: str) -> Any:
+    field = reader.get_field(key)
+    if field is None:
+        raise BadData("AdapterUnreadable", f"the adapter GGUF has no field {key}: export it again")
+    return field.contents()
