@@ -12,7 +12,7 @@ from e2e.setup import cache
 from e2e.setup.progress import say
 
 SUITE = "bookworm"
-PACKAGES = ("ca-certificates", "python3", "python3-venv")
+PACKAGES = ("ca-certificates", "libgomp1", "python3", "python3-venv")
 # The machine's own certificates and pip settings serve while building and never become part of a layer.
 _HOST_SETTINGS = ("/etc/ssl/certs", "/etc/pip.conf", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates")
 _UNNEEDED = (
