@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class Pace:
     """Keeps about `in_flight` requests open: the slower the answers, the rarer the requests."""
 
-    fastest: float = 0.4
+    fastest: float = 0.35
     slowest: float = 4.0
-    in_flight: float = 0.8
+    in_flight: float = 1.5
     weight: float = 0.2
     typical: float = 0.5
 

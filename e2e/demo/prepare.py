@@ -53,10 +53,23 @@ def npm_folder() -> Path:
 def values(images: Mapping[str, str], prometheus_url: str) -> dict[str, Any]:
     """Return the chart's values for this cluster: what no default can know."""
     return {
-        "images": dict(images),
+        "image": {"registry": ""},
+        "images": {_camel(name): _image(reference) for name, reference in images.items()},
         "workloadNamespaces": [NAMESPACE],
         "prometheus": {"url": prometheus_url},
     }
+
+
+def _image(reference: str) -> dict[str, str]:
+    repository, _, digest = reference.partition("@")
+    if not digest:
+        raise ValueError(f"image {reference} has no digest: the chart must name exactly what was built")
+    return {"repository": repository, "digest": digest}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("-")
+    return first + "".join(part.capitalize() for part in rest)
 
 
 def out(name: str) -> Path:

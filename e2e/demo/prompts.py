@@ -1,8 +1,9 @@
-"""What do the users ask? The prompts of the Dataset's test split, which no version was trained on."""
+"""What do the users ask? Requests of the Dataset's test split, which no version was trained on."""
 
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import socket
 import subprocess
@@ -24,10 +25,14 @@ from slipway.api.dataset import DatasetStatus
 STORE_SERVICE = "slipway-object-store"
 STORE_PORT = 8333
 READY_SECONDS = 20.0
+FOLLOWED_UP = range(480, 1200)
+"""Characters of answers that users come back to."""
+
+Conversation = Sequence[Mapping[str, str]]
 
 
-def held_out(cluster: Cluster, tape: Tape) -> list[Sequence[Mapping[str, str]]]:
-    """Return the conversations of the test split up to, and without, the assistant's answer."""
+def held_out(cluster: Cluster, tape: Tape) -> list[Conversation]:
+    """Return what users say to the model, from the test split of the prepared dataset."""
     dataset = tape.now("Dataset", DATASET)
     status = DatasetStatus.model_validate(dataset.status if dataset is not None else {})
     if status.artifact is None:
@@ -37,8 +42,23 @@ def held_out(cluster: Cluster, tape: Tape) -> list[Sequence[Mapping[str, str]]]:
         keys = [o["path"] for page in obstore.list(opened, prefix=f"{prefix}test/") for o in page]
         for key in keys:
             Path(folder, Path(key).name).write_bytes(bytes(obstore.get(opened, key).bytes()))
-        rows = [row for file in sorted(Path(folder).glob("*.parquet")) for row in _rows(file)]
-    return [[m for m in row["messages"] if m["role"] != "assistant"] for row in rows]
+        rows = [row["messages"] for file in sorted(Path(folder).glob("*.parquet")) for row in _rows(file)]
+    return conversations(rows)
+
+
+def conversations(rows: Sequence[Conversation]) -> list[Conversation]:
+    """Return first questions, and follow-ups that quote what was answered before; one in three is a follow-up.
+
+    A follow-up takes 300 to 550 tokens, a first question around 80: real prompts differ that much in length.
+    """
+    firsts = [[m for m in row if m["role"] != "assistant"] for row in rows]
+    quoted = [row for row in rows if row[-1]["role"] == "assistant" and len(row[-1]["content"]) in FOLLOWED_UP]
+    follow_ups = [
+        [*row, next(m for m in other if m["role"] == "user")]
+        for row, other in zip(quoted, [*quoted[1:], *quoted[:1]], strict=True)
+    ]
+    share = max(1, len(firsts) // 2)
+    return [*firsts, *itertools.islice(itertools.cycle(follow_ups), share if follow_ups else 0)]
 
 
 def _rows(file: Path) -> list[dict[str, list[dict[str, str]]]]:

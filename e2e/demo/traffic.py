@@ -6,27 +6,26 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import aiohttp
 
 from e2e.demo.cast import HOSTNAME, MODEL
 from e2e.demo.pace import Pace
+from e2e.demo.prompts import Conversation
 from e2e.demo.tape import Request, Tape
 
 VERSION_HEADER = "x-slipway-version"
 REVISION_HEADER = "x-slipway-revision"
 TIMEOUT_SECONDS = 60.0
 PATH = "/v1/chat/completions"
-ANSWER_TOKENS = 12
-
-Messages = Sequence[Mapping[str, str]]
+ANSWER_TOKENS = 8
 
 
 class Traffic:
     """Users who never stop asking, through the Gateway, from `start` to `stop`. Everything lands on the tape."""
 
-    def __init__(self, gateway_url: str, prompts: Sequence[Messages], tape: Tape, seed: int = 0) -> None:
+    def __init__(self, gateway_url: str, prompts: Sequence[Conversation], tape: Tape, seed: int = 0) -> None:
         if not prompts:
             raise ValueError("there are no prompts to send: the Dataset's test split is empty")
         self.url = gateway_url.rstrip("/") + PATH
@@ -56,7 +55,7 @@ class Traffic:
                 group.create_task(self._ask(session, self.random.choice(self.prompts)))
                 await asyncio.sleep(self.pace.interval)
 
-    async def _ask(self, session: aiohttp.ClientSession, messages: Messages) -> None:
+    async def _ask(self, session: aiohttp.ClientSession, messages: Conversation) -> None:
         body = {"model": MODEL, "messages": list(messages), "max_tokens": ANSWER_TOKENS, "temperature": 0}
         begun, clock = time.time(), time.monotonic()
         status, headers, error = 0, {}, ""
