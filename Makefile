@@ -58,7 +58,7 @@ test-e2e: venv ## the demo's story with small numbers on a real cluster
 
 .PHONY: generate
 generate: venv ## write CRDs, the chart's CRDs and the reference documentation from the models
-	@$(PYTHON) -m slipway.api.generate
+	@$(PYTHON) -m slipway.api.crds && $(PYTHON) -m slipway.api.reference
 
 .PHONY: lock
 lock: venv ## resolve dependencies again and write the hashed locks

@@ -19,6 +19,7 @@ from e2e.setup.__main__ import prepare
 from e2e.setup.progress import Steps, say
 
 MANIFESTS = Path(__file__).parent / "manifests"
+COMPONENTS = {"etcd", "apiserver", "containerd", "registry", "controller-manager", "scheduler", "kubelet", "kube-proxy"}
 PORTS = {
     "apiserver": (NODE_IP, 6443),
     "etcd": ("127.0.0.1", 12379),
@@ -99,10 +100,11 @@ class EmbeddedCluster(Cluster):
         return "\n".join(lines)
 
     def healthy(self) -> bool:
-        """Return whether apiserver, node, containerd and registry all answer."""
+        """Return whether all components are kept running, and apiserver, node, containerd and registry answer."""
         ready = "jsonpath={.status.conditions[?(@.type=='Ready')].status}"
         return (
-            self._api_ready()
+            process.kept(self.layout) >= COMPONENTS
+            and self._api_ready()
             and containerd.answers(self.layout)
             and registry.answers()
             and self._succeeds("get", "node", NODE_NAME, "-o", ready) == "True"

@@ -55,6 +55,19 @@ def ours(layout: Layout) -> list[int]:
     return found
 
 
+def kept(layout: Layout) -> set[str]:
+    """Return the names of the components that are kept running: those whose shell is there to start them again."""
+    found = set()
+    for one in ours(layout):
+        try:
+            command = Path(f"/proc/{one}/cmdline").read_text(errors="replace").split("\0")
+        except OSError:  # it ended while we looked
+            continue
+        if command[1:3] == ["-c", _KEEP]:
+            found.add(command[3])
+    return found
+
+
 def in_container(layout: Layout, mountinfo: str) -> bool:
     """Return whether a process with this `/proc/PID/mountinfo` has a root that containerd made for the node."""
     for line in mountinfo.splitlines():

@@ -74,6 +74,9 @@ def test_a_component_is_found_restarted_and_killed(tmp_path: Path) -> None:
         process.kill([child])
         until(lambda: runs.read_text() == "run run ")
         assert shell in process.ours(layout)
+        assert process.kept(layout) == {"sleeper"}
+        process.kill([shell])
+        until(lambda: process.kept(layout) == set())
     finally:
         assert process.kill_all(layout) == []
     assert "ended with code" in layout.log("sleeper").read_text()
