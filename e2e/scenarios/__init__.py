@@ -1,0 +1,1 @@
+"""What else may happen to a cluster while a story runs, and what must be true afterwards?"""

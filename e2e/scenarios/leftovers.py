@@ -1,0 +1,36 @@
+"""Is anything of ours left in a namespace from which all our objects were deleted?"""
+
+from __future__ import annotations
+
+import time
+
+from e2e.cluster.base import Cluster
+from slipway.names import UID_LABEL
+
+KINDS = (
+    "jobs",
+    "pods",
+    "deployments",
+    "replicasets",
+    "services",
+    "endpointslices",
+    "configmaps",
+    "controllerrevisions",
+    "httproutes",
+    "networkpolicies",
+    "poddisruptionbudgets",
+)
+
+
+def leftovers(cluster: Cluster, namespace: str) -> list[str]:
+    """Return every object in `namespace` that carries our label, as kind/name."""
+    found = cluster.kubectl("-n", namespace, "get", ",".join(KINDS), "-l", UID_LABEL, "-o", "name")
+    return sorted(found.split())
+
+
+def leftovers_after(cluster: Cluster, namespace: str, seconds: float) -> list[str]:
+    """Return what is still there when garbage collection and draining pods have had `seconds`."""
+    deadline = time.monotonic() + seconds
+    while (found := leftovers(cluster, namespace)) and time.monotonic() < deadline:
+        time.sleep(1)
+    return found
