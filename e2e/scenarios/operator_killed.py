@@ -9,7 +9,7 @@ from e2e.demo import facts
 from e2e.demo.cast import SYSTEM, version
 from e2e.demo.tape import Tape
 
-LEASE = "slipway"
+LEASE = "slipway-operator"
 
 
 class LeaderKiller:
