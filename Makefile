@@ -8,9 +8,9 @@ export SLIPWAY_CACHE CLUSTER
 
 PYTHON := .venv/bin/python
 CHECKS := $(PYTHON) -m e2e.setup.checks
-EXTRAS := operator data train-torch serve-llamacpp serve-proxy object-store
+EXTRAS := operator data train-torch serve-llamacpp serve-proxy object-store object-store
 COMPILE := UV_CACHE_DIR=$(SLIPWAY_CACHE)/uv UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet \
-	--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
+	--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 
 .PHONY: help
 help: ## show this list
@@ -58,15 +58,18 @@ test-e2e: venv ## the demo's story with small numbers on a real cluster
 
 .PHONY: generate
 generate: venv ## write CRDs, the chart's CRDs and the reference documentation from the models
-	@$(PYTHON) -m slipway.api.crds && $(PYTHON) -m slipway.api.reference
+	@$(PYTHON) -m slipway.api.crds
 
 .PHONY: lock
 lock: venv ## resolve dependencies again and write the hashed locks
 	$(COMPILE) --extra dev pyproject.toml -o requirements/dev.lock
+	$(COMPILE) --extra train-test pyproject.toml -o requirements/train.lock
 	@for extra in $(EXTRAS); do \
-		mkdir -p images/$$extra && echo "locking images/$$extra/requirements.lock" && \
-		$(COMPILE) --extra $$extra pyproject.toml -o images/$$extra/requirements.lock; \
+		echo "locking images/$$extra/requirements.lock" && \
+		$(COMPILE) --extra $$extra pyproject.toml -o images/$$extra/requirements.lock || exit 1; \
 	done
+	@# torch is the image's lowest layer, so it has a lock that changes only when torch does.
+	echo torch | $(COMPILE) --constraint images/train-torch/requirements.lock - -o images/train-torch/requirements.torch.lock
 
 .PHONY: up
 up: venv ## bring the cluster up, or find it running

@@ -1,4 +1,4 @@
-"""Which Python has torch? An environment of its own, gigabytes large, made from the training image's lock."""
+"""Which Python has torch? An environment of its own, gigabytes large, made from `requirements/train.lock`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from e2e.setup import cache
 from e2e.setup.progress import say
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-LOCKS = (REPOSITORY / "images" / "train-torch" / "requirements.lock", REPOSITORY / "requirements" / "test.lock")
+LOCK = REPOSITORY / "requirements" / "train.lock"
 
 
 def python_with_torch() -> Path:
-    """Return the interpreter of the environment, made or brought up to date if its locks changed."""
+    """Return the interpreter of the environment, made or brought up to date if its lock changed."""
     folder = cache.root() / "venv-torch"
     python = folder / "bin" / "python"
     stamp = folder / ".made-from"
-    wanted = f"{cache.content_key(*LOCKS)} {REPOSITORY}"
+    wanted = f"{cache.content_key(LOCK)} {REPOSITORY}"
     if stamp.is_file() and stamp.read_text() == wanted:
         return python
     with cache.exclusive("venv-torch"):
@@ -28,19 +28,8 @@ def python_with_torch() -> Path:
             subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         uv = Path(sys.executable).with_name("uv")
         environment = os.environ | {"UV_CACHE_DIR": str(cache.root() / "uv")}
-        for lock in LOCKS:
-            command = [
-                str(uv),
-                "pip",
-                "install",
-                "--quiet",
-                "--python",
-                str(python),
-                "--require-hashes",
-                "-r",
-                str(lock),
-            ]
-            subprocess.run(command, env=environment, check=True)
+        command = [str(uv), "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "-r", str(LOCK)]
+        subprocess.run(command, env=environment, check=True)
         checkout = Path(sys.executable).parents[1] / "lib"
         own = next(checkout.glob("python3*/site-packages/slipway-checkout.pth")).read_text()
         site = next((folder / "lib").glob("python3*")) / "site-packages"
