@@ -8,7 +8,7 @@ export SLIPWAY_CACHE CLUSTER
 
 PYTHON := .venv/bin/python
 CHECKS := $(PYTHON) -m e2e.setup.checks
-EXTRAS := operator data train-torch serve-llamacpp serve-proxy object-store object-store
+EXTRAS := operator data train-torch serve-llamacpp serve-proxy object-store
 COMPILE := UV_CACHE_DIR=$(SLIPWAY_CACHE)/uv UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 
@@ -62,7 +62,7 @@ generate: venv ## write CRDs, the chart's CRDs and the reference documentation f
 
 .PHONY: lock
 lock: venv ## resolve dependencies again and write the hashed locks
-	$(COMPILE) --extra dev pyproject.toml -o requirements/dev.lock
+	$(COMPILE) --universal --extra dev pyproject.toml -o requirements/dev.lock
 	$(COMPILE) --extra train-test pyproject.toml -o requirements/train.lock
 	@for extra in $(EXTRAS); do \
 		echo "locking images/$$extra/requirements.lock" && \
