@@ -75,7 +75,7 @@ def transition(before: RolloutStatus, after: RolloutStatus) -> Event | None:
 
 def cannot_serve(s: Situation) -> Told | None:
     """The spec names a version that cannot serve: someone has to change something."""
-    aim = s.seen.wanted
+    aim = s.obstacle
     if not isinstance(aim, Unusable) or s.status.retiring:
         return None
     return Told("Stalled", aim.reason, f"{aim.message}. {_serving(s)}")
@@ -83,7 +83,7 @@ def cannot_serve(s: Situation) -> Told | None:
 
 def version_awaited(s: Situation) -> Told | None:
     """The spec names a version that is not ready yet."""
-    aim = s.seen.wanted
+    aim = s.obstacle
     if not isinstance(aim, Waiting) or s.status.retiring:
         return None
     return Told("Pending", aim.reason, f"{aim.message}. {_serving(s)}")

@@ -104,7 +104,7 @@ def no_longer_wanted(s: Situation) -> Situation | None:
         why = f"{share}, the spec went back to {s.wants.version}" if back else f"{share} by {s.wants.version}"
         words = f"{candidate.version} withdrawn {why}" if back else f"{candidate.version} superseded {why}"
         return retire(s, Event(reason, words), words)
-    aim = s.seen.wanted
+    aim = s.obstacle
     if isinstance(aim, Unusable) and aim.reason in NEVER_SERVES and candidate.version == s.spec.version.name:
         words = f"{candidate.version} withdrawn {share}: {aim.message}"
         return retire(s, Event(reasons.WITHDRAWN, words, "Warning"), words)

@@ -11,8 +11,9 @@ from slipway.api.rollout import CandidateStatus, RevisionRef, RolloutSpec, Rollo
 from slipway.plan import Event
 from slipway.rollout import traffic
 from slipway.rollout.observe import Seen
+from slipway.rollout.revision import serving_hash
 from slipway.rollout.rollout import Rollout
-from slipway.rollout.wanted import Servable
+from slipway.rollout.wanted import Servable, Unusable, Waiting
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,24 @@ class Situation:
 
     @property
     def wants(self) -> RevisionRef | None:
-        """The revision that the spec names, if it may serve."""
-        return self.seen.wanted.ref if isinstance(self.seen.wanted, Servable) else None
+        """The revision that the spec names, if it may serve.
+
+        Stable serves already: where the spec names it, its ModelVersion has no say any more, and may even be gone.
+        """
+        if isinstance(self.seen.wanted, Servable):
+            return self.seen.wanted.ref
+        stable, spec = self.status.stable, self.spec
+        named = stable is not None and (stable.version, stable.template) == (
+            spec.version.name,
+            serving_hash(spec.serving),
+        )
+        return stable if named else None
+
+    @property
+    def obstacle(self) -> Waiting | Unusable | None:
+        """Why the version that the spec names cannot serve, or not yet."""
+        aim = self.seen.wanted
+        return None if isinstance(aim, Servable) or self.wants is not None else aim
 
     def wants_this(self, ref: RevisionRef | None) -> bool:
         """Tell whether the spec names revision `ref`."""

@@ -53,9 +53,6 @@ def wanted(
     settings: Settings,
 ) -> Wanted:
     """Return the revision that the spec names, or why it cannot serve."""
-    stable = _stable_as_named(rollout, kept)
-    if stable is not None:
-        return stable
     name = rollout.spec.version.name
     if version is None:
         return Unusable(
@@ -77,17 +74,6 @@ def wanted(
     ref = revision.reference(made, rollout.spec.serving)
     # A kept template wins: the revision goes on with the images it was judged with.
     return Servable(ref, kept[ref.revision][0] if ref.revision in kept else made)
-
-
-def _stable_as_named(rollout: Rollout, kept: Mapping[str, tuple[Template, int]]) -> Servable | None:
-    """Return stable where the spec names it: it serves already, so its ModelVersion has no say any more."""
-    stable = rollout.status.stable
-    if stable is None or stable.revision not in kept:
-        return None
-    same = stable.version == rollout.spec.version.name and stable.template == revision.serving_hash(
-        rollout.spec.serving
-    )
-    return Servable(stable, kept[stable.revision][0]) if same else None
 
 
 def _refusal(
