@@ -1,0 +1,107 @@
+"""Which rows are trained, as tokens, and which of their tokens bear loss?"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from slipway.contract.dataset import CARD, DatasetCard
+from slipway_pod.errors import BadConfig, BadData
+from slipway_train_torch.evaluate.encode import encode
+from slipway_train_torch.evaluate.items import Item, read
+
+log = logging.getLogger("slipway")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A row as tokens. Token t + 1 is what position t is trained to say."""
+
+    id: str
+    ids: tuple[int, ...]
+    trained: tuple[bool, ...]
+
+    @property
+    def targets(self) -> int:
+        """Tokens that bear loss; the first token has nothing before it to be said from."""
+        return sum(self.trained[1:])
+
+
+@dataclass(frozen=True)
+class Split:
+    """The rows of one split, and how many were changed or left out to get them."""
+
+    name: str
+    examples: tuple[Example, ...]
+    truncated: int = 0
+    untrained: tuple[str, ...] = ()
+    """Ids of rows that would train on no token, so were left out."""
+
+    @property
+    def tokens(self) -> int:
+        """All tokens of the split."""
+        return sum(len(example.ids) for example in self.examples)
+
+    @property
+    def targets(self) -> int:
+        """Tokens of the split that bear loss."""
+        return sum(example.targets for example in self.examples)
+
+
+def card(folder: Path) -> DatasetCard:
+    """Return the card of the prepared dataset `folder`; raise BadData when there is none."""
+    try:
+        return DatasetCard.model_validate_json((folder / CARD).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise BadData("DatasetUnreadable", f"{CARD} of the dataset: {error}: prepare the Dataset again") from error
+
+
+def load(folder: Path, tokenizer: Any, max_tokens: int) -> tuple[Split, Split]:
+    """Return train and validation split of the dataset `folder` as tokens.
+
+    Raises BadData when no row of the train split would train on anything, BadConfig when the model cannot read chats.
+    """
+    if card(folder).schema_ == "Chat" and not tokenizer.chat_template:
+        raise BadConfig(
+            "NoChatTemplate",
+            "the dataset's schema is Chat, but the base model's tokenizer has no chat template: use an instruct model, "
+            "or a Dataset with schema Completion",
+        )
+    train = encoded("train", read(folder, "train"), tokenizer, max_tokens)
+    if not train.examples:
+        if not train.untrained:
+            raise BadData("NoRows", "the train split has no rows: raise split.trainPercent or bring more data")
+        raise BadData(
+            "NothingToTrain",
+            f"none of the {len(train.untrained)} rows of the train split has a token to train on within maxTokens="
+            f"{max_tokens}: raise recipe.causalLM.maxTokens, or shorten the prompts",
+            example=train.untrained[0],
+        )
+    return train, encoded("validation", read(folder, "validation"), tokenizer, max_tokens)
+
+
+def encoded(name: str, items: Iterable[Item], tokenizer: Any, max_tokens: int) -> Split:
+    """Return `items` as tokens, cut to `max_tokens`, without those that have nothing left to train on."""
+    examples: list[Example] = []
+    untrained: list[str] = []
+    truncated = 0
+    for item in items:
+        row = encode(item, tokenizer)
+        truncated += len(row.ids) > max_tokens
+        example = Example(item.id, tuple(row.ids[:max_tokens]), tuple(row.trained[:max_tokens]))
+        if example.targets:
+            examples.append(example)
+        else:
+            untrained.append(item.id)
+    split = Split(name, tuple(examples), truncated, tuple(untrained))
+    log.info(
+        "%s: %d rows, %d tokens, %d of them trained; %d rows cut to %d tokens, %d left out with nothing to train on%s",
+        name, len(examples), split.tokens, split.targets, truncated, max_tokens, len(untrained),
+        f" (for example {untrained[0]})" if untrained else "",
+    )  # fmt: skip
+    return split

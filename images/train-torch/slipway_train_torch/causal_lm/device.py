@@ -1,0 +1,64 @@
+"""What computes, and in which number format?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device and the format of its forward pass. Adapter, optimiser and loss are float32 whatever it is."""
+
+    torch: torch.device
+    dtype: torch.dtype
+
+    @property
+    def precision(self) -> str:
+        """The format in the spec's words."""
+        return "BF16" if self.dtype == torch.bfloat16 else "FP32"
+
+    def autocast(self) -> torch.autocast:
+        """Return the context in which the model runs forward."""
+        return torch.autocast(self.torch.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+
+    def random_state(self) -> dict[str, torch.Tensor]:
+        """Return the state of the generators that dropout draws from."""
+        found = {"cpu": torch.get_rng_state()}
+        if self.torch.type == "cuda":
+            found["cuda"] = torch.cuda.get_rng_state(self.torch)
+        return found
+
+    def restore_random_state(self, state: dict[str, torch.Tensor]) -> None:
+        """Let dropout go on drawing where `state` was taken."""
+        torch.set_rng_state(state["cpu"])
+        if self.torch.type == "cuda" and "cuda" in state:
+            torch.cuda.set_rng_state(state["cuda"], self.torch)
+
+
+def choose(precision: str) -> Device:
+    """Return the GPU if there is one, else the CPU, with the format that `precision` (Auto, BF16, FP32) means there."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    on_gpu = device.type == "cuda"
+    native = torch.cuda.is_bf16_supported() if on_gpu else cpu_has_fast_bf16(torch.cpu.get_capabilities())
+    wanted = precision == "BF16" or (precision == "Auto" and native)
+    return Device(device, torch.bfloat16 if wanted else torch.float32)
+
+
+def cpu_has_fast_bf16(capabilities: dict[str, Any]) -> bool:
+    """Tell whether BF16 beats FP32 on a CPU.
+
+    Only AMX does: with avx512_bf16 alone, matrix products in BF16 took twice the time of FP32 where it was measured
+    (docs/decisions/training-on-cpu.md).
+    """
+    return bool(capabilities.get("amx_bf16"))
+
+
+def deterministic() -> None:
+    """Let equal runs give equal bits, wherever torch knows how."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Filling fresh memory finds bugs of torch, costs a tenth of the time, and changes no result of ours.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.backends.cudnn.benchmark = False

@@ -1,0 +1,355 @@
+"""How does one run of the recipe causalLM go, from its job to its artefact?"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from slipway.api.common import ArtifactRef
+from slipway.api.trainingjob import CausalLM
+from slipway.contract.job import Train
+from slipway.contract.progress import Progress
+from slipway.contract.result import Preempted, Trained
+from slipway_pod.artifact import fetch, publish, verify
+from slipway_pod.errors import BadConfig, OutOfMemory
+from slipway_pod.progress import Reporter
+from slipway_pod.stop import StopFlag
+from slipway_train_torch.causal_lm import base, batches, data, device, export
+from slipway_train_torch.causal_lm.batches import Row
+from slipway_train_torch.causal_lm.checkpoint import Checkpoints, State
+from slipway_train_torch.causal_lm.layout import Layout, out_of_memory
+from slipway_train_torch.causal_lm.loss import head_weight, summed_loss
+from slipway_train_torch.causal_lm.schedule import factor
+
+log = logging.getLogger("slipway")
+T = TypeVar("T")
+
+RECENT = 8
+"""Steps over which the speed that people see is averaged."""
+
+
+class Stopped(Exception):
+    """SIGTERM came; everything up to the last whole step stands."""
+
+
+class Recipe:
+    """Low-rank fine-tuning of a causal language model on one device.
+
+    Every step is a function of what the checkpoint holds and of the job, so a run that was stopped and resumed ends in
+    the same bits as one that was not (on a CPU; on a GPU as far as its kernels allow).
+    """
+
+    def __init__(self, job: Train, scratch: Path, stop: StopFlag) -> None:
+        assert job.recipe.causal_lm is not None, "the operator starts this program for causalLM only"
+        self.job = job
+        self.recipe: CausalLM = job.recipe.causal_lm
+        self.scratch = scratch
+        self.stop = stop
+        self.progress = Reporter(job.progress_url)
+        self.state = State()
+        self.recent: deque[tuple[float, int]] = deque(maxlen=RECENT)
+        self.saved = 0
+        self.epoch: tuple[int, Sequence[Sequence[Row]]] = (-1, ())
+
+    def run(self) -> Trained | Preempted:
+        """Set up, train, publish; or stop when asked to, with everything saved."""
+        with self.progress:
+            try:
+                self.setup()
+                self.train()
+            except Stopped:
+                self.save()
+                log.info("stopped after step %d, %.1f s after SIGTERM", self.state.step, self.stop.seconds)
+                return Preempted(step=self.state.step)
+            return self.publish()
+
+    # --- set up ---------------------------------------------------------------------------------------------------
+
+    def setup(self) -> None:
+        """Fetch and read data and base model, attach the adapter, and go to where an earlier attempt stopped."""
+        self.report("Fetching")
+        device.deterministic()
+        self.device = device.choose(self.recipe.precision)
+        fetch(self.job.dataset, self.scratch / "dataset", self.job.store)
+        self.go_on()
+        fetch(self.job.base_model, self.scratch / "base", self.job.store)
+        self.go_on()
+
+        self.report("Loading")
+        uri = self.job.base_model.uri
+        model, tokenizer = base.load(self.scratch / "base", uri, self.device)
+        self.head = head_weight(model)
+        self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+        self.go_on()
+        self.train_split, self.validation = data.load(self.scratch / "dataset", tokenizer, self.recipe.max_tokens)
+        self.rows = batches.rows(self.train_split.examples, self.recipe.batching, self.recipe.max_tokens)
+        self.per_epoch = math.ceil(len(self.rows) / self.recipe.batch_size)
+        self.steps = min(self.per_epoch * self.recipe.epochs, self.recipe.max_steps or math.inf)
+        self.go_on()
+
+        torch.manual_seed(self.job.seed)
+        self.model = base.with_adapter(model, self.recipe, uri)
+        self.parameters = base.trainable(self.model)
+        self.optimiser = torch.optim.AdamW(
+            self.parameters.values(),
+            lr=float(self.recipe.learning_rate),
+            weight_decay=float(self.recipe.weight_decay),
+            fused=True,
+        )
+        self.layout = Layout(self.recipe.micro_batch_size or self.recipe.batch_size)
+        self.resume()
+        log.info(
+            "%d of %d parameters are trained, on %s in %s with %d threads; %d steps, %d an epoch",
+            sum(p.numel() for p in self.parameters.values()), sum(p.numel() for p in self.model.parameters()),
+            self.device.torch, self.device.precision, torch.get_num_threads(), self.steps, self.per_epoch,
+        )  # fmt: skip
+
+    def resume(self) -> None:
+        """Go to the newest checkpoint of this run, if there is one."""
+        self.checkpoints = Checkpoints(
+            self.job.checkpoint_uri, self.job.store, self.job.fingerprint(), self.job.checkpoint.keep, self.scratch
+        )
+        found = self.checkpoints.restore(self.parameters, self.optimiser)
+        if found is None:
+            return
+        self.state, generators = found
+        self.device.restore_random_state(generators)
+        self.arrange(Layout(self.state.micro_batch, self.state.recompute))
+        self.saved = self.state.step
+        log.info("resumed after step %d", self.state.step)
+
+    # --- train ----------------------------------------------------------------------------------------------------
+
+    def train(self) -> None:
+        """Do what steps remain, measuring and saving on the way."""
+        while True:
+            if self.evaluation_is_due():
+                self.evaluate()
+            if self.state.step - self.saved >= self.job.checkpoint.every_steps:
+                self.save()
+            if self.state.step >= self.steps:
+                return
+            self.go_on()
+            self.step()
+
+    def step(self) -> None:
+        """Do one optimiser step."""
+        started = time.monotonic()
+        batch = self.batch()
+        rate = float(self.recipe.learning_rate) * factor(
+            self.state.step, self.steps, self.recipe.warmup_percent, self.recipe.schedule
+        )
+        loss = self.within_memory(lambda: self.gradients(batch))
+        limit = float(self.recipe.max_gradient_norm)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), limit or math.inf).item()
+        self.refuse_nonsense(loss, norm, rate)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+
+        took = time.monotonic() - started
+        tokens = sum(len(example.ids) for row in batch for example in row)
+        self.recent.append((took, tokens))
+        self.state.step += 1
+        self.state.tokens += tokens
+        self.state.seconds += took
+        self.note(loss=loss, learningRate=rate, gradientNorm=norm, tokensPerSecond=round(tokens / took, 1))
+        self.report("Training", loss)
+        log.info("step %d of %d: loss %.4f, %.0f tokens/s", self.state.step, self.steps, loss, tokens / took)
+
+    def batch(self) -> Sequence[Row]:
+        """Return the batch of the next step."""
+        number, at = divmod(self.state.step, self.per_epoch)
+        if self.epoch[0] != number:
+            self.epoch = number, batches.epoch(self.rows, self.recipe.batch_size, self.job.seed, number)
+        return self.epoch[1][at]
+
+    def gradients(self, batch: Sequence[Row]) -> float:
+        """Leave in each parameter the gradient of the mean loss per trained token of `batch`; return that loss."""
+        self.model.train()
+        self.optimiser.zero_grad(set_to_none=True)
+        tokens = batches.targets(batch)
+        total = torch.zeros((), device=self.device.torch)
+        for piece in self.layout.cut(batch):
+            loss = self.loss(piece)
+            # Over all tokens of the batch, not of the piece: pieces hold different numbers of them.
+            (loss / tokens).backward()
+            total += loss.detach()
+        return total.item() / tokens
+
+    def loss(self, lines: Sequence[Row]) -> torch.Tensor:
+        """Return the summed loss of `lines`."""
+        batch = batches.collate(lines, self.pad).to(self.device.torch)
+        with self.device.autocast():
+            return summed_loss(self.model.get_base_model(), self.head, batch)
+
+    def within_memory(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, done again in ever smaller pieces while memory does not suffice."""
+        while True:
+            random_state = self.device.random_state()
+            try:
+                return work()
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                said = str(error)
+            # Out of the handler: the error's traceback held on to what the failed pass had made.
+            smaller = self.layout.smaller()
+            if smaller is None:
+                raise OutOfMemory(
+                    "OutOfMemory",
+                    f"{self.device.torch} has too little memory even for one row at a time with activations computed "
+                    "again: lower recipe.causalLM.maxTokens, or raise resources (memory, or a larger GPU)",
+                    example=said[:200],
+                )
+            log.warning("out of memory with %s, going on with %s: %s", self.layout, smaller, said)
+            self.arrange(smaller)
+            self.optimiser.zero_grad(set_to_none=True)
+            if self.device.torch.type == "cuda":
+                torch.cuda.empty_cache()
+            self.device.restore_random_state(random_state)
+
+    def arrange(self, layout: Layout) -> None:
+        """Cut batches by `layout` from now on."""
+        self.layout = layout
+        if layout.recompute:
+            self.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+
+    def refuse_nonsense(self, loss: float, norm: float, rate: float) -> None:
+        """Raise BadConfig when the run has left the numbers. One that is merely bad goes on: gates judge it."""
+        if math.isfinite(loss) and math.isfinite(norm):
+            return
+        raise BadConfig(
+            "LossNotFinite",
+            f"at step {self.state.step + 1} of {self.steps} the loss is {loss} and the gradient's norm {norm}, with "
+            f"learning rate {rate:.3g}: lower recipe.causalLM.learningRate, raise warmupPercent, or set "
+            "maxGradientNorm to 1.0",
+        )
+
+    # --- evaluate -------------------------------------------------------------------------------------------------
+
+    def evaluation_is_due(self) -> bool:
+        """Tell whether the validation split is to be measured before the next step."""
+        step, every = self.state.step, self.recipe.evaluate_every_steps
+        if not self.validation.examples or self.state.evaluated == step:
+            return False
+        return step >= self.steps or (every is not None and step % every == 0 and step > 0)
+
+    def evaluate(self) -> None:
+        """Measure the mean loss per trained token of the validation split, a few rows at a time."""
+        self.report("Evaluating")
+        self.model.eval()
+        lines = sorted(((e,) for e in self.validation.examples), key=lambda row: (len(row[0].ids), row[0].id))
+        total = 0.0
+        with torch.no_grad():
+            at = 0
+            while at < len(lines):
+                self.go_on()
+                total += self.within_memory(lambda at=at: self.loss(lines[at : at + self.layout.micro_batch]).item())
+                at += self.layout.micro_batch
+        self.state.validation_loss = total / self.validation.targets
+        self.state.evaluated = self.state.step
+        self.note(validationLoss=self.state.validation_loss)
+        self.report("Training")
+        log.info("step %d: validation loss %.4f", self.state.step, self.state.validation_loss)
+
+    # --- save -----------------------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Publish a checkpoint, unless the last one is of this step."""
+        if self.state.step == self.saved:
+            return
+        started = time.monotonic()
+        self.state.micro_batch, self.state.recompute = self.layout.micro_batch, self.layout.recompute
+        self.checkpoints.save(self.state, self.parameters, self.optimiser, self.device.random_state())
+        self.saved = self.state.step
+        took = time.monotonic() - started
+        longest = took + max((seconds for seconds, _ in self.recent), default=0.0)
+        if longest > self.job.grace_seconds:
+            log.warning(
+                "a step and a save take %.0f s, SIGTERM grants %d s: preemption would lose work back to the checkpoint "
+                "before; lower batchSize or checkpoint.everySteps", longest, self.job.grace_seconds,
+            )  # fmt: skip
+        log.info("saved step %d in %.1f s", self.state.step, took)
+
+    def publish(self) -> Trained:
+        """Publish the artefact, read it back, and return the result."""
+        self.report("Publishing")
+        parameters = self.resolved()
+        folder = export.write(self.scratch / "model", self.model, self.job, parameters, self.state.history)
+        where = f"s3://{self.job.store.bucket}/{self.job.store.prefix}/models"
+        artifact = publish(folder, where, self.job.store)
+        verify(ArtifactRef(uri=artifact.uri, digest=artifact.digest), self.job.store)
+        loss = self.state.validation_loss
+        return Trained(
+            artifact=artifact,
+            kind="Adapter",
+            # peft's files are always there; the job says what else.
+            formats=tuple(dict.fromkeys(("SafeTensors", *self.job.export))),
+            steps=self.state.step,
+            tokens=self.state.tokens,
+            validation_loss=decimal(loss) if loss is not None and math.isfinite(loss) else None,
+            seconds=round(self.state.seconds),
+            parameters=parameters,
+        )
+
+    # --- tell -----------------------------------------------------------------------------------------------------
+
+    def go_on(self) -> None:
+        """Raise Stopped when SIGTERM came."""
+        if self.stop.is_set():
+            raise Stopped
+
+    def note(self, **figures: float) -> None:
+        """Add a line to the history."""
+        self.state.history.append({"step": self.state.step, **figures})
+
+    def report(self, phase: str, loss: float | None = None) -> None:
+        """Push the newest figures."""
+        steps = getattr(self, "steps", 0)
+        seconds, tokens = sum(s for s, _ in self.recent), sum(t for _, t in self.recent)
+        left = steps - self.state.step
+        validation = self.state.validation_loss
+        self.progress.update(
+            Progress(
+                phase=phase,
+                step=self.state.step,
+                steps=steps,
+                epoch=round(self.state.step / self.per_epoch, 2) if steps else None,
+                eta_seconds=round(left * seconds / len(self.recent)) if self.recent else None,
+                tokens_per_second=round(tokens / seconds, 1) if seconds else None,
+                loss=loss,
+                validation_loss=validation if validation is not None and math.isfinite(validation) else None,
+            )
+        )
+
+    def resolved(self) -> dict[str, str]:
+        """Return every parameter that the run had, defaults filled in."""
+        found: dict[str, Any] = self.recipe.dump() | {
+            "alpha": base.alpha(self.recipe),
+            "precision": self.device.precision,
+            "device": self.device.torch.type,
+            "threads": torch.get_num_threads(),
+            "microBatchSize": self.layout.micro_batch,
+            "recompute": self.layout.recompute,
+            "steps": self.steps,
+            "seed": self.job.seed,
+            "trainRows": len(self.train_split.examples),
+            "trainRowsCut": self.train_split.truncated,
+            "trainRowsLeftOut": len(self.train_split.untrained),
+            "torch": torch.__version__,
+        }
+        return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in found.items()}
+
+
+def decimal(value: float) -> str:
+    """Return `value` as the API writes decimals."""
+    return f"{value:.6g}".replace("e+", "e")

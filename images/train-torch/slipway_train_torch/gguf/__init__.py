@@ -1,0 +1,1 @@
+"""How do adapters get into the format of llama.cpp?"""
