@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tarfile
 from pathlib import Path
 
 from e2e.cluster.dockerfile import Image
+from e2e.cluster.embedded.layout import MARK, Layout
 from e2e.setup import cache
 from e2e.setup.progress import say
 
@@ -35,6 +37,7 @@ class Buildah:
 
     def base(self) -> str:
         """Return the local Debian, made by debootstrap (about a minute) if it is missing."""
+        self._run("rm", "--all")  # what a killed build was working in
         tag = f"localhost/slipway-base:{cache.content_key(SUITE, ' '.join(PACKAGES), 'v1')}"
         if not self.has(tag):
             rootfs = cache.stored("debian", tag.rpartition(":")[2], _debootstrap) / "rootfs.tar"
@@ -64,7 +67,9 @@ class Buildah:
             str(image.context),
         ]  # fmt: skip
         with log.open("w") as out:
-            if subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, check=False).returncode:
+            # With the mark, what a killed run leaves building goes with the node.
+            marked = {**os.environ, MARK: str(Layout.from_environment().state)}
+            if subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, env=marked, check=False).returncode:
                 raise SystemExit(f"image {image.name} did not build; the end of {log}:\n{log.read_text()[-3000:]}")
 
     def push(self, tag: str, destination: str) -> str:
@@ -78,12 +83,13 @@ class Buildah:
         return digest.read_text().strip()
 
     def prune(self, keep: set[str]) -> None:
-        """Remove older images, then the layers that no image uses any more."""
+        """Remove older images, what only they used, and what interrupted builds left."""
         listed = json.loads(self._run("images", "--json") or "[]")
         names = [name for image in listed for name in image.get("names") or []]
         for name in names:
             if name.startswith("localhost/slipway") and name not in keep:
                 self._run("rmi", name)
+        self._run("rmi", "--prune")
 
     def _command(self) -> list[str]:
         return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from pathlib import Path
 
 from e2e.setup import cache, debian, gotools, pytools, tools
 from e2e.setup.progress import Steps, say
@@ -63,7 +64,8 @@ def main() -> None:
         print(getattr(tools, arguments.name)())
     elif arguments.command == "clean":
         gotools.forget_workspace()
-        shutil.rmtree(cache.root(), ignore_errors=True)
+        for folder in (cache.root(), Path("/run/slipway-buildah")):
+            shutil.rmtree(folder, ignore_errors=True)
         say(f"removed {cache.root()}")
     else:
         prepare(arguments.command)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from e2e.cluster.embedded import network, process
 from e2e.cluster.embedded.layout import Layout
+from e2e.setup import cache
 
 CGROUPS = Path("/sys/fs/cgroup")
 CNI_RESULTS = Path("/var/lib/cni/results")
@@ -83,16 +84,17 @@ def remove(layout: Layout) -> None:
 
 
 def unmount(layout: Layout) -> None:
-    """Unmount everything below the state folder, inner before outer; detach what stays busy."""
+    """Unmount everything of the node, inner before outer; detach what stays busy."""
     for option in ("--force", "--force", "--lazy"):  # busy until the kernel has ended the last process in it
         for mount in reversed(mounts(layout, Path("/proc/self/mountinfo").read_text())):
             subprocess.run(["umount", option, mount], capture_output=True, check=False)
 
 
 def mounts(layout: Layout, mountinfo: str) -> list[str]:
-    """Return the mount points below the state folder, outer before inner."""
+    """Return the mount points below the state folder and those of image builds, outer before inner."""
+    below = (f"{layout.state}/", f"{cache.root() / 'buildah'}/")
     points = [line.split()[4].replace("\\040", " ") for line in mountinfo.splitlines()]
-    return sorted(point for point in points if point.startswith(f"{layout.state}/"))
+    return sorted(point for point in points if point.startswith(below))
 
 
 def cgroups() -> list[Path]:
