@@ -79,12 +79,10 @@ class Cluster:
         before = self.objects.get(id)
         if before is None and (subresource or "resourceVersion" in meta):
             raise NotFound(f"{id} not found", status=404)
-        if before is None and "uid" in meta:
-            raise Conflict("uid mismatch: the object does not exist", status=409)
         if before is not None:
-            for name in ("uid", "resourceVersion"):
-                if name in meta and meta[name] != before["metadata"][name]:
-                    raise Conflict(f"{name} mismatch", status=409)
+            version = before["metadata"]["resourceVersion"]
+            if meta.get("resourceVersion", version) != version:
+                raise Conflict("the object has been modified", status=409)
         config = {"status": wanted.get("status", {})} if subresource else _configuration(wanted)
         after = copy.deepcopy(before) if before is not None else self._new(wanted)
         owner = (id, f"{manager}/{subresource}")

@@ -59,10 +59,17 @@ async def test_a_leader_that_stops_hands_over_at_once() -> None:
 async def test_stopping_finishes_what_is_in_flight_before_the_lease_is_given_up() -> None:
     cluster = Cluster()
     await cluster.create(dataset(maps=8))
-    wire = Wire(cluster, latency=0.2)
+    third = asyncio.Event()
+
+    def count(call: Call) -> Exception | None:
+        if len(wire.writes) == 3:
+            third.set()
+        return None
+
+    wire = Wire(cluster, count)
     replica = Replica(cluster, wire=wire).start()
-    await asyncio.sleep(2.5)
-    assert 2 < len(wire.writes) < 8
+    await third.wait()
+    assert len(cluster.of("ConfigMap")) < 8
     assert await replica.end() == EXIT_OK
     assert len(cluster.of("ConfigMap")) == 8
     released = max(i for i, call in enumerate(wire.calls) if call.kind == "Lease")

@@ -31,7 +31,7 @@ class KubeApi(Protocol):
     """The calls that the engine makes. Each raises an `ApiError`; tests replace it here and nowhere deeper."""
 
     async def apply(self, manifest: Manifest, *, manager: str, subresource: str = "") -> dict[str, Any]:
-        """Server-side apply with force; return the object. metadata.uid and resourceVersion are preconditions."""
+        """Server-side apply with force; return the object. A metadata.resourceVersion is a precondition."""
 
     async def get(self, kind: str, namespace: str, name: str) -> dict[str, Any]:
         """Return one object."""

@@ -128,7 +128,7 @@ class _Run:
         manifest = {
             "apiVersion": self._root["apiVersion"],
             "kind": self._root["kind"],
-            "metadata": {name: meta[name] for name in ("name", "namespace", "uid", "resourceVersion")},
+            "metadata": {name: meta[name] for name in ("name", "namespace", "resourceVersion")},
             "status": wanted,
         }
         try:

@@ -17,7 +17,7 @@ from slipway.api.conditions import moment, timestamp
 from slipway.api.trainingjob import TrainingProgress
 from slipway.contract.job import PROGRESS_AUDIENCE
 from slipway.contract.progress import BODY_LIMIT, PATH, Progress
-from slipway.kube.api import ApiError, KubeApi
+from slipway.kube.api import ApiError, Conflict, KubeApi
 from slipway.kube.clock import Clock
 from slipway.kube.projection import root_uid
 from slipway.kube.store import Store
@@ -89,14 +89,12 @@ class Writer:
     api: KubeApi
     store: Store
     clock: Clock
-    _newest: dict[str, tuple[TrainingProgress, int]] = field(default_factory=dict)
+    _newest: dict[str, TrainingProgress] = field(default_factory=dict)
     _writing: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    _count: int = 0
 
     def offer(self, uid: str, progress: Progress) -> None:
         """Take the newest figures of the TrainingJob with this uid."""
-        self._count += 1
-        self._newest[uid] = (to_status(progress, timestamp(self.clock.now())), self._count)
+        self._newest[uid] = to_status(progress, timestamp(self.clock.now()))
         if uid not in self._writing:
             self._writing[uid] = asyncio.create_task(self._write(uid), name="progress writer")
 
@@ -111,7 +109,9 @@ class Writer:
         try:
             while (newest := self._newest.pop(uid, None)) is not None:
                 try:
-                    await self._write_once(uid, newest[0])
+                    await self._write_once(uid, newest)
+                except Conflict:
+                    self._newest.setdefault(uid, newest)  # the job changed meanwhile; once more, in a moment
                 except ApiError as error:
                     logger.warning("progress not written", extra={"uid": uid, "error": str(error)})
                 await asyncio.sleep(EVERY_SECONDS)
@@ -126,7 +126,8 @@ class Writer:
         manifest = {
             "apiVersion": root["apiVersion"],
             "kind": root["kind"],
-            "metadata": {"name": meta["name"], "namespace": meta["namespace"], "uid": uid},
+            # The version makes sure that this is still the job of that uid, not a later one of the same name.
+            "metadata": {name: meta[name] for name in ("name", "namespace", "resourceVersion")},
             "status": {"progress": progress.dump()},
         }
         self.store.put(await self.api.apply(manifest, manager=PROGRESS_MANAGER, subresource="status"))
