@@ -90,7 +90,7 @@ def collect(target: Path, cache: Path) -> int:
 
 def cache_folder() -> Path:
     """Return where downloads are kept between runs."""
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "slipway" / "npm"
+    return Path(os.environ.get("SLIPWAY_CACHE", Path.home() / ".cache" / "slipway")) / "npm"
 
 
 def main() -> int:

@@ -58,9 +58,9 @@ class RawFile:
         rest = b""
         for piece in self._bytes():
             *whole, rest = (rest + piece).split(b"\n")
-            if len(rest) > LINE_LIMIT:
-                raise Refused(UNREADABLE_FILE, f"a line is longer than {LINE_LIMIT >> 20} MiB: is this JSON lines?")
             yield from whole
+            if len(rest) > LINE_LIMIT:
+                raise Refused(UNREADABLE_FILE, f"the line is longer than {LINE_LIMIT >> 20} MiB: is this JSON lines?")
         if rest:
             yield rest
 

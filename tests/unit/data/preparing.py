@@ -1,0 +1,70 @@
+"""A store in a folder, and a job on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from slipway.contract.job import PrepareDataset, Store
+from slipway.contract.result import Prepared
+from slipway_data.prepare import prepare
+
+BUCKET = "slipway"
+
+
+@dataclass
+class Place:
+    """A bucket that is a folder."""
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        (self.root / BUCKET).mkdir(parents=True)
+
+    @property
+    def store(self) -> Store:
+        return Store(endpoint=f"file://{self.root}", bucket=BUCKET)
+
+    def put(self, path: str, content: str | bytes) -> None:
+        target = self.root / BUCKET / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    def read(self, uri: str) -> str:
+        return (self.root / uri.removeprefix("s3://")).read_text(encoding="utf-8")
+
+    def job(self, parse: str = "JSONL", schema: str = "Completion", *steps: Mapping[str, Any], **more: Any) -> Any:
+        whole: dict[str, Any] = {
+            "namespace": "demo",
+            "name": "data",
+            "store": self.store,
+            "source": {"objectStore": {"uri": f"s3://{BUCKET}/raw/"}},
+            "schema": schema,
+            "steps": [{"parse": {"as": parse}}, *steps],
+            "split": {"trainPercent": 100, "validationPercent": 0, "testPercent": 0},
+            "quality": {},
+        }
+        return PrepareDataset.model_validate(whole | more)
+
+    def prepare(self, *arguments: Any, **more: Any) -> Prepared:
+        return prepare(self.job(*arguments, **more))
+
+    def rows(self, result: Prepared, split: str = "train") -> list[dict[str, Any]]:
+        folder = self.root / result.artifact.uri.removeprefix("s3://") / split
+        return [row for shard in sorted(folder.glob("*.parquet")) for row in pq.read_table(shard).to_pylist()]
+
+    def report(self, uri: str) -> list[dict[str, str]]:
+        return [json.loads(line) for line in self.read(uri).splitlines()]
+
+
+def pair(prompt: object, completion: object = "done", **more: object) -> str:
+    return json.dumps({"prompt": prompt, "completion": completion, **more}) + "\n"
+
+
+def pairs(count: int, start: int = 0) -> str:
+    return "".join(pair(f"question {n}", f"answer {n}") for n in range(start, start + count))
