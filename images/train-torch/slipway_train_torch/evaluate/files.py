@@ -80,6 +80,7 @@ def _there(path: Path, subject: Subject) -> Path:
     if not path.exists():
         raise BadData(
             "FormatMissing",
-            f"{subject.name}: spec.artifact.formats promises {', '.join(subject.formats)}, but {path.name} is not there",
+            f"{subject.name}: spec.artifact.formats promises {', '.join(subject.formats)}, "
+            f"but the artefact has no {path.name}",
         )
     return path

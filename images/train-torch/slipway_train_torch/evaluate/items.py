@@ -49,7 +49,7 @@ class Item:
 
 def chosen(folder: Path, metric: EvaluationMetric) -> tuple[Item, ...]:
     """Return the items of the test split below the prepared dataset `folder` on which `metric` is measured."""
-    items = tuple(read(folder))
+    items = tuple(read(folder, "test"))
     match metric.chosen:
         case HeldOutLoss(max_examples=limit):
             fit = items
@@ -83,7 +83,7 @@ def choose(items: Iterable[Item], limit: int) -> tuple[Item, ...]:
     return tuple(item for *_, item in sorted(turns, key=lambda turn: turn[:3])[:limit])
 
 
-def read(folder: Path, split: str = "test") -> Iterator[Item]:
+def read(folder: Path, split: str) -> Iterator[Item]:
     """Yield the rows of a split; raise BadData when a file of it cannot be read."""
     for path in sorted((folder / split).glob("*.parquet")):
         try:

@@ -28,7 +28,7 @@ DATA = "data"
 
 
 def evaluate(job: Evaluate) -> Evaluated:
-    """Verify the artefact of `job`; measure it and its reference; return figures and bounds, and keep them item by item."""
+    """Verify the artefact of `job`, measure it and its reference item by item, and return what the figures say."""
     if job.evaluation is None or job.data is None:
         return verify.check(job)
     with tempfile.TemporaryDirectory() as scratch:

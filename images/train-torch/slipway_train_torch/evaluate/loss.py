@@ -1,19 +1,20 @@
-"""How many nats does a model need for each trained token of held-out rows?"""
+"""How many nats does a model need for each trained token of a held-out row?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from slipway_train_torch.evaluate.encode import Encoded
+from slipway_train_torch.causal_lm.batches import collate
+from slipway_train_torch.causal_lm.data import Example
+from slipway_train_torch.causal_lm.loss import head_weight, summed_loss
+from slipway_train_torch.evaluate.encode import encode
+from slipway_train_torch.evaluate.items import Item
 
 CONTEXT = 2048
 """Tokens read of each row, the same for every model that is compared."""
-CHUNK = 256
-"""Positions whose logits are held at once: a vocabulary is large, a row long."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,14 @@ class Loss:
 
 
 @torch.inference_mode()
-def held_out_loss(model: Any, row: Encoded, device: torch.device) -> Loss:
-    """Return the loss of one row, by a forward pass of its own: padding would change the last digits."""
-    ids = torch.tensor(row.ids[:CONTEXT], device=device)
-    # Position t predicts token t + 1.
-    judged = torch.tensor(row.trained[1:CONTEXT], device=device).nonzero().squeeze(1)
-    if not len(judged):
+def held_out_loss(model: Any, tokenizer: Any, item: Item, device: torch.device) -> Loss:
+    """Return the loss of one row, by a forward pass of its own: padding would change the last digits.
+
+    It is the loss of training and validation, over the same tokens, so that figures can be laid side by side.
+    """
+    row = encode(item, tokenizer)
+    example = Example(item.id, row.ids[:CONTEXT], row.trained[:CONTEXT])
+    if not example.targets:
         return Loss(0.0, 0)
-    hidden = model.get_decoder()(input_ids=ids[None], use_cache=False).last_hidden_state[0]
-    head: Callable[[torch.Tensor], torch.Tensor] = model.get_output_embeddings()
-    nats = 0.0
-    for at in judged.split(CHUNK):
-        logits = head(hidden[at]).float()
-        nats += torch.nn.functional.cross_entropy(logits, ids[at + 1], reduction="sum").item()
-    return Loss(nats, len(judged))
+    batch = collate(((example,),), pad=0).to(device)
+    return Loss(summed_loss(model, head_weight(model), batch).item(), example.targets)

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from slipway.api.common import BlueprintValidity, EvaluationMetric, HeldOutLoss
-from slipway_train_torch.evaluate.encode import encode
 from slipway_train_torch.evaluate.files import Served, Weights
 from slipway_train_torch.evaluate.generate import answers
 from slipway_train_torch.evaluate.items import Item
@@ -65,7 +64,7 @@ def _loss(served: Served, items: Sequence[Item], bench: Bench) -> Iterator[Figur
     model, tokenizer = bench.model(served.weights)
     with adapted(model, served) as serving:
         for at, item in enumerate(items, start=1):
-            loss = held_out_loss(serving, encode(item, tokenizer), bench.device)
+            loss = held_out_loss(serving, tokenizer, item, bench.device)
             log.info("held-out loss %d/%d: %.4f over %d tokens", at, len(items), loss.mean, loss.tokens)
             yield Figure(item.id, item.group, loss.nats, loss.tokens, {})
 

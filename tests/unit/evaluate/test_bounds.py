@@ -1,0 +1,103 @@
+"""Do the lower bounds keep their promise on small samples?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from slipway_train_torch.evaluate import bounds
+from slipway_train_torch.evaluate.bounds import Gain, binary_bound, graded_bound, improvement
+
+
+@pytest.mark.parametrize("items", [8, 16])
+@pytest.mark.parametrize(
+    ("draw", "true", "least"),
+    [
+        pytest.param(lambda r: r.gauss(0.2, 1), 0.2, 0.92, id="normal"),
+        pytest.param(lambda r: r.expovariate(1), 1.0, 0.92, id="long tail up"),
+        pytest.param(lambda r: -r.expovariate(1), -1.0, 0.88, id="long tail down"),
+    ],
+)
+def test_a_graded_bound_lies_below_the_truth_as_often_as_it_says(
+    items: int, draw: Callable[[random.Random], float], true: float, least: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "RESAMPLES", 500)
+    source, times = random.Random(items), 300
+    held = 0
+    for time in range(times):
+        weights = [source.uniform(0.5, 2) for _ in range(items)]
+        gains = [Gain(str(at), draw(source) * weight, weight) for at, weight in enumerate(weights)]
+        bound = graded_bound(gains, 95, time)
+        held += bound is None or bound <= true
+    assert held / times >= least, "0.95 is promised; 300 draws scatter by 0.013, and a long tail down costs some"
+
+
+def test_rows_of_one_group_count_as_one_witness(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "RESAMPLES", 500)
+    source, times, held, naive = random.Random(3), 200, 0, 0
+    for time in range(times):
+        centres = [source.gauss(0, 1) for _ in range(10)]
+        gains = [
+            Gain(str(group), centre + source.gauss(0, 0.1)) for group, centre in enumerate(centres) for _ in range(6)
+        ]
+        alone = [Gain(str(at), gain.amount) for at, gain in enumerate(gains)]
+        held += (graded_bound(gains, 95, time) or 0.0) <= 0.0
+        naive += (graded_bound(alone, 95, time) or 0.0) <= 0.0
+    assert held / times >= 0.90
+    assert naive / times < 0.85, "treating them as independent would promise too much: the test would not see it"
+
+
+@pytest.mark.parametrize("items", [8, 12, 24, 48])
+@pytest.mark.parametrize("shares", [(0.3, 0.1), (0.1, 0.1), (0.7, 0.0), (0.05, 0.3)])
+def test_a_binary_bound_lies_below_the_truth_as_often_as_it_says(items: int, shares: tuple[float, float]) -> None:
+    source, times, held = random.Random(items), 2000, 0
+    for _ in range(times):
+        draws = [source.random() for _ in range(items)]
+        better = sum(x < shares[0] for x in draws)
+        worse = sum(shares[0] <= x < sum(shares) for x in draws)
+        bound = binary_bound(better, worse, items, 95)
+        held += bound is not None and bound <= shares[0] - shares[1]
+    assert held / times >= 0.93
+
+
+def test_a_bound_by_hand() -> None:
+    # Without discordant pairs Tango's statistic is (b - n d) / sqrt(n d (1 - d)) at b = 0: d = -z^2 / (n + z^2).
+    z = 1.6448536269514722
+    assert binary_bound(0, 0, 12, 95) == pytest.approx(-(z**2) / (12 + z**2), abs=1e-9)
+
+
+@pytest.mark.parametrize("confidence", [50, 80, 90, 95, 99])
+def test_more_confidence_never_raises_a_bound(confidence: int) -> None:
+    source = random.Random(5)
+    gains = [Gain(str(at), source.gauss(0.3, 1)) for at in range(20)]
+    bound, sure = graded_bound(gains, confidence, 0), graded_bound(gains, 99, 0)
+    assert sure is not None
+    assert bound is not None
+    assert sure <= bound
+    assert (binary_bound(5, 2, 20, 99) or 0) <= (binary_bound(5, 2, 20, confidence) or 0)
+
+
+def test_the_same_seed_gives_the_same_bound() -> None:
+    gains = [Gain(str(at % 7), at * 0.1) for at in range(20)]
+    assert graded_bound(gains, 95, 1) == graded_bound(list(reversed(gains)), 95, 1)
+
+
+def test_equal_models_differ_by_exactly_nothing() -> None:
+    gains = [Gain(str(at), 0.0, 100 + at) for at in range(10)]
+    assert improvement(gains) == 0.0
+    assert graded_bound(gains, 95, 0) == 0.0
+
+
+def test_too_few_groups_give_no_bound() -> None:
+    assert graded_bound([Gain(str(at % 4), float(at)) for at in range(100)], 95, 0) is None
+    assert binary_bound(0, 0, 0, 95) is None
+
+
+def test_many_groups_agree_with_resampling(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = random.Random(7)
+    gains = [Gain(str(at), source.gauss(0.1, 1)) for at in range(bounds.MANY_GROUPS)]
+    normal = graded_bound(gains, 95, 0)
+    monkeypatch.setattr(bounds, "MANY_GROUPS", 10**9)
+    assert graded_bound(gains, 95, 0) == pytest.approx(normal, abs=0.01)
