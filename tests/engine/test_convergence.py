@@ -42,6 +42,18 @@ async def test_nothing_is_written_when_nothing_changes() -> None:
 
 
 @virtual
+async def test_a_room_that_never_settles_is_slowed_down_and_hurts_no_other_root() -> None:
+    cluster = Cluster()
+    await cluster.create(dataset("restless", restless=True))
+    async with Replica(cluster) as replica:
+        await asyncio.sleep(600)
+        assert len(replica.wire.writes) < 30 + 600 / 2 + 10
+        await cluster.create(dataset("calm", maps=1))
+        await asyncio.sleep(1)
+        assert cluster.of("ConfigMap")
+
+
+@virtual
 async def test_nothing_is_written_after_a_restart() -> None:
     cluster = Cluster()
     await cluster.create(dataset(maps=2, job=True, route=True, value="a"))

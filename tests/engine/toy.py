@@ -47,6 +47,8 @@ class ToyRoom:
         elif "answer" in before and before.get("generation") == meta["generation"]:
             status["answer"], asks = before["answer"], []
         status["generation"] = meta["generation"]
+        if spec.get("restless"):
+            status["at"] = now.isoformat()
         events = [Event("Counted", f"{there} children")] if there != before.get("children") else []
         wake = timedelta(seconds=spec["wake"]) if spec.get("wake") else None
         return Plan(status, children, events=events, asks=asks, requeue_after=wake)

@@ -16,7 +16,7 @@ from slipway.kube.executor import Executor
 from slipway.kube.http import Health, Listener
 from slipway.kube.leader import Elector, LeadershipLost
 from slipway.kube.progress import ProgressServer, Writer
-from slipway.kube.queue import Priority, WorkQueue
+from slipway.kube.queue import Backlog, Priority, WorkQueue
 from slipway.kube.reconciler import Reconciler, Router, key_of
 from slipway.kube.reflector import Reflector
 from slipway.kube.resources import CHILD_KINDS
@@ -83,7 +83,7 @@ class Engine:
         self._ready = False
         self.metrics = metrics
         self.store = Store()
-        self.queue = WorkQueue()
+        self.queue = WorkQueue(Backlog(on_push=metrics.queue_adds.inc))
         self.router = Router(rooms, self.store, self.queue)
         self.store.on_change = self.router
         self.recorder = Recorder(api, clock, metrics, options.identity)

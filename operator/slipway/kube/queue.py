@@ -37,8 +37,9 @@ class Backlog:
     plan replaces it: what the old plan wanted to wake up for, the new one has considered.
     """
 
-    def __init__(self, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(self, jitter: Callable[[], float] = random.random, on_push: Callable[[], None] = lambda: None) -> None:
         self._jitter = jitter
+        self._on_push = on_push
         self._order = 0
         self._ready: list[tuple[Priority, int, Key]] = []
         self._waiting: dict[Key, _Waiting] = {}
@@ -120,16 +121,19 @@ class Backlog:
             return key, now - waiting.since
         return None
 
-    def done(self, key: Key, now: float) -> float:
-        """Release `key`, look at it again if it was added meanwhile, and return how long the work took."""
+    def done(self, key: Key, now: float, rest: float = 0.0) -> float:
+        """Release `key`, look at it again (after `rest`) if it was added meanwhile; return how long the work took."""
         started = self._working.pop(key)
         again = self._dirty.pop(key, None)
-        if again is not None:
+        if again is not None and rest:
+            self.wake_at(key, min(now + rest, self._timers.get(key, now + rest)))
+        elif again is not None:
             self._push(key, *again)
         return now - started
 
     def _push(self, key: Key, priority: Priority, since: float) -> None:
         self._order += 1
+        self._on_push()
         self._waiting[key] = _Waiting(priority, self._order, since)
         heapq.heappush(self._ready, (priority, self._order, key))
 
@@ -172,9 +176,9 @@ class WorkQueue:
                 continue
         return None
 
-    def done(self, key: Key) -> float:
+    def done(self, key: Key, rest: float = 0.0) -> float:
         """See `Backlog.done`."""
-        seconds = self.backlog.done(key, self._now())
+        seconds = self.backlog.done(key, self._now(), rest)
         self._news.set()
         return seconds
 

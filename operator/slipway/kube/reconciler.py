@@ -10,6 +10,7 @@ from slipway.kube.asks import Asks
 from slipway.kube.clock import Clock
 from slipway.kube.executor import Executor, Stale
 from slipway.kube.leader import LeadershipLost
+from slipway.kube.pace import Pace
 from slipway.kube.projection import is_going, root_uid
 from slipway.kube.queue import Priority, WorkQueue
 from slipway.kube.resources import ROOT_KINDS
@@ -67,6 +68,7 @@ class Reconciler:
         self._rooms, self._store, self._queue = rooms, store, queue
         self._executor, self._asks = executor, asks
         self._clock, self._metrics = clock, metrics
+        self._pace = Pace()
 
     async def work(self) -> None:
         """Reconcile keys until the queue is closed."""
@@ -74,23 +76,25 @@ class Reconciler:
             key, waited = taken
             self._metrics.queue_seconds.observe(waited)
             self._metrics.active_workers.inc()
-            result = "error"
+            result, rest = "error", 0.0
             try:
-                result = await self._attempt(key)
+                result, writes = await self._attempt(key)
+                rest = self._rest(key) if writes else 0.0
             finally:
                 self._metrics.active_workers.dec()
-                seconds = self._queue.done(key)
+                seconds = self._queue.done(key, rest)
                 self._metrics.work_seconds.observe(seconds)
                 self._metrics.reconcile_seconds.labels(controller=key.kind).observe(seconds)
                 self._metrics.reconciles.labels(controller=key.kind, result=result).inc()
 
-    async def _attempt(self, key: Key) -> str:
+    async def _attempt(self, key: Key) -> tuple[str, int]:
+        """Reconcile once; return the result's name and the number of writes."""
         plan: Plan | None = None
         try:
             root = self._store.get(*_parts(key))
             if root is None or is_going(root):
                 self._release(key, gone=root is None)
-                return "success"
+                return "success", 0
             room = self._rooms[key.kind]
             plan = room.plan(root, self._store, self._asks.facts(key), self._clock.now())
             asks = plan.asks
@@ -99,7 +103,7 @@ class Reconciler:
             )
         except Stale:
             self._retry(key, plan, 0.0)
-            return "requeue"
+            return "requeue", 1
         except LeadershipLost:
             raise
         except ApiError as error:
@@ -109,16 +113,22 @@ class Reconciler:
                 "reconcile failed",
                 extra={"object": str(key), "error": str(error), "type": type(error).__name__, "retry_seconds": delay},
             )
-            return "error"
+            return "error", 0
         except Exception:
             delay = self._retry(key, plan, 0.0)
             self._metrics.reconcile_errors.labels(controller=key.kind).inc()
             logger.exception("reconcile crashed", extra={"object": str(key), "retry_seconds": delay})
-            return "error"
+            return "error", 0
         self._queue.backlog.forgive(key)
         wait = _earliest(_seconds(plan), outcome.look_again_after)
         self._queue.wake_after(key, wait)
-        return "success" if wait is None else "requeue_after"
+        return "success" if wait is None else "requeue_after", outcome.writes
+
+    def _rest(self, key: Key) -> float:
+        rest = self._pace.rest(key, self._clock.monotonic())
+        if rest:
+            logger.warning("a root writes without end; slowed down", extra={"object": str(key)})
+        return rest
 
     def _retry(self, key: Key, plan: Plan | None, at_least: float) -> float:
         """Try again after a back-off, but no later than the plan wanted to wake: verdicts must not wait for it."""
@@ -136,6 +146,7 @@ class Reconciler:
         self._asks.forget(key)
         if gone:
             self._executor.forget(key)
+            self._pace.forget(key)
 
 
 def _parts(key: Key) -> tuple[str, str, str]:
