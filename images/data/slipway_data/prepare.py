@@ -72,10 +72,13 @@ def prepare(job: PrepareDataset) -> Prepared:
 def recipe(job: PrepareDataset) -> str:
     """Return the digest of how rows are made.
 
-    It leaves out the object's name, the store and the quality bounds, so that equal data has one digest everywhere.
+    It leaves out the object's name, the store and the quality bounds, so that equal data has one digest everywhere, and
+    fields at their defaults, so that later versions with more fields agree.
     """
-    spec = job.dump()
-    return digest_of({part: spec[part] for part in ("schema", "steps", "split")})
+    parts = {"schema_", "steps", "split"}
+    return digest_of(
+        job.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True, include=parts)
+    )
 
 
 def _through_steps(

@@ -32,10 +32,13 @@ class Dataset:
     def recipe(self) -> str:
         """The digest of what determines the data: equal recipes of equal sources give equal data.
 
-        The image is not part of it: an upgrade of Slipway prepares nothing again that is published already.
+        Neither the image nor fields at their defaults are part of it: an upgrade of Slipway, which may bring new
+        fields, prepares nothing again that is published already.
         """
-        whole = self.spec.dump()
-        return digest_of({part: whole[part] for part in ("source", "schema", "steps", "split", "quality")})
+        parts = {"source", "schema_", "steps", "split", "quality"}
+        return digest_of(
+            self.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True, include=parts)
+        )
 
 
 def told(dataset: Dataset, settings: Settings) -> PrepareDataset:

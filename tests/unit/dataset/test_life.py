@@ -92,6 +92,13 @@ def test_an_upgrade_prepares_nothing_again() -> None:
     assert world.writes == before
 
 
+def test_defaults_may_be_written_or_left_out() -> None:
+    world = ready()
+    world.edit(split={"salt": "", "groupBy": "File"}, quality={}, steps=[{"parse": {"as": "JSONL"}}])
+    world.settle()
+    assert world.status["state"] == "Ready"
+
+
 @pytest.mark.parametrize(
     "spec",
     [
