@@ -58,6 +58,7 @@ def install(packages: Iterable[str]) -> None:
     apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     with _no_service_starts():
+        _run(["dpkg", "--configure", "-a"], environment)  # an interrupted run may have left packages half-way
         _run([*apt, "update"], environment)
         _run([*apt, "install", "--yes", "--no-install-recommends", *wanted], environment)
     if Path("/run/systemd/system").is_dir():
@@ -75,9 +76,10 @@ def _run(command: list[str], environment: dict[str, str]) -> None:
 @contextmanager
 def _no_service_starts() -> Iterator[None]:
     """Keep dpkg from starting daemons; leaves a policy of the administrator alone."""
-    ours = not _POLICY.exists()
+    policy = "#!/bin/sh\n# slipway: while packages are installed, no service starts\nexit 101\n"
+    ours = not _POLICY.exists() or _POLICY.read_text() == policy  # the latter: left by an interrupted run
     if ours:
-        _POLICY.write_text("#!/bin/sh\nexit 101\n")
+        _POLICY.write_text(policy)
         _POLICY.chmod(0o755)
     try:
         yield
