@@ -1,0 +1,157 @@
+"""Does the queue keep its promises under any order of calls?"""
+
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from slipway.kube.queue import LONGEST_DELAY, Backlog, Priority, WorkQueue
+from slipway.plan import Key
+from tests.engine.virtual import virtual
+
+KEYS = [Key("Dataset", "demo", name) for name in "abcd"]
+keys, priorities = st.sampled_from(KEYS), st.sampled_from(Priority)
+delays = st.floats(0, 100, allow_nan=False)
+
+
+class Promises(RuleBasedStateMachine):
+    """No key is worked on twice at a time, none is forgotten, none comes without a cause."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backlog = Backlog(jitter=lambda: 1.0)
+        self.now = 0.0
+        self.owed: dict[Key, float] = {}
+        self.later: dict[Key, float] = {}
+        self.working: set[Key] = set()
+
+    @rule(key=keys, priority=priorities)
+    def add(self, key: Key, priority: Priority) -> None:
+        self.backlog.add(key, self.now, priority)
+        self.owed.setdefault(key, self.now)
+
+    @rule(key=keys, delay=st.none() | delays)
+    def wake(self, key: Key, delay: float | None) -> None:
+        when = None if delay is None else self.now + delay
+        self.backlog.wake_at(key, when)
+        self.later.pop(key, None)
+        if when is not None:
+            self.later[key] = when
+
+    @rule(key=keys)
+    def fail(self, key: Key) -> None:
+        delay = self.backlog.fail(key, self.now)
+        assert 0 < delay <= LONGEST_DELAY
+        self.later[key] = self.now + delay
+
+    @rule(delay=delays)
+    def pass_time(self, delay: float) -> None:
+        self.now += delay
+
+    @rule()
+    def take(self) -> None:
+        for key in [key for key, when in self.later.items() if when <= self.now]:
+            del self.later[key]
+            self.owed.setdefault(key, self.now)
+        free = {key for key in self.owed if key not in self.working}
+        taken = self.backlog.take(self.now)
+        if taken is None:
+            assert not free
+            return
+        key, waited = taken
+        assert key in free
+        assert waited >= 0
+        del self.owed[key]
+        self.working.add(key)
+
+    @precondition(lambda self: self.working)
+    @rule(data=st.data())
+    def done(self, data: st.DataObject) -> None:
+        key = data.draw(st.sampled_from(sorted(self.working)))
+        assert self.backlog.done(key, self.now) >= 0
+        self.working.remove(key)
+
+    @invariant()
+    def knows_the_next_timer(self) -> None:
+        due = self.backlog.next_due()
+        assert due == min(self.later.values(), default=None)
+
+    @invariant()
+    def counts(self) -> None:
+        assert self.backlog.working == len(self.working)
+        assert len(self.backlog) <= len(KEYS)
+
+
+TestPromises = Promises.TestCase
+TestPromises.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+@given(st.lists(st.tuples(keys, priorities), min_size=1, max_size=30))
+def test_keys_come_by_priority_then_by_age(adds: list[tuple[Key, Priority]]) -> None:
+    backlog = Backlog()
+    best: dict[Key, tuple[Priority, int]] = {}
+    for order, (key, priority) in enumerate(adds):
+        backlog.add(key, 0, priority)
+        if key not in best or priority < best[key][0]:
+            best[key] = (priority, order)
+    taken = []
+    while (found := backlog.take(0)) is not None:
+        taken.append(found[0])
+    assert taken == sorted(best, key=lambda key: best[key])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+def test_back_off_grows_to_its_limit_and_starts_again_when_forgiven(jitters: list[float]) -> None:
+    left = iter(jitters)
+    backlog = Backlog(jitter=lambda: next(left))
+    for attempt, jitter in enumerate(jitters):
+        longest = min(0.005 * 2**attempt, LONGEST_DELAY)
+        assert backlog.fail(KEYS[0], 0) == longest * (0.5 + 0.5 * jitter)
+    backlog.forgive(KEYS[0])
+    assert Backlog(jitter=lambda: 1.0).fail(KEYS[0], 0) == 0.005
+    assert backlog.failures(KEYS[0]) == 0
+
+
+def test_a_new_time_replaces_the_old_one() -> None:
+    backlog = Backlog()
+    backlog.wake_at(KEYS[0], 10)
+    backlog.wake_at(KEYS[0], 20)
+    assert backlog.take(15) is None
+    assert backlog.take(20) == (KEYS[0], 0)
+    backlog.done(KEYS[0], 20)
+    assert backlog.take(100) is None
+
+
+def test_a_key_added_while_worked_on_rests_as_told() -> None:
+    backlog = Backlog()
+    backlog.add(KEYS[0], 0)
+    assert backlog.take(0)
+    backlog.add(KEYS[0], 1)
+    assert backlog.take(1) is None
+    backlog.done(KEYS[0], 2, rest=5)
+    assert backlog.take(6) is None
+    assert backlog.take(7) == (KEYS[0], 0)
+
+
+@virtual
+async def test_waiting_workers_get_keys_when_they_are_due_and_none_when_it_closes() -> None:
+    queue, got = WorkQueue(), []
+
+    async def work() -> None:
+        while (taken := await queue.get()) is not None:
+            got.append((taken[0].name, asyncio.get_running_loop().time()))
+            queue.done(taken[0])
+
+    workers = [asyncio.create_task(work()) for _ in range(3)]
+    queue.wake_after(KEYS[0], 10)
+    queue.wake_after(KEYS[1], 5)
+    queue.add(KEYS[2])
+    await asyncio.sleep(7)
+    queue.wake_after(KEYS[0], 1)
+    await asyncio.sleep(30)
+    assert got == [("c", 0.0), ("b", 5.0), ("a", 8.0)]
+    queue.close()
+    await asyncio.gather(*workers)
