@@ -11,6 +11,8 @@ from slipway.contract.model import ADAPTER, ADAPTER_GGUF, MODEL_GGUF
 from slipway_pod.artifact import fetch
 from slipway_pod.errors import BadData
 
+ADAPTER_TENSORS = "adapter_model.safetensors"
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -55,7 +57,7 @@ def bring(subject: Subject, folder: Path, store: Store) -> Served:
     # What serves is judged: the GGUF where there is one, also by the loss.
     if "GGUF" in subject.formats:
         return Served(subject.name, weights, adapter_gguf=_there(own / ADAPTER_GGUF, subject))
-    return Served(subject.name, weights, adapter_folder=_there(own / ADAPTER, subject))
+    return Served(subject.name, weights, adapter_folder=_there(own / ADAPTER / ADAPTER_TENSORS, subject).parent)
 
 
 def complete(folder: Path, name: str) -> Weights:

@@ -28,8 +28,12 @@ def load(weights: Weights, device: torch.device) -> tuple[Any, Any]:
         where = {"pretrained_model_name_or_path": str(weights.gguf.parent), "gguf_file": weights.gguf.name}
     else:
         where = {"pretrained_model_name_or_path": str(weights.folder)}
-    tokenizer = AutoTokenizer.from_pretrained(**where)
-    model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(**where)
+        model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, use_safetensors=True)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        place = weights.gguf.name if weights.gguf is not None else "the safetensors folder"
+        raise BadData("WeightsUnreadable", f"{place} cannot be read by transformers: {error}") from error
     return model.eval().to(device), tokenizer
 
 
