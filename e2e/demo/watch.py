@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import urllib3
-from kubernetes import client, config, watch
+from kubernetes import client, config
 
 from e2e.demo.cast import NAMESPACE
 from e2e.demo.tape import Sighting, Tape
@@ -19,6 +19,7 @@ from slipway.api.base import GROUP, VERSION
 from slipway.names import REVISION_LABEL
 
 METADATA = ("uid", "labels", "generation", "deletionTimestamp")
+WATCH_SECONDS = 600
 List = Callable[..., Any]
 """A list call of the Kubernetes client, ready for its watch arguments."""
 
@@ -69,15 +70,22 @@ class Watcher:
         for item in listed["items"]:
             self._see(kind, item)
         since = listed["metadata"]["resourceVersion"]
-        for event in watch.Watch().stream(call, resource_version=since, timeout_seconds=600, deserialize=False):
-            if self.stopping.is_set():
-                return
-            if event["type"] == "ERROR":
+        answer = call(watch=True, resource_version=since, timeout_seconds=WATCH_SECONDS, _preload_content=False)
+        for event in _events(answer):
+            if self.stopping.is_set() or event["type"] == "ERROR":
                 return
             self._see(kind, event["object"], gone=event["type"] == "DELETED")
 
     def _see(self, kind: str, body: Mapping[str, Any], gone: bool = False) -> None:
         self.tape.add(Sighting(time.time(), kind, body["metadata"]["name"], {} if gone else project(kind, body)))
+
+
+def _events(answer: urllib3.BaseHTTPResponse) -> Iterator[dict[str, Any]]:
+    """Yield the events of a watch, one JSON document a line."""
+    rest = b""
+    for piece in answer.stream():
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from (json.loads(line) for line in lines if line)
 
 
 def _calls(api: client.ApiClient) -> dict[str, List]:
