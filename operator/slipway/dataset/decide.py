@@ -102,7 +102,7 @@ def _failed(dataset: Dataset, now: datetime, run: Run, why: Hopeless) -> Plan:
     said = why.said
     update: dict[str, Any] = {}
     if why.failed is not None and why.failed.report:
-        said = f"{said} Every rejected row: {why.failed.report}."
+        said = f"{said} Every row left out: {why.failed.report}."
     if why.failed is not None and dataset.status.artifact is None:
         # With an artefact there, rows and report are its own: a spec that returns to it is Ready at once.
         update = {"rows": why.failed.rows, "report": why.failed.report or None}

@@ -159,7 +159,7 @@ def test_bad_data_is_said_with_its_reason_and_an_example(code: int, reason: str)
     assert (stalled["status"], stalled["reason"]) == ("True", reason)
     job = world.jobs[0]
     assert stalled["message"] == (
-        "quality.minRows is 10: 3 rows kept. Example: a.jsonl:1: bad. Every rejected row: s3://slipway/r.jsonl. "
+        "quality.minRows is 10: 3 rows kept. Example: a.jsonl:1: bad. Every row left out: s3://slipway/r.jsonl. "
         f"Change spec, or delete Job {job} to try again."
     )
     assert world.status["rows"]["rejected"] == 2
