@@ -19,7 +19,7 @@ def write(
 ) -> Path:
     """Write the artefact of `job` (see slipway.contract.model) into `folder` and return it."""
     folder.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(str(folder / ADAPTER), safe_serialization=True)
+    model.save_pretrained(str(folder / ADAPTER), safe_serialization=True, save_embedding_layers=False)
     # peft adds a form for a model card, full of "More Information Needed".
     (folder / ADAPTER / "README.md").unlink(missing_ok=True)
     if "GGUF" in job.export:

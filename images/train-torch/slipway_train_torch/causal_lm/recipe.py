@@ -221,7 +221,7 @@ class Recipe:
         """Cut batches by `layout` from now on."""
         self.layout = layout
         if layout.recompute:
-            self.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            self.model.get_base_model().activation_checkpointing_enable()
 
     def refuse_nonsense(self, loss: float, norm: float, rate: float) -> None:
         """Raise BadConfig when the run has left the numbers. One that is merely bad goes on: gates judge it."""
