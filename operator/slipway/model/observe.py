@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from slipway.api.conditions import READY, RECONCILING, STALLED
 from slipway.api.modelversion import ModelVersionSpec, ModelVersionStatus
 from slipway.jobs import Run, runs
 from slipway.model.objects import ATTEMPT_LABEL, Compared, Version, against_base, against_version
 from slipway.model.stage import Use, uses
 from slipway.plan import Manifest, View
 from slipway.workload import Root
+
+OURS = (READY, RECONCILING, STALLED)
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,13 @@ def parse(root: Manifest) -> Version:
 
 
 def status_of(root: Manifest) -> ModelVersionStatus:
-    """Return the status of `root`; a status that is not one of ours counts as none."""
+    """Return the status of `root` as this room wrote it; a status that is not one of ours counts as none."""
     try:
-        return ModelVersionStatus.model_validate(root.get("status") or {})
+        found = ModelVersionStatus.model_validate(root.get("status") or {})
     except ValidationError:
         return ModelVersionStatus()
+    # Others add conditions of their own (the engine: ChildrenApplied), and take them away again.
+    return found.model_copy(update={"conditions": [c for c in found.conditions if c.type in OURS]})
 
 
 def children(uid: str, view: View, owns: Iterable[str]) -> frozenset[tuple[str, str]]:

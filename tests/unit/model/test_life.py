@@ -153,6 +153,16 @@ def test_a_verdict_is_final() -> None:
     assert world.status() == before
 
 
+def test_conditions_of_others_are_not_taken_for_ours() -> None:
+    world = judged()
+    root = dict(world.get("ModelVersion", "v1"))
+    foreign = dict(root["status"]["conditions"][0]) | {"type": "ChildrenApplied", "status": "False"}
+    root["status"] = {**root["status"], "conditions": [*root["status"]["conditions"], foreign]}
+    world.put(root)
+    plan = world.settle()
+    assert [c["type"] for c in plan.status["conditions"]] == ["Ready"]
+
+
 def test_a_new_operator_image_leaves_a_running_evaluation_alone() -> None:
     world = World()
     world.put(version())

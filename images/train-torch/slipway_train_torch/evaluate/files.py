@@ -48,9 +48,10 @@ def bring(subject: Subject, folder: Path, store: Store) -> Served:
     if subject.kind == "Base":
         return Served(subject.name, complete(own, subject.name))
     if subject.kind == "Model":
-        if "GGUF" in subject.formats:
-            return Served(subject.name, Weights(gguf=_there(own / MODEL_GGUF, subject)))
-        return Served(subject.name, complete(own, subject.name))
+        weights = complete(own, subject.name)
+        if "GGUF" in subject.formats and weights.gguf is None:
+            _there(own / MODEL_GGUF, subject)
+        return Served(subject.name, weights)
     if subject.base_model is None:
         raise BadData("NoBaseModel", f"{subject.name} is an adapter without a base model: set spec.baseModel")
     weights = complete(_fetched(subject.base_model, folder, store), f"the base model of {subject.name}")
