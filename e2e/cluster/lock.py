@@ -81,8 +81,10 @@ def _wait(file: Path, what: str) -> Iterator[None]:
             say(f"waiting: the cluster of this machine is held by {_read(file) or 'another process'} (Ctrl-C gives up)")
             fcntl.flock(handle, fcntl.LOCK_EX)
         _write(handle, what and f"{what}, process {os.getpid()} in {CHECKOUT} since {datetime.now():%H:%M:%S}")
-        yield
-        _write(handle, "")
+        try:
+            yield
+        finally:
+            _write(handle, "")
 
 
 def _holder(file: Path) -> str:

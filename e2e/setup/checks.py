@@ -51,7 +51,7 @@ def lint() -> list[list[str]]:
 
 def unit() -> list[list[str]]:
     """Return everything that is pure."""
-    return [pytest("-n", "auto", "tests/unit", *existing("tests/property"))]
+    return [pytest("-n", "auto", *existing("tests/unit", "tests/property", "tests/data"))]
 
 
 def engine() -> list[list[str]]:
