@@ -44,9 +44,11 @@ class Seen(Protocol):
         """Return a kept row that `row` is like; remember `row` where there is none."""
 
 
-def seen(step: Deduplicate, database: sqlite3.Connection) -> Seen:
-    """Return the memory that `step` asks for, kept in `database`."""
-    return ExactSeen(database) if step.method == "Exact" else MinHashSeen(database, step.similarity_percent)
+def seen(step: Deduplicate, database: sqlite3.Connection, number: int = 1) -> Seen:
+    """Return the memory that `step`, the `number`th of its job, asks for, kept in tables of its own in `database`."""
+    if step.method == "Exact":
+        return ExactSeen(database, number)
+    return MinHashSeen(database, number, step.similarity_percent)
 
 
 def normalised(text: str) -> str:
@@ -57,30 +59,31 @@ def normalised(text: str) -> str:
 class ExactSeen:
     """Rows are alike when their normalised texts are equal."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-        database.execute("CREATE TABLE exact (digest BLOB PRIMARY KEY, id TEXT, grp TEXT) WITHOUT ROWID")
+    def __init__(self, database: sqlite3.Connection, number: int) -> None:
+        self._database, self._table = database, f"exact_{number}"
+        database.execute(f"CREATE TABLE {self._table} (digest BLOB PRIMARY KEY, id TEXT, grp TEXT) WITHOUT ROWID")
 
     def twin(self, row: Row) -> Twin | None:
         """Return a kept row with the same text; remember `row` where there is none."""
         digest = hashlib.sha256(normalised(row.content.text).encode()).digest()
-        found = self._database.execute("SELECT id, grp FROM exact WHERE digest = ?", (digest,)).fetchone()
+        found = self._database.execute(f"SELECT id, grp FROM {self._table} WHERE digest = ?", (digest,)).fetchone()
         if found is not None:
             return Twin(found[0], found[1], 100)
-        self._database.execute("INSERT INTO exact VALUES (?, ?, ?)", (digest, row.id, row.group))
+        self._database.execute(f"INSERT INTO {self._table} VALUES (?, ?, ?)", (digest, row.id, row.group))
         return None
 
 
 class MinHashSeen:
     """Rows are alike when their sets of shingles are similar."""
 
-    def __init__(self, database: sqlite3.Connection, similarity_percent: int) -> None:
-        self._database = database
+    def __init__(self, database: sqlite3.Connection, number: int, similarity_percent: int) -> None:
+        self._database, self._kept, self._index = database, f"kept_{number}", f"bands_{number}"
         self._percent = similarity_percent
         self._bands, self._size = banding(similarity_percent / 100)
         self._empty = MinHash(num_perm=PERMUTATIONS, seed=SEED)
-        database.execute("CREATE TABLE kept (number INTEGER PRIMARY KEY, id TEXT, grp TEXT, shingles BLOB)")
-        database.execute("CREATE TABLE bands (band BLOB, number INTEGER, PRIMARY KEY (band, number)) WITHOUT ROWID")
+        database.execute(f"CREATE TABLE {self._kept} (number INTEGER PRIMARY KEY, id TEXT, grp TEXT, shingles BLOB)")
+        columns = "band BLOB, number INTEGER, PRIMARY KEY (band, number)"
+        database.execute(f"CREATE TABLE {self._index} ({columns}) WITHOUT ROWID")
 
     def twin(self, row: Row) -> Twin | None:
         """Return the first kept row that `row` is like; remember `row` where there is none."""
@@ -93,10 +96,10 @@ class MinHashSeen:
             for at in range(self._bands)
         ]
         marks = ",".join("?" * len(bands))
-        query = f"SELECT DISTINCT number FROM bands WHERE band IN ({marks}) ORDER BY number"
+        query = f"SELECT DISTINCT number FROM {self._index} WHERE band IN ({marks}) ORDER BY number"
         for (number,) in self._database.execute(query, bands).fetchall():
             id, group, blob = self._database.execute(
-                "SELECT id, grp, shingles FROM kept WHERE number = ?", (number,)
+                f"SELECT id, grp, shingles FROM {self._kept} WHERE number = ?", (number,)
             ).fetchone()
             other = np.frombuffer(blob, dtype="<u8")
             shared = len(np.intersect1d(hashes, other, assume_unique=True))
@@ -104,9 +107,11 @@ class MinHashSeen:
             if shared * 100 >= self._percent * union:
                 return Twin(id, group, shared * 100 // union)
         cursor = self._database.execute(
-            "INSERT INTO kept (id, grp, shingles) VALUES (?, ?, ?)", (row.id, row.group, hashes.tobytes())
+            f"INSERT INTO {self._kept} (id, grp, shingles) VALUES (?, ?, ?)", (row.id, row.group, hashes.tobytes())
         )
-        self._database.executemany("INSERT INTO bands VALUES (?, ?)", [(band, cursor.lastrowid) for band in bands])
+        self._database.executemany(
+            f"INSERT INTO {self._index} VALUES (?, ?)", [(band, cursor.lastrowid) for band in bands]
+        )
         return None
 
 

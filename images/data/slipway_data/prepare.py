@@ -8,6 +8,7 @@ import logging
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def prepare(job: PrepareDataset) -> Prepared:
         folder = work / "dataset"
         folder.mkdir()
         tally, ties = Tally(files=len(found)), Ties()
-        with sqlite3.connect(work / "rows.sqlite") as database:
+        with closing(sqlite3.connect(work / "rows.sqlite")) as database:
             database.execute("PRAGMA journal_mode=OFF")
             database.execute("PRAGMA synchronous=OFF")
             database.execute("CREATE TABLE rows (id TEXT PRIMARY KEY, grp TEXT, content TEXT) WITHOUT ROWID")
@@ -137,14 +138,14 @@ def _row(job: PrepareDataset, file: RawFile, id: str, content: Content, project:
 
 def _changes(job: PrepareDataset, database: sqlite3.Connection, tally: Tally, ties: Ties) -> Iterator[Change]:
     """Yield what each step after parse does with a row."""
-    for step in job.steps[1:]:
+    for number, step in enumerate(job.steps[1:], start=1):
         match step.chosen:
             case Filter() as bounds:
                 yield partial(_filtered, bounds)
             case Redact(kinds=kinds):
                 yield partial(_redacted, Redactor(kinds, tally.redacted))
             case Deduplicate() as wanted:
-                yield partial(_unlike, seen(wanted, database), ties)
+                yield partial(_unlike, seen(wanted, database, number), ties)
             case other:
                 raise BadConfig("BadSteps", f"steps: {type(other).__name__} may not stand there, or is not known")
 

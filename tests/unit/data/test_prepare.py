@@ -172,6 +172,28 @@ def test_steps_run_in_their_order(place: Place) -> None:
     assert place.prepare("JSONL", "Completion", unique, redact).rows.duplicates == 0
 
 
+def test_a_step_may_come_twice(place: Place) -> None:
+    place.put("raw/a.jsonl", pair("same", "ann@example.org") + pair("same", "bob@example.org") + pair("other", "x y z"))
+    steps = [
+        {"deduplicate": {"method": "MinHash"}},
+        {"deduplicate": {"method": "Exact"}},
+        {"redact": {"kinds": ["Email"]}},
+        {"deduplicate": {"method": "MinHash"}},
+        {"deduplicate": {"method": "Exact"}},
+    ]
+    result = place.prepare("JSONL", "Completion", *steps)
+    assert (result.rows.train, result.rows.duplicates) == (2, 1)
+
+
+def test_strange_characters_come_through_or_are_refused(place: Place) -> None:
+    place.put("raw/a.jsonl", '\ufeff{"prompt": "\\u0000 \\ud83e\\udd99", "completion": "\u2028\U0001f999"}\n')
+    place.put("raw/b.jsonl", '{"prompt": "\\ud800", "completion": "half a character"}\r\n')
+    result = place.prepare(quality={"maxRejectedPercent": 50})
+    (row,) = place.rows(result)
+    assert (row["prompt"], row["completion"]) == ("\x00 \U0001f999", "\u2028\U0001f999")
+    assert place.report(result.report)[0]["reason"] == "SchemaViolation"
+
+
 # Splits
 
 
