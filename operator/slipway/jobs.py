@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from slipway.api.conditions import moment
+from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import Evaluated, Failed, Preempted, Prepared, Trained, parse_result
 from slipway.plan import Manifest, View
 
@@ -31,6 +32,8 @@ class PodEnd:
     """What stands in the termination message when it is none of our results: the end of the log."""
     reason: str = ""
     """The kubelet's word, for example OOMKilled."""
+    disrupted: bool = False
+    """It ended by eviction, preemption or the loss of its node, which is nobody's failure."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,13 @@ def _end(pod: Manifest) -> PodEnd | None:
         result=result,
         last_words="" if result is not None else said.strip()[-LAST_WORDS:],
         reason=ended.get("reason") or "",
+        disrupted=int(ended.get("exitCode", 1)) == ExitCode.PREEMPTED or _is_target(pod),
     )
+
+
+def _is_target(pod: Manifest) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(c.get("type") == "DisruptionTarget" and c.get("status") == "True" for c in conditions)
 
 
 def _trouble(pod: Manifest) -> str:

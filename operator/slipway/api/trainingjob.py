@@ -242,6 +242,9 @@ class TrainingJobStatus(StatusModel):
     running_seconds: Count = Field(
         default=0, description="runningSeconds of finished attempts, all together; deadlineSeconds bounds them."
     )
+    running_since: Timestamp | None = Field(
+        default=None, description="runningSince is when the present attempt's pod was seen to run."
+    )
     finished_at: Timestamp | None = Field(default=None, description="finishedAt is when the run ended.")
     artifact: ArtifactStatus | None = Field(default=None, description="artifact is the model that the run published.")
     validation_loss: Decimal | None = Field(

@@ -1,0 +1,40 @@
+"""How long has a run been running, and how often was it started again?
+
+A Job forgets its running time when it is suspended, and pods are deleted; so both are kept in status, and only grow.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from slipway.api.conditions import moment, timestamp
+from slipway.api.trainingjob import Restarts, TrainingJobStatus
+from slipway.jobs import Run
+from slipway.training.attempt import counted
+
+
+def ticked(status: TrainingJobStatus, run: Run | None, now: datetime) -> TrainingJobStatus:
+    """Return `status` with running time and restarts as `run` shows them at `now`."""
+    restarts = status.restarts or Restarts()
+    if run is not None and not run.suspended:
+        preempted, failed = counted(run)
+        restarts = Restarts(
+            preempted=max(restarts.preempted, preempted),
+            failed=max(restarts.failed, failed),
+        )
+    update: dict[str, object] = {"restarts": restarts if restarts != Restarts() else None}
+    runs = run is not None and run.phase == "Active" and run.running > 0
+    if runs and status.running_since is None:
+        update |= {"running_since": timestamp(now), "started_at": status.started_at or timestamp(now)}
+    if not runs and status.running_since is not None:
+        passed = int((now - moment(status.running_since)).total_seconds())
+        update |= {"running_since": None, "running_seconds": status.running_seconds + max(0, passed)}
+    return status.model_copy(update=update)
+
+
+def time_left(status: TrainingJobStatus, deadline_seconds: int, now: datetime) -> timedelta:
+    """Return what is left of the deadline, all attempts together; zero or less when it has passed."""
+    spent = timedelta(seconds=status.running_seconds)
+    if status.running_since is not None:
+        spent += now - moment(status.running_since)
+    return timedelta(seconds=deadline_seconds) - spent

@@ -1,0 +1,245 @@
+"""What does a TrainingJob need next?"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from slipway.api.conditions import SUCCEEDED, Progressing, Truth, condition, kstatus, moment, timestamp
+from slipway.api.trainingjob import TrainingJobStatus
+from slipway.contract.result import Trained
+from slipway.jobs import Run
+from slipway.plan import Event, Plan
+from slipway.settings import Settings
+from slipway.training.attempt import DEADLINE, Done, Going, Hopeless, Lost, outcome
+from slipway.training.clock import ticked, time_left
+from slipway.training.objects import Training, checkpoints, run_objects, snapshot
+from slipway.training.observe import Observed, attempt_of
+from slipway.training.publish import holds, made_by, model_version
+
+DATASET_NOT_FOUND: Final = "DatasetNotFound"
+DATASET_NOT_READY: Final = "DatasetNotReady"
+DATASET_FAILED: Final = "DatasetFailed"
+VERSION_TAKEN: Final = "VersionTaken"
+SUSPENDED: Final = "Suspended"
+STARTED: Final = "TrainingStarted"
+QUEUED: Final = "WaitingForPod"
+RUNNING: Final = "Training"
+STOPPING: Final = "Stopping"
+RESULT_LOST: Final = "ResultLost"
+PUBLISHING: Final = "Publishing"
+TRAINED: Final = "Trained"
+
+ENDED: Final = ("Succeeded", "Failed")
+"""A run that ended never starts again."""
+
+
+def decide(training: Training, seen: Observed, now: datetime, settings: Settings) -> Plan:
+    """Return the children and status that `training` should have at `now`. Total and idempotent."""
+    status = ticked(training.status, seen.run, now)
+    if status.state in ENDED:
+        return _ended(training, seen, status, now)
+    if seen.run is None and status.artifact is None:
+        return _before(training, seen, status, now, settings)
+    if status.artifact is not None and seen.version is not None and holds(seen.version, status.artifact.digest):
+        return _succeeded(training, seen, status, now)
+    if seen.run is None:
+        return _begin(training, seen, status, now, settings, attempt=1)
+    return _after(seen.run, training, seen, status, now, settings)
+
+
+# Before the run
+
+
+def _before(training: Training, seen: Observed, status: TrainingJobStatus, now: datetime, settings: Settings) -> Plan:
+    """Return what is missing for a start, all of it checked before a GPU is asked for; or the start."""
+    name = training.spec.dataset.name
+    taken = seen.version is not None and not made_by(seen.version, training.root.name)
+    if taken:
+        said = f"{_taken(training)}; create a TrainingJob with another spec.version, or delete that ModelVersion"
+        return _waiting(training, status, now, VERSION_TAKEN, said, stalled=True)
+    if status.snapshot is None and not seen.data.exists:
+        said = f"Dataset {name} does not exist in namespace {training.root.namespace}: create it"
+        return _waiting(training, status, now, DATASET_NOT_FOUND, said)
+    if status.snapshot is None and seen.data.failed:
+        said = f"Dataset {name} failed: {seen.data.said.rstrip('.')}. Correct it; the run then starts by itself"
+        return _waiting(training, status, now, DATASET_FAILED, said, stalled=True)
+    if status.snapshot is None and seen.data.artifact is None:
+        said = f"waiting for Dataset {name}: {seen.data.said or 'it is not prepared yet'}"
+        return _waiting(training, status, now, DATASET_NOT_READY, said)
+    if training.spec.suspend:
+        said = "spec.suspend is true; nothing has started"
+        return _plan(training, status, now, "Suspended", Progressing(ready="False", reason=SUSPENDED, message=said))
+    return _begin(training, seen, status, now, settings, attempt=1)
+
+
+def _waiting(
+    training: Training, status: TrainingJobStatus, now: datetime, reason: str, said: str, *, stalled: bool = False
+) -> Plan:
+    view = Progressing(ready="False", reconciling=not stalled, stalled=stalled, reason=reason, message=said)
+    events = (Event(reason, said, type="Warning"),) if stalled else ()
+    return _plan(training, status, now, "Pending", view, events=events)
+
+
+def _begin(
+    training: Training, seen: Observed, status: TrainingJobStatus, now: datetime, settings: Settings, attempt: int
+) -> Plan:
+    fixed = status.snapshot
+    if fixed is None:
+        assert seen.data.artifact is not None
+        fixed = snapshot(training, seen.data.artifact, settings)
+    status = status.model_copy(update={"snapshot": fixed, "checkpoint": checkpoints(training, settings)})
+    children = run_objects(training, fixed, attempt, settings, suspend=False)
+    said = f"starting Job {children[1]['metadata']['name']} on {fixed.dataset.digest[:19]}"
+    view = Progressing(ready="False", reconciling=True, reason=QUEUED, message=said)
+    return _plan(training, status, now, "Queued", view, children=children, events=(Event(STARTED, said),))
+
+
+# During the run
+
+
+def _after(
+    run: Run, training: Training, seen: Observed, status: TrainingJobStatus, now: datetime, settings: Settings
+) -> Plan:
+    match outcome(run, now):
+        case Done(result):
+            return _publishing(training, seen, status, result, now)
+        case Hopeless(reason, said):
+            return _failed(training, seen, status, now, reason, said)
+        case Lost(at) if at > now:
+            said = f"Job {run.name} is complete, but what it reported is not seen; it goes on at {timestamp(at)}"
+            view = Progressing(ready="False", reconciling=True, reason=RESULT_LOST, message=said)
+            return _plan(training, status, now, "Queued", view, keep=seen.owned, requeue_after=at - now)
+        case Lost():
+            return _begin(training, seen, status, now, settings, attempt_of(run)[0] + 1)
+        case Going() if time_left(status, training.spec.deadline_seconds, now) <= timedelta():
+            said = f"the run took longer than spec.deadlineSeconds ({training.spec.deadline_seconds} s)"
+            return _failed(training, seen, status, now, DEADLINE, said)
+        case Going() as going:
+            return _going(going, run, training, seen, status, now, settings)
+
+
+def _going(
+    going: Going,
+    run: Run,
+    training: Training,
+    seen: Observed,
+    status: TrainingJobStatus,
+    now: datetime,
+    settings: Settings,
+) -> Plan:
+    suspend = training.spec.suspend
+    rest: dict[str, Any] = {"keep": seen.owned}
+    if run.suspended != suspend and status.snapshot is not None:
+        wanted = run_objects(training, status.snapshot, attempt_of(run)[0], settings, suspend=suspend)
+        rest = {"children": wanted}
+    if going.running:
+        rest["requeue_after"] = time_left(status, training.spec.deadline_seconds, now)
+    if suspend:
+        stopped = run.suspended and not going.running
+        said = "suspended; set spec.suspend to false to go on" if stopped else "saving a checkpoint, then suspended"
+        state, reason = ("Suspended", SUSPENDED) if stopped else ("Running", STOPPING)
+        return _plan(
+            training, status, now, state,
+            Progressing(ready="False", reconciling=not stopped, reason=reason, message=said), **rest,
+        )  # fmt: skip
+    if going.running:
+        phase = status.progress.phase if status.progress is not None else None
+        state = "Publishing" if phase == PUBLISHING else "Running"
+        view = Progressing(ready="False", reconciling=True, reason=RUNNING, message=f"Job {run.name} trains")
+        return _plan(training, status, now, state, view, **rest)
+    said = f"Job {run.name} waits for its pod" + (f": {going.said}" if going.said else "")
+    view = Progressing(ready="False", reconciling=True, reason=QUEUED, message=said)
+    return _plan(training, status, now, "Queued", view, **rest)
+
+
+# After the run
+
+
+def _publishing(training: Training, seen: Observed, status: TrainingJobStatus, result: Trained, now: datetime) -> Plan:
+    """Return the plan that makes the ModelVersion; the run has succeeded when it is there."""
+    found = status.model_copy(update={"artifact": result.artifact, "validation_loss": result.validation_loss})
+    if seen.version is not None and holds(seen.version, result.artifact.digest):
+        return _succeeded(training, seen, found, now)
+    if seen.version is not None:
+        said = f"{_taken(training)}; the artefact is {result.artifact.uri} ({result.artifact.digest})"
+        return _failed(training, seen, found, now, VERSION_TAKEN, said)
+    assert status.snapshot is not None
+    made = model_version(training, status.snapshot, result)
+    view = Progressing(
+        ready="False", reconciling=True, reason=PUBLISHING, message=f"creating ModelVersion {training.model_version}"
+    )
+    return _plan(training, found, now, "Publishing", view, keep=seen.owned, unowned=(made,))
+
+
+def _succeeded(training: Training, seen: Observed, status: TrainingJobStatus, now: datetime) -> Plan:
+    loss = f" with validation loss {status.validation_loss}" if status.validation_loss else ""
+    said = f"trained ModelVersion {training.model_version}{loss}"
+    ended = status.model_copy(
+        update={"model_version": training.model_version, "finished_at": status.finished_at or timestamp(now)}
+    )
+    view = Progressing(ready="True", reason=TRAINED, message=said)
+    event = Event(TRAINED, said)
+    return _plan(
+        training, ended, now, "Succeeded", view, succeeded="True", events=(event,), **_kept(training, seen, ended, now)
+    )
+
+
+def _failed(
+    training: Training, seen: Observed, status: TrainingJobStatus, now: datetime, reason: str, said: str
+) -> Plan:
+    """Return the plan of a run that has failed for good. Its Job is kept for its logs, but not running."""
+    said = f"{said.rstrip('.')}. A finished run never restarts: create a TrainingJob with a new name"
+    ended = status.model_copy(update={"finished_at": status.finished_at or timestamp(now)})
+    view = Progressing(ready="False", stalled=True, reason=reason, message=said)
+    event = Event(reason, said, type="Warning")
+    kept = _kept(training, seen, ended, now)
+    if seen.run is not None and seen.run.phase == "Active":
+        kept = {}  # past its deadline: the Job goes, and its pod with it
+    return _plan(training, ended, now, "Failed", view, succeeded="False", events=(event,), **kept)
+
+
+def _ended(training: Training, seen: Observed, status: TrainingJobStatus, now: datetime) -> Plan:
+    fresh = status.model_copy(update={"observed_generation": training.generation})
+    return Plan(status=_dumped(fresh), **_kept(training, seen, fresh, now))
+
+
+def _kept(training: Training, seen: Observed, status: TrainingJobStatus, now: datetime) -> dict[str, Any]:
+    """Return what is kept of an ended run's objects, and until when."""
+    ttl = training.spec.ttl_seconds_after_finished
+    if ttl is None or status.finished_at is None or not seen.owned:
+        return {"keep": seen.owned}
+    left = moment(status.finished_at) + timedelta(seconds=ttl) - now
+    return {"keep": seen.owned, "requeue_after": left} if left > timedelta() else {}
+
+
+def _taken(training: Training) -> str:
+    return f"ModelVersion {training.model_version} exists already and holds something else"
+
+
+def _plan(
+    training: Training,
+    status: TrainingJobStatus,
+    now: datetime,
+    state: str,
+    view: Progressing,
+    *,
+    succeeded: Truth = "Unknown",
+    **rest: Any,
+) -> Plan:
+    """Return the plan, with what every status has: state, generation, conditions and message made in this one place."""
+    before = training.status.conditions
+    made = kstatus(before, view, training.generation, now)
+    ended = condition(before, SUCCEEDED, succeeded, view.reason, view.message, training.generation, now)
+    update = {
+        "state": state,
+        "observed_generation": training.generation,
+        "conditions": [made[0], ended, *made[1:]],
+        "message": view.message[:2048],
+    }
+    return Plan(status=_dumped(status.model_copy(update=update)), **rest)
+
+
+def _dumped(status: TrainingJobStatus) -> dict[str, Any]:
+    """Return the status without progress, which its own writer owns."""
+    return status.model_copy(update={"progress": None}).dump()

@@ -1,0 +1,102 @@
+"""Which objects run a TrainingJob?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from slipway import __version__
+from slipway.api.common import ArtifactRef
+from slipway.api.trainingjob import Snapshot, TrainingJobSpec, TrainingJobStatus
+from slipway.contract.artifact import digest_of
+from slipway.contract.job import Train
+from slipway.names import MODEL_LABEL, child_name
+from slipway.plan import Manifest
+from slipway.settings import Settings
+from slipway.workload import JobShape, Root, job, job_config
+
+ATTEMPT_LABEL: Final = "slipway.dev/attempt"
+COMMAND: Final = ("python", "-m", "slipway_train_torch.causal_lm")
+GRACE_SECONDS: Final = 120
+"""Between SIGTERM and SIGKILL: one step, one save to the store."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """A TrainingJob, parsed."""
+
+    root: Root
+    spec: TrainingJobSpec
+    status: TrainingJobStatus
+    generation: int = 1
+
+    @property
+    def version(self) -> str:
+        """The version that the result will have."""
+        return self.spec.version or f"0.1.0-{self.root.name}"
+
+    @property
+    def model_version(self) -> str:
+        """The name of the ModelVersion that the result becomes."""
+        return child_name(self.spec.model, self.version)
+
+
+def checkpoints(training: Training, settings: Settings) -> str:
+    """Return the folder of the run's checkpoints: its own, even where a namesake ran before."""
+    root, store = training.root, settings.store
+    return f"s3://{store.bucket}/{store.prefix}/checkpoints/{root.namespace}/{root.name}-{root.uid[:8]}/"
+
+
+def told(training: Training, dataset: ArtifactRef, settings: Settings) -> Train:
+    """Return what the pod is told to do."""
+    spec = training.spec
+    return Train(
+        namespace=training.root.namespace,
+        name=training.root.name,
+        store=settings.store,
+        progress_url=settings.progress_url,
+        model=spec.model,
+        dataset=dataset,
+        base_model=spec.base_model,
+        recipe=spec.recipe,
+        checkpoint=spec.checkpoint,
+        checkpoint_uri=checkpoints(training, settings),
+        export=tuple(spec.export),
+        seed=spec.seed,
+        grace_seconds=GRACE_SECONDS,
+    )
+
+
+def snapshot(training: Training, dataset: ArtifactRef, settings: Settings) -> Snapshot:
+    """Return what is fixed when the run first starts."""
+    where = {"namespace", "name", "store", "progress_url", "checkpoint", "checkpoint_uri", "grace_seconds"}
+    recipe = told(training, dataset, settings).model_dump(mode="json", by_alias=True, exclude_none=True, exclude=where)
+    image = settings.images.train_torch
+    return Snapshot(dataset=dataset, image=image, recipe_digest=digest_of([recipe, image]), code_version=__version__)
+
+
+def run_objects(
+    training: Training, fixed: Snapshot, attempt: int, settings: Settings, *, suspend: bool
+) -> tuple[Manifest, Manifest]:
+    """Return the job file and the Job of one attempt, in the order of application.
+
+    The name carries a digest of everything in them that cannot change. The deadline is the operator's to keep, because
+    a Job forgets its running time when it is suspended; the Job's own bounds an attempt while no operator runs.
+    """
+    spec = training.spec
+    document = told(training, fixed.dataset, settings)
+    parts = [document.fingerprint(), document.progress_url, fixed.image, attempt]
+    name = child_name(training.root.name, f"train-{digest_of(parts).removeprefix('sha256:')[:8]}")
+    shape = JobShape(
+        fixed.image,
+        COMMAND,
+        spec.resources,
+        retries=spec.retries,
+        deadline_seconds=spec.deadline_seconds,
+        grace_seconds=GRACE_SECONDS,
+        progress=bool(settings.progress_url),
+        suspend=suspend,
+    )
+    made = job(training.root, name, name, shape, settings)
+    made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt), MODEL_LABEL: spec.model}
+    return job_config(training.root, name, document), made

@@ -1,0 +1,68 @@
+"""How does the engine look after TrainingJobs?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from slipway.api.conditions import Progressing, kstatus
+from slipway.plan import Facts, Key, Manifest, Plan, View
+from slipway.settings import Settings
+from slipway.training.decide import ENDED, decide
+from slipway.training.observe import children, observe, parse, status_of
+
+INVALID_SPEC = "InvalidSpec"
+
+
+class Room:
+    """The room of the kind TrainingJob."""
+
+    kind = "TrainingJob"
+    owns = frozenset({"Job", "ConfigMap"})
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def plan(self, root: Manifest, view: View, facts: Facts, now: datetime) -> Plan:
+        """Return what `root` should have at `now`. Pure, total and idempotent."""
+        try:
+            training = parse(root)
+        except ValidationError as error:
+            return _invalid(root, error, children(root["metadata"]["uid"], view, self.owns), now)
+        return decide(training, observe(training, view, self.owns), now, self.settings)
+
+    def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
+        """Return the runs that wait for the Dataset `changed`, or that make the ModelVersion `changed`."""
+        namespace, name = changed["metadata"]["namespace"], changed["metadata"]["name"]
+        if changed["kind"] not in ("Dataset", "ModelVersion"):
+            return
+        for root in view.list(self.kind, namespace):
+            spec, status = root.get("spec") or {}, root.get("status") or {}
+            if status.get("state") in ENDED:
+                continue
+            waits = changed["kind"] == "Dataset" and (spec.get("dataset") or {}).get("name") == name
+            if waits or (changed["kind"] == "ModelVersion" and spec.get("model") == _model(changed)):
+                yield Key(self.kind, namespace, root["metadata"]["name"])
+
+
+def _model(version: Manifest) -> str:
+    return str((version.get("spec") or {}).get("model") or "")
+
+
+def _invalid(root: Manifest, error: ValidationError, keep: frozenset[tuple[str, str]], now: datetime) -> Plan:
+    """Return the plan of a TrainingJob that an API server with another schema let pass."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    said = f"spec.{where}: {first['msg']}; create a TrainingJob with a new name, or update CRDs and operator together"
+    before, generation = status_of(root), root["metadata"].get("generation", 1)
+    view = Progressing(ready="False", stalled=True, reason=INVALID_SPEC, message=said)
+    update = {
+        "state": before.state if before.state in ENDED else "Pending",
+        "observed_generation": generation,
+        "conditions": list(kstatus(before.conditions, view, generation, now)),
+        "message": said[:2048],
+        "progress": None,
+    }
+    return Plan(status=before.model_copy(update=update).dump(), keep=keep)
