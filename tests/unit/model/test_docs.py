@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from slipway.model import attempt, decide
 
 PAGE = (Path(__file__).parents[3] / "docs" / "explanation" / "gates.md").read_text(encoding="utf-8")
