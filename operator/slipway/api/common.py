@@ -39,7 +39,10 @@ class Toleration(Model):
     """A taint that the pod accepts."""
 
     rules = (
-        Rule("self.operator == 'Equal' || !has(self.value)", "value is compared only when operator is Equal: set it"),
+        Rule(
+            "self.operator == 'Equal' || !has(self.value)",
+            "a value is compared only with operator Equal: set operator to Equal",
+        ),
     )
 
     key: Annotated[str, bounded(253)] = Field(description="key of the taint, for example nvidia.com/gpu.")
@@ -91,7 +94,8 @@ class EvaluationMetric(OneOf):
     """One figure to measure on the exact artefact that will serve."""
 
     held_out_loss: HeldOutLoss | None = Field(
-        default=None, description="heldOutLoss is the mean loss per trained token on the test split; lower is better."
+        default=None,
+        description="heldOutLoss is the mean loss on the test split, in nats per trained token; lower is better.",
     )
     blueprint_validity: BlueprintValidity | None = Field(
         default=None,

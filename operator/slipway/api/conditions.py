@@ -15,6 +15,11 @@ RECONCILING = "Reconciling"
 STALLED = "Stalled"
 SUCCEEDED = "Succeeded"
 
+CONDITIONS = (
+    "conditions are the truth about the object: Ready; Reconciling or Stalled while they hold; and "
+    "ChildrenApplied=False while the cluster refuses an object that it needs."
+)
+
 Truth = Literal["True", "False", "Unknown"]
 
 

@@ -20,7 +20,7 @@ from slipway.api.base import (
     bounded,
 )
 from slipway.api.common import ArtifactStatus, Resources
-from slipway.api.conditions import Condition
+from slipway.api.conditions import CONDITIONS, Condition
 
 LISTED: dict[str, JsonValue] = {"x-kubernetes-list-type": "atomic"}
 
@@ -126,8 +126,7 @@ class Deduplicate(Model):
 
     method: Literal["Exact", "MinHash"] = Field(
         default="Exact",
-        description="method is Exact (equal after normalising white space and case) or MinHash (alike by shared word "
-        "shingles).",
+        description="method is Exact (equal but for white space) or MinHash (alike by the word shingles they share).",
     )
     similarity_percent: Annotated[int, Field(ge=50, le=100)] = Field(
         default=85,
@@ -240,7 +239,7 @@ class DatasetStatus(StatusModel):
     conditions: list[Condition] = Field(
         default=[],
         max_length=16,
-        description="conditions Ready, Reconciling and Stalled.",
+        description=CONDITIONS,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     observed_generation: Count = Field(default=0, description="observedGeneration is the generation acted upon.")

@@ -21,7 +21,7 @@ from slipway.api.base import (
     bounded,
 )
 from slipway.api.common import ArtifactRef, Evaluation
-from slipway.api.conditions import Condition
+from slipway.api.conditions import CONDITIONS, Condition
 
 Format = Literal["SafeTensors", "GGUF"]
 VersionState = Literal["Pending", "Evaluating", "Ready", "Rejected", "Failed"]
@@ -164,7 +164,7 @@ class ModelVersionStatus(StatusModel):
     conditions: list[Condition] = Field(
         default=[],
         max_length=16,
-        description="conditions Ready, Reconciling and Stalled.",
+        description=CONDITIONS,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     observed_generation: Count = Field(default=0, description="observedGeneration is the generation acted upon.")

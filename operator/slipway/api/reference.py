@@ -113,7 +113,7 @@ def _range(schema: Schema, low: str, high: str, unit: str) -> str:
 
 
 def _rules(schema: Schema) -> str:
-    messages = [rule["message"] for rule in schema.get(VALIDATIONS, ())]
+    messages = dict.fromkeys(rule["message"] for rule in schema.get(VALIDATIONS, ()))
     return "\n".join(["Refused with:", "", *(f"- {_cell(message)}" for message in messages)]) if messages else ""
 
 

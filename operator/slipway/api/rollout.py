@@ -23,7 +23,7 @@ from slipway.api.base import (
     bounded,
 )
 from slipway.api.common import Resources
-from slipway.api.conditions import Condition
+from slipway.api.conditions import CONDITIONS, Condition
 
 RETRY_ANNOTATION = "slipway.dev/retry"
 
@@ -83,7 +83,7 @@ class Serving(Model):
     runtime: Runtime = Field(description="runtime is the engine; exactly one member must be set.")
     replicas: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=1,
-        description="replicas that serve all traffic. A candidate gets as many as its share needs, rounded up.",
+        description="replicas of stable. A candidate has as many as its share of the traffic needs, rounded up.",
     )
     resources: Resources = Field(default=Resources(), description="resources of the engine of each pod.")
 
@@ -363,7 +363,7 @@ class RolloutStatus(StatusModel):
     conditions: list[Condition] = Field(
         default=[],
         max_length=16,
-        description="conditions Ready, Reconciling and Stalled.",
+        description=CONDITIONS,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     observed_generation: Count = Field(default=0, description="observedGeneration is the generation acted upon.")

@@ -55,7 +55,7 @@ def _immutable(model: type[Model]) -> Iterable[Rule]:
             same = f"has(self.{alias}) == has(oldSelf.{alias}) && (!has(self.{alias}) || {same})"
         yield Rule(
             same,
-            f"{alias} is immutable, as is all of spec but {free}: create an object with a new name instead",
+            f"it is immutable, as is all of spec but {free}: create an object with a new name instead",
             field_path=f".{alias}",
         )
 

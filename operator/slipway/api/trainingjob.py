@@ -25,7 +25,7 @@ from slipway.api.base import (
     bounded,
 )
 from slipway.api.common import ArtifactRef, ArtifactStatus, Evaluation, Resources
-from slipway.api.conditions import Condition
+from slipway.api.conditions import CONDITIONS, Condition
 
 Export = Literal["SafeTensors", "GGUF"]
 TrainingState = Literal["Pending", "Suspended", "Queued", "Running", "Publishing", "Succeeded", "Failed"]
@@ -226,7 +226,7 @@ class TrainingJobStatus(StatusModel):
     conditions: list[Condition] = Field(
         default=[],
         max_length=16,
-        description="conditions Ready, Succeeded, Reconciling and Stalled.",
+        description=CONDITIONS.replace("Ready;", "Ready and Succeeded;"),
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     observed_generation: Count = Field(default=0, description="observedGeneration is the generation acted upon.")
