@@ -54,11 +54,12 @@ def test_gpus_on_paper(node: EmbeddedCluster) -> None:
 
 
 def test_down_leaves_nothing(node: EmbeddedCluster) -> None:
-    forwarding = json.loads(node.layout.sysctls.read_text())["net/ipv4/ip_forward"]
+    settings = json.loads(node.layout.sysctls.read_text())
     node.down()
     assert not leftovers.find(node.layout), str(leftovers.find(node.layout))
     assert not node.layout.state.exists()
-    assert Path("/proc/sys/net/ipv4/ip_forward").read_text().strip() == forwarding
+    assert settings["net/ipv4/ip_forward"]
+    assert {name: Path("/proc/sys", name).read_text().strip() for name in settings} == settings
 
 
 def through_the_gateway(node: EmbeddedCluster, seconds: float = 30) -> str:

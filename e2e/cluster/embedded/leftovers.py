@@ -16,6 +16,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 CNI_RESULTS = Path("/var/lib/cni/results")
 CONTAINER_LINKS = Path("/var/log/containers")
 SHIM_SOCKETS = Path("/run/containerd/s")
+KUBELET_SOCKET = Path("/var/lib/kubelet/device-plugins/kubelet.sock")
 # Folders that the components make at fixed places; they go when they are empty.
 FOLDERS = [
     SHIM_SOCKETS,
@@ -23,8 +24,8 @@ FOLDERS = [
     CNI_RESULTS,
     CNI_RESULTS.parent,
     CONTAINER_LINKS,
-    Path("/var/lib/kubelet/device-plugins"),
-    Path("/var/lib/kubelet"),
+    KUBELET_SOCKET.parent,
+    KUBELET_SOCKET.parent.parent,
 ]
 
 
@@ -118,4 +119,6 @@ def files(layout: Layout) -> list[Path]:
     found += [link for link in CONTAINER_LINKS.glob("*.log") if str(link.readlink()).startswith(state)]
     if SHIM_SOCKETS.is_dir() and not process.any_named("containerd-shim"):
         found += SHIM_SOCKETS.iterdir()  # no shim runs on this machine, so nobody listens on them
+    if KUBELET_SOCKET.exists() and not process.any_named("kubelet"):  # ours runs under the name of the one binary
+        found.append(KUBELET_SOCKET)
     return found + ([layout.state] if layout.state.exists() else [])

@@ -15,6 +15,18 @@ SETTINGS = {
     "net/ipv4/ip_forward": "1",
     "net/bridge/bridge-nf-call-iptables": "1",  # else a Service's answer crosses the bridge untranslated
 }
+# What kubelet and kube-proxy set for themselves: noted before they start, so that `down` can put it back.
+SET_BY_COMPONENTS = (
+    "kernel/keys/root_maxbytes",
+    "kernel/keys/root_maxkeys",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "net/ipv4/conf/all/route_localnet",
+    "net/netfilter/nf_conntrack_tcp_timeout_close_wait",
+    "net/netfilter/nf_conntrack_tcp_timeout_established",
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+)
 _FORWARD = ["-m", "comment", "--comment", "slipway node", "-j", "ACCEPT"]
 _OURS = re.compile(r"KUBE-|--comment \"?slipway node\"?|name: \\\"slipway\\\"")
 _CNI_CHAIN = re.compile(r"CNI-[0-9a-f]{20,}")
@@ -122,17 +134,14 @@ def restore_kernel(layout: Layout) -> None:
 
 
 def _set_kernel(layout: Layout) -> None:
-    before = {}
+    settings = {name: Path("/proc/sys") / name for name in (*SETTINGS, *SET_BY_COMPONENTS)}
+    before = {name: path.read_text().strip() for name, path in settings.items() if path.exists()}
+    layout.sysctls.write_text(json.dumps(before, indent=1))
     for name, value in SETTINGS.items():
-        setting = Path("/proc/sys") / name
-        if not setting.exists():
+        if name in before:
+            settings[name].write_text(value)
+        else:
             say(f"      the kernel has no setting {name}; Services may not answer from inside their own pods")
-            continue
-        before[name] = setting.read_text().strip()
-        setting.write_text(value)
-    layout.state.mkdir(parents=True, exist_ok=True)
-    if not layout.sysctls.exists():
-        layout.sysctls.write_text(json.dumps(before))
 
 
 def _saved_rules(family: str) -> str:

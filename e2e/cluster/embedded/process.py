@@ -78,10 +78,10 @@ def in_container(layout: Layout, mountinfo: str) -> bool:
 
 
 def any_named(program: str) -> bool:
-    """Return whether any process of this machine runs `program`, by the beginning of its name."""
+    """Return whether any process of this machine runs `program`."""
     for comm in Path("/proc").glob("[0-9]*/comm"):
         try:
-            if program.startswith(comm.read_text().strip()) and comm.with_name("cmdline").read_bytes():
+            if comm.read_text().strip() == program[:15] and comm.with_name("cmdline").read_bytes():
                 return True  # the kernel keeps 15 characters of a name; one that has ended has no command line
         except OSError:
             continue
