@@ -73,6 +73,14 @@ def test_defaults_are_filled_in(server: ApiServer) -> None:
     assert rollout["bakeSeconds"] == 600
 
 
+@pytest.mark.parametrize("right", objects.RIGHT, ids=lambda made: made.__name__)
+def test_the_apiserver_and_python_fill_in_the_same_defaults(server: ApiServer, right) -> None:
+    written = right()
+    stored = offer(server, written).body
+    model = next(kind.spec for kind in KINDS if kind.name == written["kind"])
+    assert model.model_validate(stored["spec"]) == model.model_validate(written["spec"])
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
