@@ -21,7 +21,7 @@ import sys
 import tarfile
 import tempfile
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 PACKAGE = "ueblueprint"
@@ -30,14 +30,14 @@ INTEGRITY = "sha512-Q7R/XRCQsRBv+yPoIJOEw7PYQ66fLjSh+yCkOWMinqQzNNwWPG9Oq3y9tHsY
 GRAPH = re.compile(r"String\.raw`([^`]*)`")
 
 
-def fetch(cache: Path) -> Path:
-    """Return the package's archive in `cache`, fetched by npm where it is not there yet; its hash is checked always."""
+def fetch(cache: Path, npm: Sequence[str] = ("npm",)) -> Path:
+    """Return the package's archive in `cache`, fetched by `npm` where it is not there yet; its hash is checked always."""
     archive = cache / f"{PACKAGE}-{VERSION}.tgz"
     if not archive.exists():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
             subprocess.run(
-                ["npm", "pack", "--silent", f"{PACKAGE}@{VERSION}"], cwd=scratch, check=True, stdout=subprocess.DEVNULL
+                [*npm, "pack", "--silent", f"{PACKAGE}@{VERSION}"], cwd=scratch, check=True, stdout=subprocess.DEVNULL
             )
             (Path(scratch) / archive.name).replace(archive)
     found = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.setup.tools import npm
 from slipway_formats.t3d import Graph, check_links, components, normalised, parse, serialize
 
 COLLECT = Path(__file__).parents[3] / "examples" / "blueprint-assistant" / "dataset" / "collect.py"
@@ -22,7 +23,7 @@ def corpus() -> dict[str, str]:
     assert spec.loader is not None
     collect = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(collect)
-    return dict(collect.graphs(collect.fetch(collect.cache_folder())))
+    return dict(collect.graphs(collect.fetch(collect.cache_folder(), npm())))
 
 
 def test_the_corpus_is_the_one_we_know(corpus: dict[str, str]) -> None:
