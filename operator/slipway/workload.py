@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -167,6 +168,7 @@ class JobShape:
     progress: bool = False
     suspend: bool = False
     ttl_seconds: int | None = None
+    environment: tuple[Mapping[str, Any], ...] = ()
 
 
 def job(root: Root, name: str, config: str, shape: JobShape, settings: Settings) -> Manifest:
@@ -180,7 +182,17 @@ def job(root: Root, name: str, config: str, shape: JobShape, settings: Settings)
         "restartPolicy": "Never",
         "securityContext": POD_SECURITY,
         "terminationGracePeriodSeconds": shape.grace_seconds,
-        "containers": [container("main", shape.image, shape.command, shape.resources, settings, mounts=mounts)],
+        "containers": [
+            container(
+                "main",
+                shape.image,
+                shape.command,
+                shape.resources,
+                settings,
+                mounts=mounts,
+                environment=shape.environment,
+            )
+        ],
         "volumes": volumes(config, progress=shape.progress),
         **placement(shape.resources),
     }
@@ -198,6 +210,16 @@ def job(root: Root, name: str, config: str, shape: JobShape, settings: Settings)
     if shape.ttl_seconds is not None:
         spec["ttlSecondsAfterFinished"] = shape.ttl_seconds
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata(root, name), "spec": spec}
+
+
+def thread_limit(wanted: Resources) -> dict[str, str]:
+    """Return the variable that gives numerical libraries as many threads as the pod asks for CPUs.
+
+    They would start one for each core of the node, and threads that share a core wait for each other most of the time.
+    """
+    number = float(wanted.cpu.rstrip("mkKMGTi"))
+    cpus = number / 1000 if wanted.cpu.endswith("m") else number
+    return {"name": "OMP_NUM_THREADS", "value": str(max(1, math.ceil(cpus)))}
 
 
 def _failure_rules() -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from slipway.contract.job import Train
 from slipway.names import MODEL_LABEL, child_name
 from slipway.plan import Manifest
 from slipway.settings import Settings
-from slipway.workload import JobShape, Root, job, job_config
+from slipway.workload import JobShape, Root, job, job_config, thread_limit
 
 ATTEMPT_LABEL: Final = "slipway.dev/attempt"
 COMMAND: Final = ("python", "-m", "slipway_train_torch.causal_lm")
@@ -96,6 +96,7 @@ def run_objects(
         grace_seconds=GRACE_SECONDS,
         progress=bool(settings.progress_url),
         suspend=suspend,
+        environment=(thread_limit(spec.resources),),
     )
     made = job(training.root, name, name, shape, settings)
     made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt), MODEL_LABEL: spec.model}
