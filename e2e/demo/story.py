@@ -8,7 +8,7 @@ from pathlib import Path
 
 from e2e.cluster.base import Cluster
 from e2e.demo import facts, prompts
-from e2e.demo.cast import NAMESPACE, ROLLOUT
+from e2e.demo.cast import NAMESPACE, ROLLOUT, SYSTEM
 from e2e.demo.commands import CommandFailed, Shell, summary
 from e2e.demo.hopeless import hopeless
 from e2e.demo.tape import Mark, Tape
@@ -64,5 +64,8 @@ class Story:
 
 
 def forget(cluster: Cluster) -> None:
-    """Delete what an earlier run left in the demo's namespace."""
+    """Delete what an earlier run left in the demo's namespace, and an installation that was interrupted."""
     cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s")
+    # helm refuses to go on over an installation whose helm was killed.
+    for release in cluster.helm("list", "--namespace", SYSTEM, "--pending", "--short").split():
+        cluster.helm("uninstall", release, "--namespace", SYSTEM, "--wait")
