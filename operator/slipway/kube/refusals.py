@@ -93,7 +93,7 @@ def without_progress(planned: Manifest) -> dict[str, Any]:
 
 def carried(planned: Manifest, current: Manifest) -> dict[str, Any]:
     """Return the planned status with the engine's condition as it stands: what is refused is not known yet."""
-    status = without_progress(planned)
+    status = _planned(planned)
     standing = [c for c in current.get("conditions") or () if c.get("type") == APPLIED]
     if standing:
         status["conditions"] = [*status.get("conditions", ()), *standing]
@@ -104,12 +104,20 @@ def stated(
     planned: Manifest, current: Manifest, refusals: Sequence[Refusal], generation: int, now: datetime
 ) -> dict[str, Any]:
     """Return the planned status with the engine's condition as it should be."""
-    status = without_progress(planned)
+    status = _planned(planned)
     if refusals:
         before = [Condition.model_validate(c) for c in current.get("conditions") or ()]
         message = " · ".join(refusal.message for refusal in refusals)
         said = condition(before, APPLIED, "False", refusals[0].reason, message, generation, now)
         status["conditions"] = [*status.get("conditions", ()), said.dump()]
+    return status
+
+
+def _planned(planned: Manifest) -> dict[str, Any]:
+    """Return the planned status; a room that hands a stored status through hands our condition through, too."""
+    status = without_progress(planned)
+    if "conditions" in status:
+        status["conditions"] = [c for c in status["conditions"] if c.get("type") != APPLIED]
     return status
 
 
