@@ -94,7 +94,7 @@ class World:
         self.behaves: dict[str, Behaviour] = {}
         self.broken: dict[str, dict[str, Any]] = {}  # version → what the pods of this version cannot get over
         self.prometheus = True
-        self.live: dict[str, int] = {}  # what the gateway really sends where, by version
+        self.live: dict[str, int] = {}  # what the gateway really sends where, by Service
         self.asked: Sequence[Ask] = ()
         self.facts = Facts()
         self.events: list[Event] = []
@@ -146,7 +146,7 @@ class World:
         ]
         parent = {"parentRef": route["spec"]["parentRefs"][0], "controllerName": "x/y", "conditions": conditions}
         route["status"] = {"parents": [parent]}
-        self.live = self.routed()
+        self.live = {ref["name"]: ref["weight"] for ref in route["spec"]["rules"][0]["backendRefs"]}
 
     def scrape(self) -> None:
         """Answer what the last plan asked."""
@@ -284,9 +284,9 @@ class World:
             if found is None:
                 return Answer(self.now, ((({}), float(query)),))
             revision, window, frozen = found[1], int(found[2]), bool(found[3])
-            version = self._version_of_revision(revision)
-            good = self.behaves.get(version, Behaviour())
-            share = 100 if frozen else self.live.get(version, 0)
+            name = f"{ROLLOUT}-{revision}"
+            good = self.behaves.get(self.version_of(name), Behaviour())
+            share = 100 if frozen else self.live.get(name, 0)
             requests = good.requests_per_second * window * share / 100
             if "rq_xx" in part:
                 bad = requests * good.failing_percent / 100
@@ -301,12 +301,6 @@ class World:
                         ({"revision": revision, "le": label}, requests if bound >= good.milliseconds else 0.0)
                     )
         return Answer(self.now, tuple(series))
-
-    def _version_of_revision(self, revision: str) -> str:
-        for (kind, _), obj in self.objects.items():
-            if kind == "Deployment" and obj["metadata"]["labels"]["slipway.dev/revision"] == revision:
-                return str(obj["spec"]["template"]["metadata"]["labels"]["slipway.dev/version"])
-        return ""
 
 
 def _pod(name: str, labels: Mapping[str, str]) -> dict[str, Any]:
