@@ -60,8 +60,9 @@ class Buildah:
         """Build a Dockerfile; layers that did not change are reused."""
         self.pip.mkdir(parents=True, exist_ok=True)
         mounts = [f"{path}:{path}:ro" for path in _HOST_SETTINGS if Path(path).exists()]
+        arguments = [word for argument in image.arguments() for word in ("--build-arg", argument)]
         command = [
-            *self._command(), "bud", "--layers", "--network", "host", "--isolation", "chroot",
+            *self._command(), "bud", *arguments, "--layers", "--network", "host", "--isolation", "chroot",
             "--build-arg", f"BASE={base}", "--tag", tag, "--file", str(image.dockerfile),
             *(word for mount in [*mounts, f"{self.pip}:/root/.cache/pip"] for word in ("--volume", mount)),
             str(image.context),

@@ -32,6 +32,7 @@ class Docker:
     def build(self, image: Image, tag: str, base: str, log: Path) -> None:
         """Build a Dockerfile."""
         command = ["docker", "build", "--progress", "plain", "--build-arg", f"BASE={base}", "--tag", tag]
+        command += [word for argument in image.arguments() for word in ("--build-arg", argument)]
         command += ["--file", str(image.dockerfile), str(image.context)]
         with log.open("w") as out:
             if subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, check=False).returncode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +23,15 @@ class Image:
         """Return the files and folders that the Dockerfile copies from the repository."""
         return sources(self.dockerfile.read_text(), self.context)
 
+    def arguments(self) -> list[str]:
+        """Return `NAME=value` for each ARG of the Dockerfile that the environment sets, like TORCH_FIND_LINKS."""
+        lines = (line.split() for line in instructions(self.dockerfile.read_text()))
+        names = [words[1].partition("=")[0] for words in lines if words[0].upper() == "ARG"]
+        return [f"{name}={os.environ[name]}" for name in names if name != "BASE" and os.environ.get(name)]
+
     def key(self, base: str) -> str:
         """Return the digest of everything that the image is made from, on the base image `base`."""
-        inputs: list[Path | str] = [base, self.dockerfile.read_text()]
+        inputs: list[Path | str] = [base, self.dockerfile.read_text(), *self.arguments()]
         for source in self.sources():
             inputs += [source.relative_to(self.context).as_posix(), source]
         return cache.content_key(*inputs)

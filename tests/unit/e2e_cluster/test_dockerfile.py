@@ -95,3 +95,16 @@ def test_the_json_form_may_hold_spaces(repository: Path) -> None:
 
 def test_continued_lines_are_one_instruction() -> None:
     assert instructions("RUN a \\\n  # why\n  && b\nUSER 1") == ["RUN a && b", "USER 1"]
+
+
+def test_an_argument_that_the_environment_sets_is_passed_and_part_of_the_key(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dockerfile = repository / "images/data/Dockerfile"
+    dockerfile.write_text(DOCKERFILE + 'ARG TORCH_FIND_LINKS=""\nARG UNSET\n')
+    monkeypatch.setenv("BASE", "an unrelated variable")
+    monkeypatch.delenv("UNSET", raising=False)
+    before = image(repository).key("base")
+    monkeypatch.setenv("TORCH_FIND_LINKS", "https://wheels.example/cpu")
+    assert image(repository).arguments() == ["TORCH_FIND_LINKS=https://wheels.example/cpu"]
+    assert image(repository).key("base") != before
