@@ -31,7 +31,7 @@ GRAPH = re.compile(r"String\.raw`([^`]*)`")
 
 
 def fetch(cache: Path, npm: Sequence[str] = ("npm",)) -> Path:
-    """Return the package's archive in `cache`, fetched by `npm` where it is not there yet; its hash is checked always."""
+    """Return the package's archive in `cache`, fetched by `npm` where it is missing; its hash is always checked."""
     archive = cache / f"{PACKAGE}-{VERSION}.tgz"
     if not archive.exists():
         cache.mkdir(parents=True, exist_ok=True)
