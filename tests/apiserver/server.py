@@ -99,8 +99,8 @@ def running() -> Iterator[ApiServer]:
     """Start etcd and kube-apiserver, yield when the apiserver answers, and end both."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slipway-apiserver-")))
-        server = ApiServer(f"https://127.0.0.1:{_free_port()}", folder)
-        etcd, peer = (f"http://127.0.0.1:{_free_port()}" for _ in range(2))
+        server = ApiServer(f"https://127.0.0.1:{free_port()}", folder)
+        etcd, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
         _write_credentials(server)
         stack.enter_context(_process("etcd", _etcd(folder, etcd, peer), folder))
         apiserver = stack.enter_context(_process("kube-apiserver", _apiserver(server, etcd), folder))
@@ -196,7 +196,8 @@ def _await_ready(server: ApiServer, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError(f"kube-apiserver did not become ready:\n{log[-3000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import pytest
 
 from tests.apiserver.engine.test_client import dataset
-from tests.apiserver.server import ApiServer, _free_port
+from tests.apiserver.server import ApiServer, free_port
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[3]
@@ -41,14 +41,14 @@ class Operator:
     """One operator process."""
 
     def __init__(self, server: ApiServer, space: str, folder: Path, name: str) -> None:
-        self.http = _free_port()
+        self.http = free_port()
         settings = {
             "namespace": space,
             "watch_namespaces": [space],
             "images": {"data": "data@x", "train_torch": "train@x", "serve_llamacpp": "serve@x", "proxy": "proxy@x"},
             "store": {"bucket": "slipway"},
             "http_port": self.http,
-            "progress_port": _free_port(),
+            "progress_port": free_port(),
         }
         file = folder / f"{name}.json"
         file.write_text(json.dumps(settings))
