@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import copy
+import bisect
 import uuid
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from slipway.kube.api import Conflict, Gone, Invalid, NotFound, Page, WatchEvent
 from slipway.kube.resources import RESOURCES, ROOT_KINDS
@@ -62,7 +64,7 @@ class Cluster:
 
     def edit(self, kind: str, namespace: str, name: str, **top: Any) -> dict[str, Any]:
         """Change an object as its user or a controller would, by merging top-level fields."""
-        after = copy.deepcopy(self.objects[kind, namespace, name])
+        after = _copy(self.objects[kind, namespace, name])
         for key, value in top.items():
             after[key] = _merged(after.get(key), value)
         return self._store(after)
@@ -73,7 +75,7 @@ class Cluster:
     # KubeApi
 
     async def apply(self, manifest: Manifest, *, manager: str, subresource: str = "") -> dict[str, Any]:
-        wanted = copy.deepcopy(dict(manifest))
+        wanted = _copy(dict(manifest))
         id = self._id(wanted)
         meta = wanted["metadata"]
         before = self.objects.get(id)
@@ -84,7 +86,7 @@ class Cluster:
             if meta.get("resourceVersion", version) != version:
                 raise Conflict("the object has been modified", status=409)
         config = {"status": wanted.get("status", {})} if subresource else _configuration(wanted)
-        after = copy.deepcopy(before) if before is not None else self._new(wanted)
+        after = _copy(before) if before is not None else self._new(wanted)
         owner = (id, f"{manager}/{subresource}")
         others = [value for (of, who), value in self._applied.items() if of == id and who != owner[1]]
         _drop(after, self._applied.get(owner), config, others)
@@ -98,7 +100,7 @@ class Cluster:
         found = self.objects.get((kind, namespace, name))
         if found is None:
             raise NotFound(f"{kind} {namespace}/{name} not found", status=404)
-        return copy.deepcopy(found)
+        return _copy(found)
 
     async def pages(
         self, kind: str, namespace: str | None, *, selector: str = "", limit: int = 500
@@ -107,7 +109,7 @@ class Cluster:
         found = [o for o in self.of(kind) if _in(o, namespace) and _selected(o, selector)]
         version = str(self.version)
         for start in range(0, max(len(found), 1), limit):
-            yield Page([copy.deepcopy(o) for o in found[start : start + limit]], version)
+            yield Page([_copy(o) for o in found[start : start + limit]], version)
             await asyncio.sleep(0)
 
     async def watch(
@@ -116,23 +118,31 @@ class Cluster:
         self._known(kind)
         loop = asyncio.get_running_loop()
         end, seen, stream = loop.time() + timeout_seconds, int(since), self._streams
+        bookmark = loop.time() + BOOKMARK_SECONDS
         while loop.time() < end and stream == self._streams:
             if seen < self.oldest:
                 raise Gone("too old resource version", status=410)
-            for change in [c for c in self.history if c.version > seen]:
+            news = self._news
+            for change in self._after(seen):
                 seen = change.version
                 if change.object["kind"] == kind and _in(change.object, namespace):
                     event = _as_seen(change, selector)
                     if event is not None:
                         yield event
-            news = self._news
-            if seen >= self.version or not self.history or self.history[-1].version <= seen:
-                try:
-                    async with asyncio.timeout(min(BOOKMARK_SECONDS, max(end - loop.time(), 0.001))):
-                        await news.wait()
-                except TimeoutError:
-                    yield WatchEvent("BOOKMARK", {"kind": kind, "metadata": {"resourceVersion": str(self.version)}})
-                    seen = self.version
+            if news is not self._news:
+                continue  # something happened while the events were being read
+            if loop.time() >= bookmark:
+                bookmark = loop.time() + BOOKMARK_SECONDS
+                yield WatchEvent("BOOKMARK", {"kind": kind, "metadata": {"resourceVersion": str(seen)}})
+            try:
+                async with asyncio.timeout_at(min(bookmark, end)):
+                    await news.wait()
+            except TimeoutError:
+                pass
+
+    def _after(self, version: int) -> list[Written]:
+        """Return the changes after `version`; the history is sorted."""
+        return self.history[bisect.bisect_right(self.history, version, key=lambda change: change.version) :]
 
     async def delete(
         self, kind: str, namespace: str, name: str, *, uid: str, propagation: str = "Background"
@@ -147,7 +157,7 @@ class Cluster:
         return {"kind": "Status", "status": "Success"}
 
     async def create(self, manifest: Manifest) -> dict[str, Any]:
-        wanted = copy.deepcopy(dict(manifest))
+        wanted = _copy(dict(manifest))
         if wanted["kind"] == "TokenReview":
             return {**wanted, "status": self.reviews.get(wanted["spec"]["token"], {"authenticated": False})}
         if self._id(wanted) in self.objects:
@@ -155,7 +165,7 @@ class Cluster:
         return self._store(_merged(self._new(wanted), wanted))
 
     async def replace(self, manifest: Manifest) -> dict[str, Any]:
-        wanted = copy.deepcopy(dict(manifest))
+        wanted = _copy(dict(manifest))
         before = await self.get(*self._id(wanted))
         if wanted["metadata"].get("resourceVersion") != before["metadata"]["resourceVersion"]:
             raise Conflict("the object has been modified", status=409)
@@ -192,7 +202,7 @@ class Cluster:
         id = (after["kind"], after["metadata"]["namespace"], after["metadata"]["name"])
         before = self.objects.get(id)
         if before is not None and _same(before, after):
-            return copy.deepcopy(before)  # a write that changes nothing makes no new version
+            return _copy(before)  # a write that changes nothing makes no new version
         meta = after["metadata"]
         if before is None:
             meta["generation"] = 1
@@ -202,12 +212,12 @@ class Cluster:
         meta["resourceVersion"] = str(self.version)
         self.objects[id] = after
         self._record("MODIFIED" if before is not None else "ADDED", after, before)
-        return copy.deepcopy(after)
+        return _copy(after)
 
     def _remove(self, id: Id) -> None:
         before = self.objects.pop(id)
         self.version += 1
-        last = copy.deepcopy(before)
+        last = _copy(before)
         last["metadata"]["resourceVersion"] = str(self.version)
         for key in [key for key in self._applied if key[0] == id]:
             del self._applied[key]
@@ -219,12 +229,16 @@ class Cluster:
                     self._remove(other)
 
     def _record(self, type: str, obj: dict[str, Any], before: dict[str, Any] | None) -> None:
-        self.history.append(Written(self.version, type, copy.deepcopy(obj), before))
+        self.history.append(Written(self.version, type, _copy(obj), before))
         self._wake()
 
     def _wake(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
+
+
+def _copy(value: Any) -> Any:
+    return orjson.loads(orjson.dumps(value))
 
 
 def _configuration(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -253,7 +267,7 @@ def _drop(live: Any, old: Any, new: Any, others: list[Any]) -> None:
 def _merged(live: Any, wanted: Any) -> Any:
     if isinstance(live, dict) and isinstance(wanted, dict):
         return {**live, **{name: _merged(live.get(name), value) for name, value in wanted.items()}}
-    return copy.deepcopy(wanted)
+    return _copy(wanted)
 
 
 def _same(one: Manifest, other: Manifest) -> bool:
@@ -278,4 +292,4 @@ def _as_seen(change: Written, selector: str) -> WatchEvent | None:
     if not was and not is_:
         return None
     kind = ("MODIFIED" if was else "ADDED") if is_ else "DELETED"
-    return WatchEvent(kind, copy.deepcopy(change.object))  # type: ignore[arg-type]
+    return WatchEvent(kind, _copy(change.object))  # type: ignore[arg-type]
