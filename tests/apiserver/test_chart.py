@@ -155,11 +155,11 @@ def may(
     return bool(answer.body["status"]["allowed"])
 
 
-def as_pod(workload: Manifest) -> Manifest:
-    """Return the first pod of a Deployment or StatefulSet."""
+def as_pod(workload: Manifest, namespace: str = NAMESPACE) -> Manifest:
+    """Return the first pod of a Deployment, StatefulSet or Job."""
     template = yaml.safe_load(yaml.safe_dump(workload["spec"]["template"]))
     spec = template["spec"]
     claims = [claim["metadata"]["name"] for claim in workload["spec"].get("volumeClaimTemplates", ())]
     spec["volumes"] += [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
-    metadata = {**template["metadata"], "name": "pod", "namespace": NAMESPACE}
+    metadata = {**template["metadata"], "name": "pod", "namespace": namespace}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}

@@ -17,7 +17,7 @@ import pytest
 from e2e.setup import gotools
 from tests.apiserver import objects
 from tests.apiserver.server import ApiServer, free_port, running
-from tests.apiserver.test_chart import helm
+from tests.apiserver.test_chart import as_pod, helm, offered
 from tests.unit.chart.render import CHART, NAMESPACE
 
 PATIENCE_SECONDS = 60.0
@@ -30,6 +30,7 @@ def installed() -> Iterator[ApiServer]:
     with running() as server:
         server.kubectl("create", "-f", str(gotools.gateway_api()))
         server.kubectl("create", "namespace", "team-a")
+        server.kubectl("label", "namespace", "team-a", "pod-security.kubernetes.io/enforce=restricted")
         helm(server, "install", "slipway", str(CHART), "--create-namespace", "--set", "workloadNamespaces={team-a}")
         yield server
 
@@ -72,6 +73,8 @@ def test_a_dataset_gets_its_job_status_and_events(installed: ApiServer, operator
         return bool(jobs and events and root.get("status", {}).get("conditions"))
 
     eventually(worked, operator)
+    job = installed.request("GET", "/apis/batch/v1/namespaces/team-a/jobs").body["items"][0]
+    assert offered(installed, as_pod(job, "team-a")).code == 201, "the Job's pods are not restricted"
     lease = installed.request("GET", f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/slipway-operator")
     assert lease.body["spec"]["holderIdentity"]
 
