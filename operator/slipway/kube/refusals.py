@@ -86,14 +86,22 @@ def foreign(child: Name, found: Manifest, root: Manifest) -> tuple[str, str]:
     )
 
 
-def without_progress(planned: Manifest) -> dict[str, Any]:
+def without_progress(status: Manifest) -> dict[str, Any]:
     """Return a status without the field that the progress server owns."""
-    return {name: value for name, value in planned.items() if name != "progress"}
+    return {name: value for name, value in status.items() if name != "progress"}
+
+
+def _bare(planned: Manifest) -> dict[str, Any]:
+    """Return what of a planned status is the room's: one that passes its old status through carries our condition."""
+    status = without_progress(planned)
+    if "conditions" in status:
+        status["conditions"] = [c for c in status["conditions"] if c.get("type") != APPLIED]
+    return status
 
 
 def carried(planned: Manifest, current: Manifest) -> dict[str, Any]:
     """Return the planned status with the engine's condition as it stands: what is refused is not known yet."""
-    status = _planned(planned)
+    status = _bare(planned)
     standing = [c for c in current.get("conditions") or () if c.get("type") == APPLIED]
     if standing:
         status["conditions"] = [*status.get("conditions", ()), *standing]
@@ -104,20 +112,12 @@ def stated(
     planned: Manifest, current: Manifest, refusals: Sequence[Refusal], generation: int, now: datetime
 ) -> dict[str, Any]:
     """Return the planned status with the engine's condition as it should be."""
-    status = _planned(planned)
+    status = _bare(planned)
     if refusals:
         before = [Condition.model_validate(c) for c in current.get("conditions") or ()]
         message = " · ".join(refusal.message for refusal in refusals)
         said = condition(before, APPLIED, "False", refusals[0].reason, message, generation, now)
         status["conditions"] = [*status.get("conditions", ()), said.dump()]
-    return status
-
-
-def _planned(planned: Manifest) -> dict[str, Any]:
-    """Return the planned status; a room that hands a stored status through hands our condition through, too."""
-    status = without_progress(planned)
-    if "conditions" in status:
-        status["conditions"] = [c for c in status["conditions"] if c.get("type") != APPLIED]
     return status
 
 

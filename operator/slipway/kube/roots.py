@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import kopf
+from kopf._core.engines.peering import Identity
 
 from slipway.api.base import GROUP
 from slipway.kube.connection import Connection
@@ -15,6 +16,9 @@ from slipway.kube.resources import ROOTS
 from slipway.kube.store import Store
 
 logger = logging.getLogger(__name__)
+
+# Used for peering only, which is off; left to itself kopf asks for the user's name, and a container's user has none.
+IDENTITY = Identity("slipway")
 
 Heard = Callable[[str, str | None], None]
 """(kind, event type): told of every event; the type of a listed object is None."""
@@ -96,6 +100,7 @@ class RootWatch:
             clusterwide=not self._namespaces,
             namespaces=list(self._namespaces),
             standalone=True,
+            identity=IDENTITY,
             stop_flag=self._stop,
         )
         self._started()
