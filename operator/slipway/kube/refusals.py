@@ -114,7 +114,7 @@ def stated(
     """Return the planned status with the engine's condition as it should be."""
     status = _bare(planned)
     if refusals:
-        before = [Condition.model_validate(c) for c in current.get("conditions") or ()]
+        before = [Condition.model_validate(c) for c in current.get("conditions") or () if c.get("type") == APPLIED]
         message = " · ".join(refusal.message for refusal in refusals)
         said = condition(before, APPLIED, "False", refusals[0].reason, message, generation, now)
         status["conditions"] = [*status.get("conditions", ()), said.dump()]
