@@ -148,7 +148,7 @@ def adapter(smollm2: SmolLM2, tmp_path_factory: pytest.TempPathFactory) -> tuple
 
 def test_the_gguf_adapter_read_back_is_the_one_that_was_trained(adapter: tuple[Any, Path]) -> None:
     model, folder = adapter
-    served = gguf_changes(model, folder / "adapter.gguf")
+    served = dict(gguf_changes(model, folder / "adapter.gguf"))
     made = peft_changes(model, folder / "adapter")
     assert served.keys() == made.keys()
     assert len(served) == 210
@@ -170,7 +170,7 @@ def test_an_adapter_of_another_base_is_refused(adapter: tuple[Any, Path], tiny: 
     _, folder = adapter
     model, _ = base.load(tiny, "s3://slipway/models/tiny/", choose("FP32"))
     with pytest.raises(BadData, match="the adapter belongs to another base"):
-        gguf_changes(model, folder / "adapter.gguf")
+        dict(gguf_changes(model, folder / "adapter.gguf"))
 
 
 def test_the_real_base_and_an_adapter_on_it(

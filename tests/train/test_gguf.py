@@ -101,7 +101,7 @@ def test_the_file_says_what_it_is(adapted: tuple[Any, Any, Path], tmp_path: Path
 def test_an_unknown_architecture_is_refused_in_words(tmp_path: Path) -> None:
     config = LlamaConfig()
     config.model_type = "mamba"
-    with pytest.raises(BadConfig, match="mamba models cannot be exported as GGUF.*take GGUF out of spec.export"):
+    with pytest.raises(BadConfig, match=r"mamba models cannot be exported as GGUF.*take GGUF out of spec.export"):
         lora.write(tmp_path, config, tmp_path / "adapter.gguf")
 
 

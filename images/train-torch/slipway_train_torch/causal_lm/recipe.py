@@ -84,11 +84,12 @@ class Recipe:
 
         self.report("Loading")
         uri = self.job.base_model.uri
-        model, tokenizer = base.load(self.scratch / "base", uri, self.device)
+        model, self.tokenizer = base.load(self.scratch / "base", uri, self.device)
         self.head = head_weight(model)
-        self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+        pad = self.tokenizer.pad_token_id
+        self.pad = pad if pad is not None else self.tokenizer.eos_token_id
         self.go_on()
-        self.train_split, self.validation = data.load(self.scratch / "dataset", tokenizer, self.recipe.max_tokens)
+        self.train_split, self.validation = data.load(self.scratch / "dataset", self.tokenizer, self.recipe.max_tokens)
         self.rows = batches.rows(self.train_split.examples, self.recipe.batching, self.recipe.max_tokens)
         self.per_epoch = math.ceil(len(self.rows) / self.recipe.batch_size)
         self.steps = min(self.per_epoch * self.recipe.epochs, self.recipe.max_steps or math.inf)
