@@ -9,7 +9,7 @@ from pathlib import Path
 from e2e.cluster import addons, lock
 from e2e.cluster.base import Cluster
 from e2e.cluster.build import build_all
-from e2e.cluster.docker import docker
+from e2e.cluster.docker import answers, docker
 from e2e.setup import cache, tools
 from e2e.setup.__main__ import prepare
 from e2e.setup.progress import Steps, say
@@ -44,6 +44,8 @@ class KindCluster(Cluster):
 
     def up(self, *, gpus: int = 0) -> None:
         """Create the cluster, or find it, and renew its addons."""
+        if not answers():
+            raise SystemExit("CLUSTER=kind needs a Docker daemon, and none answers: start Docker and try again")
         with lock.changing("bringing the cluster up"):
             prepare("kind")
             exists = self._exists()
