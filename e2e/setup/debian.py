@@ -25,7 +25,7 @@ NODE = (
     "iproute2",
     "iptables",
     "kmod",
-    "procps",
+    "openssl",
     "runc",
 )
 SERVICES = ("containerd", "docker-registry", "etcd")
