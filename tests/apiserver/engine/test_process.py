@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import yaml
 
+from slipway.names import root_labels
 from tests.apiserver.engine.test_client import dataset
 from tests.apiserver.server import ApiServer, free_port
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[3]
+EXAMPLE = ROOT / "examples" / "blueprint-assistant"
 KINDS = {
     "Dataset": "/apis/slipway.dev/v1alpha1/namespaces/{}/datasets",
     "Job": "/apis/batch/v1/namespaces/{}/jobs",
@@ -41,14 +44,14 @@ class Operator:
     """One operator process."""
 
     def __init__(self, server: ApiServer, space: str, folder: Path, name: str) -> None:
-        self.http = free_port()
+        self.http, self.progress = free_port(), free_port()
         settings = {
             "namespace": space,
             "watch_namespaces": [space],
             "images": {"data": "data@x", "train_torch": "train@x", "serve_llamacpp": "serve@x", "proxy": "proxy@x"},
             "store": {"bucket": "slipway"},
             "http_port": self.http,
-            "progress_port": free_port(),
+            "progress_port": self.progress,
         }
         file = folder / f"{name}.json"
         file.write_text(json.dumps(settings))
@@ -156,6 +159,56 @@ def test_a_dataset_gets_its_job_and_keeps_it_through_a_kill(
     assert versions(server, space) == before
     assert second.end() == 0
     assert [line["message"] for line in second.lines()][-1] == "Lease released"
+
+
+def push(operator: Operator, token: str, body: dict[str, Any]) -> int:
+    """Push progress as a pod does; return the answer's code."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{operator.progress}/v1/progress",
+        data=json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code
+
+
+def test_a_pods_progress_reaches_its_training_job(
+    server: ApiServer, space: str, start: Callable[[str], Operator]
+) -> None:
+    operator = start("only")
+    until(lambda: operator.leads)
+    training = yaml.safe_load((EXAMPLE / "training-v1.yaml").read_text())
+    training["metadata"]["namespace"] = space
+    apply(server, training)
+    path = f"/apis/slipway.dev/v1alpha1/namespaces/{space}/trainingjobs/{training['metadata']['name']}"
+    root = server.request("GET", path).body["metadata"]
+    accounts = f"/api/v1/namespaces/{space}/serviceaccounts"
+    assert server.request("POST", accounts, {"metadata": {"name": "pods"}}).code == 201
+    labels = root_labels("TrainingJob", root["name"], root["uid"])
+    spec = {"serviceAccountName": "pods", "containers": [{"name": "main", "image": "x"}]}
+    pod = {"metadata": {"name": "trainer", "labels": labels}, "spec": spec}
+    made = server.request("POST", f"/api/v1/namespaces/{space}/pods", pod)
+    assert made.code == 201, made.message
+
+    def token(**more: Any) -> str:
+        wanted = {"spec": {"audiences": ["slipway-progress"], "expirationSeconds": 600, **more}}
+        return str(server.request("POST", f"{accounts}/pods/token", wanted).body["status"]["token"])
+
+    bound = {"kind": "Pod", "apiVersion": "v1", "name": "trainer", "uid": made.body["metadata"]["uid"]}
+    figures = {"step": 3, "steps": 12, "loss": 1.25, "phase": "Training"}
+    assert push(operator, token(), figures) == 401  # a token of the account that names no pod
+    until(lambda: push(operator, token(boundObjectRef=bound), figures) == 202)
+    progress = until(lambda: server.request("GET", path).body.get("status", {}).get("progress"))
+    assert (progress["percent"], progress["loss"], progress["phase"]) == (25, "1.25", "Training")
+    until(lambda: server.request("GET", path).body["status"].get("conditions"))
+    found = server.request("GET", path).body
+    assert found["status"]["progress"] == progress
+    assert {"slipway-status", "slipway-progress"} <= {field["manager"] for field in found["metadata"]["managedFields"]}
+    assert operator.end() == 0
 
 
 def test_two_replicas_hand_over_when_the_leader_stops(
