@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from e2e.cluster.base import Cluster
+from e2e.cluster.base import CommandFailed as KubectlFailed
 from e2e.demo import facts, prompts
 from e2e.demo.cast import NAMESPACE, ROLLOUT, SYSTEM
 from e2e.demo.commands import CommandFailed, Shell, summary
@@ -65,6 +67,10 @@ class Story:
 
 def forget(cluster: Cluster) -> None:
     """Delete what an earlier run left in the demo's namespace, and an installation that was interrupted."""
+    with contextlib.suppress(KubectlFailed):  # an empty cluster does not know the kinds
+        cluster.kubectl("-n", NAMESPACE, "delete", "slipway", "--all", "--timeout=60s")
+    # With pods in it that may take minutes to end, a namespace is looked at again after half that time only.
+    cluster.kubectl("-n", NAMESPACE, "wait", "pod", "--all", "--for=delete", "--timeout=90s")
     cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s")
     # helm refuses to go on over an installation whose helm was killed.
     for release in cluster.helm("list", "--namespace", SYSTEM, "--pending", "--short").split():
