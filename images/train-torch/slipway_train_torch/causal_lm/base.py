@@ -13,6 +13,7 @@ from slipway.api.trainingjob import CausalLM
 from slipway_pod.errors import BadConfig
 from slipway_train_torch.causal_lm.device import Device
 from slipway_train_torch.evaluate.files import complete
+from slipway_train_torch.gguf.reading import parsed_once
 
 
 def load(folder: Path, uri: str, device: Device) -> tuple[Any, Any]:
@@ -25,8 +26,9 @@ def load(folder: Path, uri: str, device: Device) -> tuple[Any, Any]:
     if weights.folder is None and weights.gguf is not None:
         where = {"pretrained_model_name_or_path": str(weights.gguf.parent), "gguf_file": weights.gguf.name}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(**where)
-        model = AutoModelForCausalLM.from_pretrained(**where, dtype=device.dtype, use_safetensors=True)
+        with parsed_once():
+            tokenizer = AutoTokenizer.from_pretrained(**where)
+            model = AutoModelForCausalLM.from_pretrained(**where, dtype=device.dtype, use_safetensors=True)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise BadConfig(
             "BaseModelUnreadable", f"the base model {uri} cannot be read by transformers: {error}"
