@@ -112,7 +112,6 @@ class _Run:
         self._api, self._store, self._clock = engine._api, engine._store, engine._clock
         self._memory, self._room, self._root, self._plan = memory, room, root, plan
         self._uid: str = root["metadata"]["uid"]
-        self._failed = False
         self.announced = False
         self.writes = 0
 
@@ -193,7 +192,8 @@ class _Run:
         same = cached is not None and cached["metadata"]["uid"] == uid
         if cached is not None and is_current(wanted, cached, last if same else None):
             self._memory.refusals.pop(name, None)
-            self._memory.written.setdefault(name, (cached["metadata"]["uid"], fingerprint(cached, wanted)))
+            if not same:
+                self._memory.written[name] = (cached["metadata"]["uid"], fingerprint(cached, wanted))
             return
         try:
             owned = "ownerReferences" in wanted["metadata"]

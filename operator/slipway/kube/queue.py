@@ -77,6 +77,9 @@ class Backlog:
             return
         self._timers[key] = when
         heapq.heappush(self._heap, (when, key))
+        if len(self._heap) > 2 * len(self._timers) + 64:  # replaced timers stay in the heap until then
+            self._heap = [(when, key) for key, when in self._timers.items()]
+            heapq.heapify(self._heap)
 
     def fail(self, key: Key, now: float, at_least: float = 0.0) -> float:
         """Look at `key` again after a growing, jittered delay; return the delay."""

@@ -125,6 +125,14 @@ def test_a_new_time_replaces_the_old_one() -> None:
     assert backlog.take(100) is None
 
 
+def test_times_set_over_and_over_take_no_memory() -> None:
+    backlog = Backlog()
+    for second in range(10_000):
+        backlog.wake_at(KEYS[second % 4], second + 86_400)
+    assert len(backlog._heap) < 200
+    assert backlog.next_due() == 9_996 + 86_400
+
+
 def test_a_key_added_while_worked_on_rests_as_told() -> None:
     backlog = Backlog()
     backlog.add(KEYS[0], 0)
