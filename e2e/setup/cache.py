@@ -13,6 +13,8 @@ from pathlib import Path
 
 from e2e.setup.progress import say
 
+KEPT_VERSIONS = 2
+
 
 def root() -> Path:
     """Return the one folder that holds everything cached: `SLIPWAY_CACHE`, else `~/.cache/slipway`."""
@@ -68,7 +70,7 @@ def stored(name: str, key: str, make: Callable[[Path], None]) -> Path:
     """Return the folder `name` made from inputs with digest `key`, calling `make(empty folder)` when it is missing.
 
     A folder appears under its name only when complete, so an interrupted run leaves nothing that looks finished.
-    Older versions of the same name are removed.
+    The version before it stays, since a running cluster may still use it; older ones are removed.
     """
     folder = root() / "tools" / f"{name}-{key}"
     if folder.is_dir():
@@ -83,9 +85,9 @@ def stored(name: str, key: str, make: Callable[[Path], None]) -> Path:
         building.chmod(0o755)
         make(building)
         building.rename(folder)
-        for older in folder.parent.iterdir():
-            if older != folder and older.name.rpartition("-")[0] == name:
-                shutil.rmtree(older, ignore_errors=True)
+        versions = [version for version in folder.parent.iterdir() if version.name.rpartition("-")[0] == name]
+        for older in sorted(versions, key=lambda version: version.stat().st_mtime_ns, reverse=True)[KEPT_VERSIONS:]:
+            shutil.rmtree(older, ignore_errors=True)
     return folder
 
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -39,11 +41,13 @@ def test_a_failed_build_leaves_nothing_that_looks_finished() -> None:
     assert [path.name for path in (cache.root() / "tools").iterdir()] == ["tool-1"]
 
 
-def test_older_versions_go_and_other_tools_stay() -> None:
-    cache.stored("tool", "1", make)
+def test_only_the_version_before_stays_and_other_tools_are_left_alone() -> None:
     cache.stored("tool-box", "1", make)
-    cache.stored("tool", "2", make)
-    assert sorted(path.name for path in (cache.root() / "tools").iterdir()) == ["tool-2", "tool-box-1"]
+    for age, key in ((3000, "1"), (2000, "2")):
+        old = cache.stored("tool", key, make)
+        os.utime(old, (time.time() - age, time.time() - age))
+    cache.stored("tool", "3", make)
+    assert sorted(path.name for path in (cache.root() / "tools").iterdir()) == ["tool-2", "tool-3", "tool-box-1"]
 
 
 def test_the_key_is_of_contents_not_of_places(tmp_path: Path) -> None:
