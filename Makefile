@@ -96,7 +96,3 @@ clean: ## remove the cluster, the caches, the environment and everything generat
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -m e2e.cluster down && $(PYTHON) -m e2e.setup clean; else rm -rf "$(SLIPWAY_CACHE)"; fi
 	rm -rf .venv out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-
-.PHONY: bench
-bench: venv ## measure the published figures
-	@$(PYTHON) -m bench
