@@ -13,7 +13,7 @@ from slipway.api.trainingjob import CausalLM
 from slipway_pod.errors import BadConfig
 from slipway_train_torch.causal_lm.device import Device
 from slipway_train_torch.evaluate.files import complete
-from slipway_train_torch.gguf.reading import parsed_once
+from slipway_train_torch.gguf.reading import read_once
 
 
 def load(folder: Path, uri: str, device: Device) -> tuple[Any, Any]:
@@ -26,7 +26,7 @@ def load(folder: Path, uri: str, device: Device) -> tuple[Any, Any]:
     if weights.folder is None and weights.gguf is not None:
         where = {"pretrained_model_name_or_path": str(weights.gguf.parent), "gguf_file": weights.gguf.name}
     try:
-        with parsed_once():
+        with read_once():
             tokenizer = AutoTokenizer.from_pretrained(**where)
             model = AutoModelForCausalLM.from_pretrained(**where, dtype=device.dtype, use_safetensors=True)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
