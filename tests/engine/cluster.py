@@ -40,6 +40,8 @@ class Cluster:
     oldest: int = 0
     absent: set[str] = field(default_factory=set)
     """Kinds whose CRD is not installed."""
+    silent: set[str] = field(default_factory=set)
+    """Kinds whose watches get no bookmarks, as those that never changed since the server's start."""
     reviews: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Token → status of its TokenReview."""
     garbage_collection: bool = True
@@ -119,6 +121,7 @@ class Cluster:
         loop = asyncio.get_running_loop()
         end, seen, stream = loop.time() + timeout_seconds, int(since), self._streams
         bookmark = loop.time() + BOOKMARK_SECONDS
+        yield WatchEvent("BOOKMARK", {"kind": kind, "metadata": {"resourceVersion": since}})
         while loop.time() < end and stream == self._streams:
             if seen < self.oldest:
                 raise Gone("too old resource version", status=410)
@@ -133,6 +136,8 @@ class Cluster:
                 continue  # something happened while the events were being read
             if loop.time() >= bookmark:
                 bookmark = loop.time() + BOOKMARK_SECONDS
+                if kind in self.silent:
+                    continue
                 yield WatchEvent("BOOKMARK", {"kind": kind, "metadata": {"resourceVersion": str(seen)}})
             try:
                 async with asyncio.timeout_at(min(bookmark, end)):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.engine.cluster import Cluster
 from tests.engine.faults import Wire
 from tests.engine.replica import Replica
@@ -88,6 +90,18 @@ async def test_a_child_watch_that_hangs_is_taken_for_dead() -> None:
         await asyncio.sleep(60)
         assert len(cluster.of("ConfigMap")) == 1
         assert replica.engine.watch_ages()["ConfigMap"] < 61
+
+
+@virtual
+async def test_a_kind_that_never_changes_is_not_taken_for_failing(caplog: pytest.LogCaptureFixture) -> None:
+    """API servers send no bookmarks for it."""
+    cluster = Cluster(silent={"HTTPRoute"})
+    async with Replica(cluster) as replica:
+        for _ in range(60):
+            await asyncio.sleep(60)
+            assert replica.engine.watch_ages()["HTTPRoute"] < 95
+        assert not replica.metric("slipway_relists_total", kind="HTTPRoute")
+    assert "watch failed" not in caplog.text
 
 
 @virtual

@@ -44,7 +44,10 @@ class KubeApi(Protocol):
     def watch(
         self, kind: str, namespace: str | None, *, since: str, selector: str = "", timeout_seconds: int = 300
     ) -> AsyncGenerator[WatchEvent, None]:
-        """Stream changes after resource version `since`, bookmarks included, until the server ends the stream."""
+        """Stream changes after resource version `since`, bookmarks included, until the server ends the stream.
+
+        The first item is a bookmark of `since`: the server has accepted the watch.
+        """
 
     async def delete(
         self, kind: str, namespace: str, name: str, *, uid: str, propagation: str = "Background"

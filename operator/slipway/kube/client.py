@@ -96,6 +96,7 @@ class KubeClient:
                 self._count(answer.status, "WATCH")
                 if answer.status >= 400:
                     raise self._refusal(answer, await answer.read())
+                yield WatchEvent("BOOKMARK", {"kind": kind, "metadata": {"resourceVersion": since}})
                 async for line in _lines(answer.content):
                     yield _event(orjson.loads(line))
         except aiohttp.ClientError as error:

@@ -8,7 +8,7 @@ import random
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from slipway.kube.api import ApiError, Gone, KubeApi, NotFound, Timeout, TooMany, WatchEvent
+from slipway.kube.api import ApiError, Gone, KubeApi, NotFound, TooMany, WatchEvent
 from slipway.kube.clock import Clock
 from slipway.kube.store import Store
 from slipway.metrics.operator import OperatorMetrics
@@ -19,7 +19,8 @@ FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
 MISSING_KIND_DELAY = 60.0
 INACTIVITY_SECONDS = 90.0
-"""API servers send a bookmark about once a minute; a stream silent for longer is taken for dead."""
+"""A stream silent for so long is opened anew: it may be dead. API servers send a bookmark about once a minute, but none
+for a kind of which they have seen no change since they started."""
 WATCH_SECONDS = 300
 PAUSE_SECONDS = 0.1
 """Between two watches, so that a server which ends every stream at once is not hammered."""
@@ -106,7 +107,7 @@ class Reflector:
                     silence.reschedule(self.heard_at + INACTIVITY_SECONDS)
                     self._hear(event)
         except TimeoutError:
-            raise Timeout(f"no event or bookmark for {INACTIVITY_SECONDS:g} s") from None
+            logger.debug("watch silent; opened anew", extra={"kind": self.kind})
 
     def _hear(self, event: WatchEvent) -> None:
         meta = event.object["metadata"]

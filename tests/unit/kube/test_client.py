@@ -199,8 +199,9 @@ async def test_a_watch_reads_lines_of_any_length_and_ends_with_the_stream(connec
 
     client = await connect(answer)
     events = [event async for event in client.watch("Pod", None, since="5")]
-    assert [event.type for event in events] == ["ADDED", "BOOKMARK"]
-    assert len(events[0].object["metadata"]["name"]) == 500_000
+    assert [event.type for event in events] == ["BOOKMARK", "ADDED", "BOOKMARK"]
+    assert events[0].object["metadata"]["resourceVersion"] == "5"
+    assert len(events[1].object["metadata"]["name"]) == 500_000
 
 
 async def test_an_error_line_in_a_watch_is_raised(connect: Connect) -> None:
@@ -210,6 +211,7 @@ async def test_an_error_line_in_a_watch_is_raised(connect: Connect) -> None:
 
     client = await connect(answer)
     async with aclosing(client.watch("Pod", None, since="5")) as stream:
+        assert (await anext(stream)).type == "BOOKMARK"
         with pytest.raises(Gone):
             await anext(stream)
 
