@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import gguf
+import numpy
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -23,6 +25,7 @@ from slipway_train_torch.evaluate import measure
 from slipway_train_torch.evaluate.files import Served, Weights
 from slipway_train_torch.evaluate.weights import adapted, gguf_changes, peft_changes
 from slipway_train_torch.gguf import lora
+from slipway_train_torch.gguf.reading import read_once
 from tests.train.conftest import SmolLM2, reference, write_dataset
 from tests.train.runs import Bench
 
@@ -154,6 +157,19 @@ def test_the_gguf_adapter_read_back_is_the_one_that_was_trained(adapter: tuple[A
     assert len(served) == 210
     assert max((served[name] - made[name]).abs().max().item() for name in made) < 1e-6
     assert min(change.abs().max().item() for change in made.values()) > 1e-3
+
+
+def test_reading_a_file_once_changes_nothing_but_the_time(smollm2: SmolLM2) -> None:
+    plain = gguf.GGUFReader(smollm2.file)
+    with read_once():
+        once = gguf.GGUFReader(str(smollm2.file))
+        assert gguf.GGUFReader(str(smollm2.file)) is once
+    assert gguf.GGUFReader(smollm2.file) is not once
+    assert [t.name for t in once.tensors] == [t.name for t in plain.tensors]
+    assert all(numpy.array_equal(a.data, b.data) for a, b in zip(once.tensors, plain.tensors, strict=True))
+    words = "tokenizer.ggml.tokens"
+    assert once.fields.keys() == plain.fields.keys()
+    assert once.fields[words].contents() == plain.fields[words].contents()
 
 
 def test_an_adapter_leaves_the_weights_as_they_were(adapter: tuple[Any, Path], smollm2: SmolLM2) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorPr
 
 from slipway_pod.errors import BadData
 from slipway_train_torch.evaluate.files import Served, Weights
+from slipway_train_torch.gguf.reading import read_once
 
 LORA_A, LORA_B = ".lora_a", ".lora_b"
 
@@ -29,8 +30,9 @@ def load(weights: Weights, device: torch.device) -> tuple[Any, Any]:
     else:
         where = {"pretrained_model_name_or_path": str(weights.folder)}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(**where)
-        model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, use_safetensors=True)
+        with read_once():
+            tokenizer = AutoTokenizer.from_pretrained(**where)
+            model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, use_safetensors=True)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         place = weights.gguf.name if weights.gguf is not None else "the safetensors folder"
         raise BadData("WeightsUnreadable", f"{place} cannot be read by transformers: {error}") from error
@@ -40,17 +42,12 @@ def load(weights: Weights, device: torch.device) -> tuple[Any, Any]:
 @contextmanager
 def adapted(model: Any, served: Served) -> Iterator[Any]:
     """Give `model` with the adapter of `served` in its weights; afterwards it is bit for bit what it was."""
-    if served.adapter_gguf is not None:
-        changes = gguf_changes(model, served.adapter_gguf)
-    elif served.adapter_folder is not None:
-        changes = peft_changes(model, served.adapter_folder)
-    else:
-        changes = {}
     parameters = dict(model.named_parameters())
-    before = {name: parameters[name].detach().clone() for name in changes}
+    before: dict[str, torch.Tensor] = {}
     try:
         with torch.no_grad():
-            for name, change in changes.items():
+            for name, change in _changes(model, served):
+                before[name] = parameters[name].detach().clone()
                 parameters[name] += change.to(parameters[name])
         yield model
     finally:
@@ -59,8 +56,8 @@ def adapted(model: Any, served: Served) -> Iterator[Any]:
                 parameters[name].copy_(weight)
 
 
-def gguf_changes(model: Any, path: Path) -> dict[str, torch.Tensor]:
-    """Return what the LoRA in GGUF file `path` adds to each parameter of `model`, as llama.cpp adds it in serving.
+def gguf_changes(model: Any, path: Path) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield what the LoRA in GGUF file `path` adds to each parameter of `model`, as llama.cpp adds it in serving.
 
     llama.cpp keeps some tensors in another order than transformers (rotary pairs of q and k); the product of A and B is
     turned by the same code that turned the base weights.
@@ -69,9 +66,9 @@ def gguf_changes(model: Any, path: Path) -> dict[str, torch.Tensor]:
     alpha = float(_field(reader, "adapter.lora.alpha"))
     factors = {t.name: gguf.dequantize(t.data, t.tensor_type) for t in reader.tensors}
     processor = TENSOR_PROCESSORS.get(_field(reader, "general.architecture"), TensorProcessor)(model.config.to_dict())
-    names = get_gguf_hf_weights_map(model, processor)
+    with read_once():
+        names = get_gguf_hf_weights_map(model, processor)
     shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
-    changes = {}
     for tensor in sorted(name.removesuffix(LORA_A) for name in factors if name.endswith(LORA_A)):
         down, up, target = factors[tensor + LORA_A], factors.get(tensor + LORA_B), names.get(tensor, "")
         if up is None or (up.shape[0], down.shape[1]) != shapes.get(target):
@@ -81,8 +78,13 @@ def gguf_changes(model: Any, path: Path) -> dict[str, torch.Tensor]:
                 "to another base",
             )
         delta = (up @ down).astype(numpy.float32) * (alpha / down.shape[0])
-        changes[target] = torch.from_numpy(numpy.ascontiguousarray(processor.process(delta, tensor).weights))
-    return changes
+        yield target, torch.from_numpy(numpy.ascontiguousarray(processor.process(delta, tensor).weights))
+
+
+def _changes(model: Any, served: Served) -> Iterable[tuple[str, torch.Tensor]]:
+    if served.adapter_gguf is not None:
+        return gguf_changes(model, served.adapter_gguf)
+    return peft_changes(model, served.adapter_folder).items() if served.adapter_folder is not None else ()
 
 
 def peft_changes(model: Any, folder: Path) -> dict[str, torch.Tensor]:

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import gguf
 import numpy
@@ -33,10 +31,10 @@ class PlainReader(gguf.GGUFReader):
 @contextmanager
 def read_once() -> Iterator[None]:
     """Within, every file is parsed once; afterwards it is forgotten. Nothing else changes."""
-    reader = cache(PlainReader)
-    names = cache(gguf.get_tensor_name_map)
-    with (
-        patch.object(gguf, "GGUFReader", lambda path, mode="r": reader(Path(path))),
-        patch.object(gguf, "get_tensor_name_map", names),
-    ):
+    before = gguf.GGUFReader, gguf.get_tensor_name_map
+    # transformers imports both names when it uses them, so this is where they can be exchanged.
+    gguf.GGUFReader, gguf.get_tensor_name_map = cache(PlainReader), cache(gguf.get_tensor_name_map)  # type: ignore[misc]
+    try:
         yield
+    finally:
+        gguf.GGUFReader, gguf.get_tensor_name_map = before  # type: ignore[misc]
