@@ -24,6 +24,7 @@ STATUSES = [waiting("CrashLoopBackOff"), waiting("ImagePullBackOff", "no such im
 SIZES = st.sampled_from([1, 2, 4])
 LEADS = [0, 15, 50, 85, 100, 150, 165]
 """Seconds that v2 has had beside v1 when the history begins: from nothing at all to the end of the bake."""
+TROUBLES = ["None", "Outage", "NoTraffic", "LittleTraffic", "Failures", "Crashes"]
 STEPS = st.sampled_from([[10, 50], [5, 20, 60], [100], [30]])
 
 
@@ -31,9 +32,13 @@ class Histories(RuleBasedStateMachine):
     """One Rollout's life."""
 
     @initialize(
-        steps=STEPS, policy=st.sampled_from(["Hold", "Rollback"]), relative=st.booleans(), lead=st.sampled_from(LEADS)
+        steps=STEPS,
+        policy=st.sampled_from(["Hold", "Rollback"]),
+        relative=st.booleans(),
+        lead=st.sampled_from(LEADS),
+        trouble=st.sampled_from(TROUBLES),
     )
-    def begin(self, steps: list[int], policy: str, relative: bool, lead: int) -> None:
+    def begin(self, steps: list[int], policy: str, relative: bool, lead: int, trouble: str) -> None:
         self.world = World()
         spec = self.world.root["spec"]
         if relative:
@@ -46,6 +51,22 @@ class Histories(RuleBasedStateMachine):
             self.all_works_for_a_while(5)
             self.world.want("v2")
             self.all_works_for_a_while(lead)
+            self.meet(trouble)
+
+    def meet(self, trouble: str) -> None:
+        """Let v2 meet trouble for a while."""
+        match trouble:
+            case "Outage":
+                self.world.prometheus = False
+            case "NoTraffic":
+                self.world.behaves["v2"] = Behaviour(requests_per_second=0)
+            case "LittleTraffic":
+                self.world.behaves["v2"] = Behaviour(requests_per_second=0.2)
+            case "Failures":
+                self.world.behaves["v2"] = Behaviour(failing_percent=40)
+            case "Crashes":
+                self.world.broken["v2"] = waiting("CrashLoopBackOff")
+        self.all_works_for_a_while(90)
 
     # What people do
 

@@ -90,11 +90,8 @@ def _future(s: Situation, since: str | None, seconds: float) -> Iterable[datetim
 
 
 def _turns(before: Iterable[MetricStatus], after: Iterable[MetricStatus]) -> list[Event]:
-    """Return an event for every metric whose outcome turned to something that does not pass."""
+    """Return an event for every metric that turned bad after it had been measured before."""
     old = {entry.metric: entry.outcome for entry in before}
     turned = [entry for entry in after if entry.outcome != old.get(entry.metric)]
-    bad = [entry for entry in turned if entry.outcome in ("Fail", "Error", "NoData") and entry.metric in old]
-    return [
-        Event(reasons.MEASUREMENT_FAILED, f"{entry.metric}: {entry.outcome}: {entry.message}", "Warning")
-        for entry in bad
-    ]
+    bad = [entry for entry in turned if entry.outcome in reasons.MEASURED and entry.metric in old]
+    return [Event(reasons.MEASURED[entry.outcome], f"{entry.metric}: {entry.message}", "Warning") for entry in bad]

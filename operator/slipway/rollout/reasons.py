@@ -16,9 +16,7 @@ STABLE_NOT_READY: Final = "StableNotReady"
 STABLE_SCALING: Final = "StableScaling"
 ROUTE_NOT_ACCEPTED: Final = "RouteNotAccepted"
 ROUTE_PENDING: Final = "RoutePending"
-PODS_NOT_READY: Final = "PodsNotReady"
 SPEC_INVALID: Final = "SpecInvalid"
-STATUS_INVALID: Final = "StatusInvalid"
 
 # Why a version cannot serve, or not yet
 VERSION_NOT_FOUND: Final = "VersionNotFound"
@@ -47,5 +45,5 @@ WITHDRAWN: Final = "Withdrawn"
 ENDPOINTS_LOST: Final = "EndpointsLost"
 RETIRED: Final = "Retired"
 RETRY: Final = "Retry"
-MEASUREMENT_FAILED: Final = "MeasurementFailed"
+MEASURED: Final = {"Fail": "MeasurementFailed", "Error": "MeasurementError", "NoData": "MeasurementEmpty"}
 STEPS_EDITED: Final = "StepsEdited"

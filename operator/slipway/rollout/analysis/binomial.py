@@ -29,6 +29,6 @@ def tail(failures: int, requests: int, rate: float) -> float:
         chance *= (requests - count) / (count + 1) * rate / (1.0 - rate)
         total += chance
         count += 1
-        if chance < NEGLIGIBLE * total:
+        if chance <= NEGLIGIBLE * total:
             break
     return min(total, 1.0)
