@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from slipway.api.conditions import READY, RECONCILING, STALLED, Progressing, kstatus
+from slipway.api.conditions import Progressing, kstatus
 from slipway.api.rollout import RolloutStatus
 from slipway.plan import Facts, Key, Manifest, Plan, View
 from slipway.rollout import reasons
@@ -55,7 +55,7 @@ def _unreadable(root: Manifest, error: ValidationError, view: View, now: datetim
         status = RolloutStatus.model_validate(root.get("status") or {})
     except ValidationError:
         # Nothing can be decided without the memory, and overwriting it would lose stable for good.
-        return Plan(status=_as_it_is(root["status"]), keep=_everything(meta["uid"], view))
+        return Plan(status=root["status"], keep=_everything(meta["uid"], view))
     message = f"{error.title}, field {where}: {first['msg']}. Correct the spec; traffic and pods stay as they are"
     told = Progressing(ready="False", stalled=True, reason=reasons.SPEC_INVALID, message=message)
     generation = int(meta.get("generation") or 0)
@@ -68,13 +68,6 @@ def _unreadable(root: Manifest, error: ValidationError, view: View, now: datetim
         }
     )
     return Plan(status=found.dump(), keep=_everything(meta["uid"], view))
-
-
-def _as_it_is(status: Manifest) -> Manifest:
-    """Return a status that cannot be read, less what others add to it (the engine: ChildrenApplied)."""
-    found = status.get("conditions")
-    kept = [c for c in found if c.get("type") in (READY, RECONCILING, STALLED)] if isinstance(found, list) else found
-    return {**status, "conditions": kept} if found is not None else status
 
 
 def _everything(uid: str, view: View) -> frozenset[tuple[str, str]]:
