@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
+import warnings
 from pathlib import Path
 
 from slipway.contract.job import Train
@@ -14,6 +16,9 @@ from slipway_pod.stop import StopFlag
 def train(job: Train) -> Trained | Preempted:
     """Run `job` in a scratch folder of its own."""
     stop = StopFlag.on_sigterm()
+    # What libraries tell their developers is not for those who read a training pod's log.
+    logging.getLogger("gguf").setLevel(logging.WARNING)
+    warnings.simplefilter("ignore", FutureWarning)
     # Seconds of imports: a SIGTERM that comes meanwhile is noted, not fatal.
     from slipway_train_torch.causal_lm.recipe import Recipe
 
