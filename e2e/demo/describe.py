@@ -79,7 +79,9 @@ def _training(sighting: Sighting) -> Line:
     if progress is not None and progress.steps:
         done = progress.step / progress.steps
         parts = [f"step {progress.step}/{progress.steps}"]
-        if progress.loss is not None:
+        if progress.validation_loss is not None:
+            parts.append(f"validation loss {float(progress.validation_loss):.2f}")
+        elif progress.loss is not None:
             parts.append(f"loss {float(progress.loss):.2f}")
         if progress.tokens_per_second:
             parts.append(f"{progress.tokens_per_second} tokens/s")

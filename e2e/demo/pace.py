@@ -10,8 +10,8 @@ class Pace:
     """Keeps about `in_flight` requests open: the slower the answers, the rarer the requests."""
 
     fastest: float = 0.35
-    slowest: float = 4.0
-    in_flight: float = 1.5
+    slowest: float = 10.0
+    in_flight: float = 1.0
     weight: float = 0.2
     typical: float = 0.5
 

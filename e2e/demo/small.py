@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-STEPS = {"v1": 6, "v2": 14, "v3": 4, "v4": 14}
-EXAMPLES = {"heldOutLoss": {"maxExamples": 10}, "blueprintValidity": {"maxExamples": 4, "maxNewTokens": 96}}
+STEPS = {"v1": 4, "v2": 10, "v3": 3, "v4": 9}
+EXAMPLES = {"heldOutLoss": {"maxExamples": 8}, "blueprintValidity": {"maxExamples": 2, "maxNewTokens": 200}}
 HOLD_SECONDS = 6
 BAKE_SECONDS = 10
 

@@ -17,7 +17,7 @@ from e2e.demo.tape import Request, Tape
 
 VERSION_HEADER = "x-slipway-version"
 REVISION_HEADER = "x-slipway-revision"
-TIMEOUT_SECONDS = 60.0
+TIMEOUT_SECONDS = 120.0
 PATH = "/v1/chat/completions"
 ANSWER_TOKENS = 8
 
