@@ -16,6 +16,7 @@ MODEL_LABEL: Final = "slipway.dev/model"
 VERSION_LABEL: Final = "slipway.dev/version"
 ROLLOUT_LABEL: Final = "slipway.dev/rollout"
 REVISION_LABEL: Final = "slipway.dev/revision"
+ATTEMPT_LABEL: Final = "slipway.dev/attempt"
 HASH_ANNOTATION: Final = "slipway.dev/applied-hash"
 """Hash of the manifest last applied, so that an unchanged one is not sent again."""
 

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from slipway.api.conditions import Progressing, kstatus, timestamp
 from slipway.api.dataset import DatasetStatus, Rows
+from slipway.attempt import Again, Done, Going, Hopeless, Terms, number, outcome
 from slipway.contract.result import Prepared
-from slipway.dataset.attempt import Again, Done, Hopeless, Running, outcome
 from slipway.dataset.objects import CONFIG_LIMIT, Dataset, config_bytes, preparation
-from slipway.dataset.observe import Observed, attempt_of
+from slipway.dataset.observe import Observed
 from slipway.jobs import Run
 from slipway.plan import Event, Plan
 from slipway.settings import Settings
@@ -18,6 +18,14 @@ from slipway.settings import Settings
 PREPARING: Final = "Preparing"
 PREPARED: Final = "Prepared"
 INLINE_TOO_LARGE: Final = "InlineTooLarge"
+TERMS: Final = Terms(
+    result=Prepared,
+    doing="preparing",
+    failed="PreparationFailed",
+    timed_out="PreparationTimedOut",
+    more_time="raise spec.deadlineSeconds, or split the data",
+    more_memory="raise spec.resources.memory",
+)
 PREPARATION_STARTED: Final = "PreparationStarted"
 
 
@@ -39,14 +47,14 @@ def decide(dataset: Dataset, seen: Observed, now: datetime, settings: Settings) 
 
 
 def _after(run: Run, dataset: Dataset, seen: Observed, now: datetime, settings: Settings) -> Plan:
-    match outcome(run, now):
-        case Running(said, look):
+    match outcome(run, TERMS, now):
+        case Going(_, said, look):
             return _preparing(dataset, now, run, said=said, requeue_after=look)
         case Again(at, reason, said) if at > now:
             said = f"{said}; trying again at {timestamp(at)}"
             return _preparing(dataset, now, run, reason, said, requeue_after=at - now)
         case Again():
-            return _starting(dataset, now, settings, attempt_of(run) + 1)
+            return _starting(dataset, now, settings, number(run) + 1)
         case Hopeless() as why:
             return _failed(dataset, now, run, why)
         case Done(result):
@@ -99,7 +107,7 @@ def _ready(dataset: Dataset, seen: Observed, status: DatasetStatus, now: datetim
 
 
 def _failed(dataset: Dataset, now: datetime, run: Run, why: Hopeless) -> Plan:
-    said = why.said
+    said = f"{why.said.rstrip('.')}."
     update: dict[str, Any] = {}
     if why.failed is not None and why.failed.report:
         said = f"{said} Every row left out: {why.failed.report}."

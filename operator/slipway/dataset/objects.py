@@ -8,12 +8,11 @@ from typing import Final
 from slipway.api.dataset import DatasetSpec, DatasetStatus
 from slipway.contract.artifact import digest_of
 from slipway.contract.job import PrepareDataset
-from slipway.names import child_name
+from slipway.names import ATTEMPT_LABEL, child_name
 from slipway.plan import Manifest
 from slipway.settings import Settings
 from slipway.workload import JobShape, Root, job, job_config
 
-ATTEMPT_LABEL: Final = "slipway.dev/attempt"
 COMMAND: Final = ("python", "-m", "slipway_data")
 CONFIG_LIMIT: Final = 1_000_000
 """Bytes of a job file. A ConfigMap takes 1 MiB, names and labels included."""

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from slipway.api.dataset import DatasetSpec, DatasetStatus
-from slipway.dataset.objects import ATTEMPT_LABEL, Dataset, job_name
+from slipway.attempt import number, order
+from slipway.dataset.objects import Dataset, job_name
 from slipway.jobs import Run, runs
 from slipway.plan import Manifest, View
+from slipway.rooms import children
 from slipway.settings import Settings
 from slipway.workload import Root
 
@@ -39,19 +41,8 @@ def status_of(root: Manifest) -> DatasetStatus:
         return DatasetStatus()
 
 
-def children(uid: str, view: View, owns: Iterable[str]) -> frozenset[tuple[str, str]]:
-    """Return (kind, name) of what the root `uid` owns."""
-    return frozenset((kind, child["metadata"]["name"]) for kind in owns for child in view.owned(uid, kind))
-
-
 def observe(dataset: Dataset, view: View, owns: Iterable[str], settings: Settings) -> Observed:
     """Read what `dataset` depends on."""
     uid = dataset.root.uid
-    wanted = [run for run in runs(view, uid) if run.name == job_name(dataset, attempt_of(run), settings)]
-    return Observed(run=max(wanted, key=attempt_of, default=None), owned=children(uid, view, owns))
-
-
-def attempt_of(run: Run) -> int:
-    """Return the number of the attempt that `run` is."""
-    written = run.labels.get(ATTEMPT_LABEL, "")
-    return int(written) if written.isdecimal() else 1
+    wanted = [run for run in runs(view, uid) if run.name == job_name(dataset, number(run), settings)]
+    return Observed(run=max(wanted, key=order, default=None), owned=children(uid, view, owns))

@@ -9,11 +9,10 @@ from pydantic import ValidationError
 
 from slipway.api.conditions import Progressing, kstatus
 from slipway.dataset.decide import decide
-from slipway.dataset.observe import children, observe, parse, status_of
+from slipway.dataset.observe import observe, parse, status_of
 from slipway.plan import Facts, Key, Manifest, Plan, View
+from slipway.rooms import INVALID_SPEC, children, first_fault
 from slipway.settings import Settings
-
-INVALID_SPEC = "InvalidSpec"
 
 
 class Room:
@@ -40,9 +39,7 @@ class Room:
 
 def _invalid(root: Manifest, error: ValidationError, keep: frozenset[tuple[str, str]], now: datetime) -> Plan:
     """Return the plan of a Dataset that an API server with another schema let pass."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    said = f"spec.{where}: {first['msg']}; correct it, or update Slipway's CRDs and operator together"
+    said = f"spec.{first_fault(error)}; correct it, or update Slipway's CRDs and operator together"
     before, generation = status_of(root), root["metadata"].get("generation", 1)
     view = Progressing(ready="False", stalled=True, reason=INVALID_SPEC, message=said)
     status = before.model_copy(

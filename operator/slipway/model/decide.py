@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from slipway.api.conditions import Progressing, kstatus, timestamp
 from slipway.api.modelversion import ModelVersionStatus, Verified
+from slipway.attempt import Again, Done, Going, Hopeless, Terms, number, outcome
 from slipway.contract.result import Evaluated
 from slipway.jobs import Run
-from slipway.model.attempt import Again, Done, Hopeless, Waiting, outcome
 from slipway.model.gates import Figures, judge, score, with_bounds
 from slipway.model.objects import BASE, Version, evaluation
-from slipway.model.observe import Observed, attempt_of
+from slipway.model.observe import Observed
 from slipway.model.stage import stage
 from slipway.plan import Event, Plan
 from slipway.settings import Settings
@@ -26,6 +26,14 @@ GATES_PASSED: Final = "GatesPassed"
 GATE_FAILED: Final = "GateFailed"
 DIGEST_MISMATCH: Final = "DigestMismatch"
 EVALUATION_STARTED: Final = "EvaluationStarted"
+TERMS: Final = Terms(
+    result=Evaluated,
+    doing="the evaluation",
+    failed="EvaluationFailed",
+    timed_out="EvaluationTimedOut",
+    more_time="lower maxExamples in a new version",
+    more_memory="raise evaluation.resources.memory in a new version",
+)
 
 Names = frozenset[tuple[str, str]]
 """(kind, name) of children."""
@@ -51,16 +59,16 @@ def decide(version: Version, seen: Observed, now: datetime, settings: Settings) 
 
 def _after(run: Run, version: Version, seen: Observed, now: datetime, settings: Settings) -> Plan:
     mine = _objects_of(run)
-    match outcome(run, now):
-        case Waiting(said):
-            return _evaluating(version, seen, now, said, mine)
-        case Again(at, said) if at > now:
+    match outcome(run, TERMS, now):
+        case Going(_, said, look):
+            return _evaluating(version, seen, now, said, mine, wait=look)
+        case Again(at, _, said) if at > now:
             said = f"{said}; trying again at {timestamp(at)}"
             return _evaluating(version, seen, now, said, mine, reason=RETRYING, wait=at - now)
         case Again():
-            return _starting(version, seen, now, settings, attempt_of(run)[0] + 1)
-        case Hopeless(reason, said):
-            return _failed(version, seen, now, reason, f"{said} Delete Job {run.name} to try again.", mine)
+            return _starting(version, seen, now, settings, number(run) + 1)
+        case Hopeless(reason, said, _):
+            return _failed(version, seen, now, reason, f"{said.rstrip('.')}. Delete Job {run.name} to try again.", mine)
         case Done(result) if result.digest != version.digest:
             said = f"the artefact has digest {result.digest}, spec.artifact.digest says {version.digest}."
             return _failed(version, seen, now, DIGEST_MISMATCH, said, mine)

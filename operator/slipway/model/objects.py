@@ -9,12 +9,11 @@ from slipway.api.common import Resources
 from slipway.api.modelversion import ModelVersionSpec, ModelVersionStatus, Reference
 from slipway.contract.artifact import digest_of
 from slipway.contract.job import Evaluate, Subject
-from slipway.names import MODEL_LABEL, child_name
+from slipway.names import ATTEMPT_LABEL, MODEL_LABEL, child_name
 from slipway.plan import Manifest
 from slipway.settings import Settings
 from slipway.workload import JobShape, Root, job, job_config
 
-ATTEMPT_LABEL: Final = "slipway.dev/attempt"
 DEADLINE_SECONDS: Final = 6 * 3600
 VERIFY_RESOURCES: Final = Resources(cpu="100m", memory="512Mi")
 BASE: Final = "the base model"

@@ -9,10 +9,12 @@ from pydantic import ValidationError
 
 from slipway.api.conditions import READY, RECONCILING, STALLED
 from slipway.api.modelversion import ModelVersionSpec, ModelVersionStatus
+from slipway.attempt import order
 from slipway.jobs import Run, runs
-from slipway.model.objects import ATTEMPT_LABEL, Compared, Version, against_base, against_version
+from slipway.model.objects import Compared, Version, against_base, against_version
 from slipway.model.stage import Use, uses
 from slipway.plan import Manifest, View
+from slipway.rooms import children
 from slipway.workload import Root
 
 OURS = (READY, RECONCILING, STALLED)
@@ -47,27 +49,16 @@ def status_of(root: Manifest) -> ModelVersionStatus:
     return found.model_copy(update={"conditions": [c for c in found.conditions if c.type in OURS]})
 
 
-def children(uid: str, view: View, owns: Iterable[str]) -> frozenset[tuple[str, str]]:
-    """Return (kind, name) of what the root `uid` owns."""
-    return frozenset((kind, child["metadata"]["name"]) for kind in owns for child in view.owned(uid, kind))
-
-
 def observe(version: Version, view: View, owns: Iterable[str]) -> Observed:
     """Read what `version` depends on."""
     uid, namespace = version.root.uid, version.root.namespace
     rollouts = uses(view.list("Rollout", namespace), version.spec.model)
     return Observed(
-        run=max(runs(view, uid), key=attempt_of, default=None),
+        run=max(runs(view, uid), key=order, default=None),
         compared=_compared(version, rollouts, view) if version.spec.evaluation is not None else None,
         rollouts=rollouts,
         owned=children(uid, view, owns),
     )
-
-
-def attempt_of(run: Run) -> tuple[int, str]:
-    """Return the number of the attempt that `run` is; the name decides between equal ones."""
-    written = run.labels.get(ATTEMPT_LABEL, "")
-    return (int(written) if written.isdecimal() else 1, run.name)
 
 
 def _compared(version: Version, rollouts: Iterable[Use], view: View) -> Compared | None:

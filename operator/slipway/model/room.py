@@ -9,12 +9,11 @@ from pydantic import ValidationError
 
 from slipway.api.conditions import Progressing, kstatus
 from slipway.model.decide import JUDGED, decide
-from slipway.model.observe import children, observe, parse, status_of
+from slipway.model.observe import observe, parse, status_of
 from slipway.model.stage import stage, uses
 from slipway.plan import Facts, Key, Manifest, Plan, View
+from slipway.rooms import INVALID_SPEC, children, first_fault
 from slipway.settings import Settings
-
-INVALID_SPEC = "InvalidSpec"
 
 
 class Room:
@@ -53,9 +52,7 @@ class Room:
 
 def _invalid(root: Manifest, error: ValidationError, keep: frozenset[tuple[str, str]], now: datetime) -> Plan:
     """Return the plan of a version that an API server with another schema let pass."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    said = f"spec.{where}: {first['msg']}; create a ModelVersion with a new name instead"
+    said = f"spec.{first_fault(error)}; create a ModelVersion with a new name instead"
     before = status_of(root)
     if before.state in JUDGED:
         return Plan(status=before.dump(), keep=keep)

@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 
 from slipway.api.conditions import moment, timestamp
 from slipway.api.trainingjob import Restarts, TrainingJobStatus
+from slipway.contract.exitcodes import ExitCode
 from slipway.jobs import Run
-from slipway.training.attempt import counted
 
 
 def ticked(status: TrainingJobStatus, run: Run | None, now: datetime) -> TrainingJobStatus:
     """Return `status` with running time and restarts as `run` shows them at `now`."""
     restarts = status.restarts or Restarts()
     if run is not None and not run.suspended:
-        preempted, failed = counted(run)
+        preempted, failed = _counted(run)
         restarts = Restarts(
             preempted=max(restarts.preempted, preempted),
             failed=max(restarts.failed, failed),
@@ -38,3 +38,10 @@ def time_left(status: TrainingJobStatus, deadline_seconds: int, now: datetime) -
     if status.running_since is not None:
         spent += now - moment(status.running_since)
     return timedelta(seconds=deadline_seconds) - spent
+
+
+def _counted(run: Run) -> tuple[int, int]:
+    """Return how many ends were disruptions, and how many were failures."""
+    ended = [end for end in run.ends if end.exit_code != ExitCode.OK]
+    disrupted = sum(end.disrupted for end in ended)
+    return disrupted, len(ended) - disrupted

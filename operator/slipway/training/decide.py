@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from slipway.api.conditions import SUCCEEDED, Progressing, Truth, condition, kstatus, moment, timestamp
 from slipway.api.trainingjob import TrainingJobStatus
+from slipway.attempt import Again, Done, Going, Hopeless, Terms, number, outcome
 from slipway.contract.result import Trained
 from slipway.jobs import Run
 from slipway.plan import Event, Plan
 from slipway.settings import Settings
-from slipway.training.attempt import DEADLINE, Done, Going, Hopeless, Lost, outcome
 from slipway.training.clock import ticked, time_left
 from slipway.training.objects import Training, checkpoints, run_objects, snapshot
-from slipway.training.observe import Observed, attempt_of
+from slipway.training.observe import Observed
 from slipway.training.publish import holds, made_by, model_version
 
 DATASET_NOT_FOUND: Final = "DatasetNotFound"
@@ -26,9 +26,16 @@ STARTED: Final = "TrainingStarted"
 QUEUED: Final = "WaitingForPod"
 RUNNING: Final = "Training"
 STOPPING: Final = "Stopping"
-RESULT_LOST: Final = "ResultLost"
 PUBLISHING: Final = "Publishing"
 TRAINED: Final = "Trained"
+TERMS: Final = Terms(
+    result=Trained,
+    doing="the run",
+    failed="TrainingFailed",
+    timed_out="DeadlineExceeded",
+    more_time="raise spec.deadlineSeconds",
+    more_memory="raise spec.resources.memory, or lower microBatchSize or maxTokens",
+)
 
 ENDED: Final = ("Succeeded", "Failed")
 """A run that ended never starts again."""
@@ -101,20 +108,20 @@ def _begin(
 def _after(
     run: Run, training: Training, seen: Observed, status: TrainingJobStatus, now: datetime, settings: Settings
 ) -> Plan:
-    match outcome(run, now):
+    match outcome(run, TERMS, now):
         case Done(result):
             return _publishing(training, seen, status, result, now)
-        case Hopeless(reason, said):
+        case Hopeless(reason, said, _):
             return _failed(training, seen, status, now, reason, said)
-        case Lost(at) if at > now:
-            said = f"Job {run.name} is complete, but what it reported is not seen; it goes on at {timestamp(at)}"
-            view = Progressing(ready="False", reconciling=True, reason=RESULT_LOST, message=said)
+        case Again(at, reason, said) if at > now:
+            said = f"{said}; it goes on from its last checkpoint at {timestamp(at)}"
+            view = Progressing(ready="False", reconciling=True, reason=reason, message=said)
             return _plan(training, status, now, "Queued", view, keep=seen.owned, requeue_after=at - now)
-        case Lost():
-            return _begin(training, seen, status, now, settings, attempt_of(run)[0] + 1)
+        case Again():
+            return _begin(training, seen, status, now, settings, number(run) + 1)
         case Going() if time_left(status, training.spec.deadline_seconds, now) <= timedelta():
             said = f"the run took longer than spec.deadlineSeconds ({training.spec.deadline_seconds} s)"
-            return _failed(training, seen, status, now, DEADLINE, said)
+            return _failed(training, seen, status, now, TERMS.timed_out, said)
         case Going() as going:
             return _going(going, run, training, seen, status, now, settings)
 
@@ -131,8 +138,10 @@ def _going(
     suspend = training.spec.suspend
     rest: dict[str, Any] = {"keep": seen.owned}
     if run.suspended != suspend and status.snapshot is not None:
-        wanted = run_objects(training, status.snapshot, attempt_of(run)[0], settings, suspend=suspend)
+        wanted = run_objects(training, status.snapshot, number(run), settings, suspend=suspend)
         rest = {"children": wanted}
+    if going.look is not None:
+        rest["requeue_after"] = going.look
     if going.running:
         rest["requeue_after"] = time_left(status, training.spec.deadline_seconds, now)
     if suspend:

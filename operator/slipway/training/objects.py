@@ -10,12 +10,11 @@ from slipway.api.common import ArtifactRef
 from slipway.api.trainingjob import Snapshot, TrainingJobSpec, TrainingJobStatus
 from slipway.contract.artifact import digest_of
 from slipway.contract.job import Train
-from slipway.names import MODEL_LABEL, child_name
+from slipway.names import ATTEMPT_LABEL, MODEL_LABEL, child_name
 from slipway.plan import Manifest
 from slipway.settings import Settings
 from slipway.workload import JobShape, Root, job, job_config, thread_limit
 
-ATTEMPT_LABEL: Final = "slipway.dev/attempt"
 COMMAND: Final = ("python", "-m", "slipway_train_torch.causal_lm")
 GRACE_SECONDS: Final = 120
 """Between SIGTERM and SIGKILL: one step, one save to the store."""

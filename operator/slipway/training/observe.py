@@ -10,9 +10,11 @@ from pydantic import ValidationError
 from slipway.api.common import ArtifactRef
 from slipway.api.dataset import DatasetStatus
 from slipway.api.trainingjob import TrainingJobSpec, TrainingJobStatus
+from slipway.attempt import order
 from slipway.jobs import Run, runs
 from slipway.plan import Manifest, View
-from slipway.training.objects import ATTEMPT_LABEL, Training
+from slipway.rooms import children
+from slipway.training.objects import Training
 from slipway.workload import Root
 
 
@@ -54,26 +56,15 @@ def status_of(root: Manifest) -> TrainingJobStatus:
         return TrainingJobStatus()
 
 
-def children(uid: str, view: View, owns: Iterable[str]) -> frozenset[tuple[str, str]]:
-    """Return (kind, name) of what the root `uid` owns."""
-    return frozenset((kind, child["metadata"]["name"]) for kind in owns for child in view.owned(uid, kind))
-
-
 def observe(training: Training, view: View, owns: Iterable[str]) -> Observed:
     """Read what `training` depends on."""
     root = training.root
     return Observed(
         data=_data(view.get("Dataset", root.namespace, training.spec.dataset.name)),
-        run=max(runs(view, root.uid), key=attempt_of, default=None),
+        run=max(runs(view, root.uid), key=order, default=None),
         version=view.get("ModelVersion", root.namespace, training.model_version),
         owned=children(root.uid, view, owns),
     )
-
-
-def attempt_of(run: Run) -> tuple[int, str]:
-    """Return the number of the attempt that `run` is; the name decides between equal ones."""
-    written = run.labels.get(ATTEMPT_LABEL, "")
-    return (int(written) if written.isdecimal() else 1, run.name)
 
 
 def _data(found: Manifest | None) -> Data:

@@ -9,11 +9,10 @@ from pydantic import ValidationError
 
 from slipway.api.conditions import Progressing, kstatus
 from slipway.plan import Facts, Key, Manifest, Plan, View
+from slipway.rooms import INVALID_SPEC, children, first_fault
 from slipway.settings import Settings
 from slipway.training.decide import ENDED, decide
-from slipway.training.observe import children, observe, parse, status_of
-
-INVALID_SPEC = "InvalidSpec"
+from slipway.training.observe import observe, parse, status_of
 
 
 class Room:
@@ -53,9 +52,7 @@ def _model(version: Manifest) -> str:
 
 def _invalid(root: Manifest, error: ValidationError, keep: frozenset[tuple[str, str]], now: datetime) -> Plan:
     """Return the plan of a TrainingJob that an API server with another schema let pass."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    said = f"spec.{where}: {first['msg']}; create a TrainingJob with a new name, or update CRDs and operator together"
+    said = f"spec.{first_fault(error)}; create a TrainingJob with a new name, or update CRDs and operator together"
     before, generation = status_of(root), root["metadata"].get("generation", 1)
     view = Progressing(ready="False", stalled=True, reason=INVALID_SPEC, message=said)
     update = {

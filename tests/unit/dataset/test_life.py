@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from slipway.attempt import GRACE, LAG
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.job import parse_job
 from slipway.contract.result import Failed, encode
-from slipway.dataset.attempt import GRACE, LAG
 from slipway.dataset.room import Room
 from tests.unit.dataset.world import SETTINGS, UID, World, prepared, refused
 

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from slipway.model import attempt, decide
+from slipway import attempt
+from slipway.model import decide
 
 PAGE = (Path(__file__).parents[3] / "docs" / "explanation" / "gates.md").read_text(encoding="utf-8")
 REASONS = [
     decide.GATE_FAILED,
     decide.DIGEST_MISMATCH,
     decide.RETRYING,
-    attempt.TIMED_OUT,
+    decide.TERMS.timed_out,
     attempt.OUT_OF_MEMORY,
-    attempt.EVALUATION_FAILED,
+    decide.TERMS.failed,
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from slipway.attempt import GRACE
 from slipway.contract.exitcodes import ExitCode
 from tests.unit.model.world import SETTINGS, World, by_hand, digest, figures, judged, rollout, version
 
@@ -327,6 +328,8 @@ def test_a_pod_that_cannot_start_is_named() -> None:
     waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
     status = {"phase": "Pending", "containerStatuses": [{"name": "main", "state": waiting}]}
     world.put({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "status": status})
+    world.settle()
+    world.wait(GRACE.total_seconds())
     world.settle()
     assert f"pod {job}-x: ImagePullBackOff: no such image" in world.status()["message"]
 

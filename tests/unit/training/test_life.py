@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from slipway.attempt import FIRST_WAIT, GRACE, LAG
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.job import parse_job
 from slipway.contract.result import Preempted, encode
 from slipway.settings import Images
-from slipway.training.attempt import LAG
 from slipway.training.room import Room
 from tests.unit.training.world import BASE, DIGEST, SETTINGS, dataset, refuse, running, started, succeed, world
 from tests.unit.worlds import NAMESPACE
@@ -143,7 +143,7 @@ def test_what_the_pod_says_is_what_status_says() -> None:
 
 @pytest.mark.parametrize(
     ("code", "reason", "told"),
-    [(137, "OOMKilled", "OutOfMemory"), (31, "Error", "StoreUnreachable"), (1, "Error", "TrainingFailed")],
+    [(137, "OOMKilled", "OutOfMemory"), (1, "Error", "TrainingFailed")],
 )
 def test_a_pod_that_says_nothing_is_understood_by_its_code(code, reason, told) -> None:
     made = running()
@@ -151,6 +151,21 @@ def test_a_pod_that_says_nothing_is_understood_by_its_code(code, reason, told) -
     made.finish("Failed", "BackoffLimitExceeded")
     made.settle()
     assert made.condition("Stalled")["reason"] == told
+
+
+def test_a_store_that_stays_away_is_waited_for() -> None:
+    made = running()
+    first = made.names("Job")
+    made.end(ExitCode.STORE_UNREACHABLE, "", pod="pod-1")
+    made.finish("Failed", "BackoffLimitExceeded")
+    plan = made.settle()
+    assert plan.requeue_after == FIRST_WAIT
+    assert made.condition("Ready")["reason"] == "StoreUnreachable"
+    made.wait(FIRST_WAIT.total_seconds())
+    made.settle()
+    assert made.status["state"] == "Queued"
+    assert len(made.names("Job")) == 1
+    assert made.names("Job") != first
 
 
 def test_disruptions_are_no_failures() -> None:
@@ -247,6 +262,9 @@ def test_trouble_of_a_pod_is_told() -> None:
     made = started()
     waiting = {"reason": "ErrImagePull", "message": "no such image"}
     made.pod({"phase": "Pending", "containerStatuses": [{"name": "main", "state": {"waiting": waiting}}]})
+    assert made.settle().requeue_after == GRACE
+    assert "ErrImagePull" not in made.status["message"], "images take a while; that is no trouble yet"
+    made.wait(GRACE.total_seconds())
     made.settle()
     assert "ErrImagePull: no such image" in made.status["message"]
 

@@ -1,0 +1,147 @@
+"""What follows from how a Job of ours went?
+
+An attempt is one Job. Its pods are started again by the Job itself, as the exit code contract says; a new attempt is
+made only where no verdict was heard: the object store stayed away, or a result was never seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Generic, TypeVar
+
+from slipway.contract.exitcodes import ExitCode
+from slipway.contract.result import Evaluated, Failed, Prepared, Trained
+from slipway.jobs import PodEnd, Run
+from slipway.names import ATTEMPT_LABEL
+
+OUT_OF_MEMORY: Final = "OutOfMemory"
+STORE_UNREACHABLE: Final = "StoreUnreachable"
+RESULT_LOST: Final = "ResultLost"
+
+LAG: Final = timedelta(seconds=60)
+"""How much later than its Job a pod's result may be seen: two watches, two clocks."""
+GRACE: Final = timedelta(seconds=20)
+"""How long a pod may take to start before its trouble is told: images are pulled, nodes are added."""
+FIRST_WAIT: Final = timedelta(seconds=30)
+LONGEST_WAIT: Final = timedelta(minutes=10)
+KILLED: Final = 137
+
+R = TypeVar("R", Prepared, Trained, Evaluated)
+
+
+@dataclass(frozen=True)
+class Terms(Generic[R]):
+    """What an attempt is for, and the words of its kind."""
+
+    result: type[R]
+    """What a pod reports when all went well."""
+    doing: str
+    """For example `preparing`."""
+    failed: str
+    """Reason of a failure without a word of its own."""
+    timed_out: str
+    """Reason of a failure by deadline."""
+    more_time: str
+    """What to do about the deadline."""
+    more_memory: str
+    """What to do about memory."""
+
+
+@dataclass(frozen=True)
+class Going:
+    """It is on its way; `said` tells what holds it up, `look` when to look again, if anything does."""
+
+    running: bool
+    said: str = ""
+    look: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Again:
+    """It ended without a verdict, through no fault of the object: try again at a time."""
+
+    at: datetime
+    reason: str
+    said: str
+
+
+@dataclass(frozen=True)
+class Hopeless:
+    """It ended in a way that repeating does not change."""
+
+    reason: str
+    said: str
+    failed: Failed | None = None
+
+
+@dataclass(frozen=True)
+class Done(Generic[R]):
+    """It reported what it made."""
+
+    result: R
+
+
+def number(run: Run) -> int:
+    """Return the number of the attempt that `run` is, from 1."""
+    written = run.labels.get(ATTEMPT_LABEL, "")
+    return int(written) if written.isdecimal() else 1
+
+
+def order(run: Run) -> tuple[int, str]:
+    """Return the key by which attempts are ordered; names decide between equal numbers."""
+    return number(run), run.name
+
+
+def outcome(run: Run, terms: Terms[R], now: datetime) -> Going | Again | Hopeless | Done[R]:
+    """Return what follows from `run`. Total."""
+    for end in reversed(run.ends):
+        if end.exit_code == ExitCode.OK and isinstance(end.result, terms.result):
+            return Done(end.result)
+    match run.phase:
+        case "Active":
+            return _going(run, now)
+        case "Complete":
+            said = f"Job {run.name} is complete, but what it reported is not seen"
+            return Again(max((run.ended or now) + LAG, now), RESULT_LOST, said)
+        case "Failed":
+            return _fault(run, terms)
+
+
+def _going(run: Run, now: datetime) -> Going:
+    running = run.running > 0
+    if run.trouble:
+        patience = (run.created or now) + GRACE - now
+        return Going(running, run.trouble) if patience <= timedelta() else Going(running, look=patience)
+    return Going(running, "" if run.last is None or running else f"{_complaint(run.last)}; trying again")
+
+
+def _fault(run: Run, terms: Terms[R]) -> Again | Hopeless:
+    if run.reason == "DeadlineExceeded":
+        return Hopeless(terms.timed_out, f"{terms.doing} took too long ({run.message}); {terms.more_time}")
+    end = run.last
+    if end is None:
+        return Hopeless(terms.failed, f"{terms.doing} failed without a word: {run.reason}: {run.message}")
+    if end.exit_code == ExitCode.STORE_UNREACHABLE:
+        wait = min(FIRST_WAIT * 2 ** min(number(run) - 1, 10), LONGEST_WAIT)
+        return Again((run.ended or end.ended or _EPOCH) + wait, STORE_UNREACHABLE, _complaint(end))
+    if isinstance(end.result, Failed):
+        example = f". Example: {end.result.example}" if end.result.example else ""
+        return Hopeless(end.result.reason, f"{end.result.message.rstrip('.')}{example}", end.result)
+    if end.exit_code == KILLED or end.reason == "OOMKilled":
+        said = f"pod {end.pod} was killed ({end.reason or end.exit_code}), most often for memory; {terms.more_memory}"
+        return Hopeless(OUT_OF_MEMORY, said)
+    return Hopeless(terms.failed, _complaint(end))
+
+
+def _complaint(end: PodEnd) -> str:
+    """Return what a pod that ended complained about."""
+    if end.disrupted:
+        return f"pod {end.pod} was disrupted, which counts as no failure"
+    if isinstance(end.result, Failed):
+        return f"{end.result.reason}: {end.result.message.rstrip('.')}"
+    words = f": {end.last_words.rstrip('.')}" if end.last_words else ""
+    return f"pod {end.pod} ended with code {end.exit_code}{words}"
+
+
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

@@ -1,0 +1,25 @@
+"""What do the rooms do alike?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from pydantic import ValidationError
+
+from slipway.plan import View
+
+INVALID_SPEC: Final = "InvalidSpec"
+"""Reason of an object that an API server with another schema let pass."""
+
+
+def children(uid: str, view: View, owns: Iterable[str]) -> frozenset[tuple[str, str]]:
+    """Return (kind, name) of what the root `uid` owns."""
+    return frozenset((kind, child["metadata"]["name"]) for kind in owns for child in view.owned(uid, kind))
+
+
+def first_fault(error: ValidationError) -> str:
+    """Return the first thing wrong with an object, and where: `steps.0.parse: Field required`."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]
