@@ -278,7 +278,7 @@ def strategy(percents: list[int]) -> dict[str, Any]:
 
 
 Histories.TestCase.settings = settings(
-    max_examples=120,
+    max_examples=80,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=list(HealthCheck),
