@@ -19,6 +19,6 @@ def gguf(path: Path, preferred: str) -> Path:
     names = ", ".join(file.relative_to(path).as_posix() for file in found)
     raise BadConfig(
         "NoGGUF",
-        f"artefact at {path} has {len(found)} GGUF files{f' ({names})' if found else ''}, llama.cpp needs exactly one, or "
-        f"one called {preferred}: export GGUF, or point uri at the file",
+        f"artefact at {path} has {len(found)} GGUF files{f' ({names})' if found else ''}, llama.cpp needs exactly one, "
+        f"or one called {preferred}: export GGUF, or point uri at the file",
     )
