@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -24,7 +25,7 @@ STATUSES = [waiting("CrashLoopBackOff"), waiting("ImagePullBackOff", "no such im
 SIZES = st.sampled_from([1, 2, 4])
 LEADS = [0, 15, 50, 85, 100, 150, 165]
 """Seconds that v2 has had beside v1 when the history begins: from nothing at all to the end of the bake."""
-TROUBLES = ["None", "Outage", "NoTraffic", "LittleTraffic", "Failures", "Crashes"]
+TROUBLES = ["None", "Outage", "NoTraffic", "LittleTraffic", "Failures", "Crashes", "SleepingGateway"]
 STEPS = st.sampled_from([[10, 50], [5, 20, 60], [100], [30]])
 
 
@@ -66,6 +67,13 @@ class Histories(RuleBasedStateMachine):
                 self.world.behaves["v2"] = Behaviour(failing_percent=40)
             case "Crashes":
                 self.world.broken["v2"] = waiting("CrashLoopBackOff")
+            case "SleepingGateway":
+                self.world.behaves["v2"] = Behaviour(failing_percent=40)
+                for _ in range(12):
+                    self.world.kubelet()
+                    self.world.scrape()
+                    self.step(None)
+                    self.world.now += timedelta(seconds=5)
         self.all_works_for_a_while(90)
 
     # What people do
@@ -174,6 +182,7 @@ class Histories(RuleBasedStateMachine):
         elif writes > 0:
             kept = frozenset(world.objects)
             world.apply(Plan(status=plan.status, children=list(plan.children)[: writes - 1], keep=kept))
+        self.what_the_gateway_uses_has_its_pods()
 
     def check_plan(self, plan: Plan) -> None:
         """Weights, endpoints and capacity of what is about to be written."""
@@ -275,6 +284,18 @@ class Histories(RuleBasedStateMachine):
 
 def strategy(percents: list[int]) -> dict[str, Any]:
     return {"canary": {"steps": [{"percent": percent, "holdSeconds": 30} for percent in percents]}}
+
+
+@pytest.mark.parametrize("policy", ["Hold", "Rollback"])
+@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("lead", LEADS)
+def test_every_trouble_at_every_moment(lead: int, trouble: str, policy: str) -> None:
+    for relative in (False, True):
+        history = Histories()
+        history.begin(steps=[10, 50], policy=policy, relative=relative, lead=lead, trouble=trouble)
+        history.what_the_gateway_uses_has_its_pods()
+        history.operator_dies_after_some_writes(1)
+        history.teardown()
 
 
 Histories.TestCase.settings = settings(
