@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from e2e.setup import cache
 from e2e.setup.__main__ import prepare
 from e2e.setup.progress import duration, say
 from e2e.setup.torch import python_with_torch
@@ -66,7 +67,9 @@ def apiserver() -> list[list[str]]:
 
 
 def train() -> list[list[str]]:
-    """Return the trainer's tests, run in the environment that has torch."""
+    """Return the trainer's tests, run in the environment that has torch, with the example's base model at hand."""
+    collect = REPOSITORY / "examples" / "blueprint-assistant" / "base-model" / "collect.py"
+    subprocess.run([sys.executable, str(collect), str(cache.root() / "models")], check=True)
     return [pytest("tests/train", python=str(python_with_torch()))]
 
 

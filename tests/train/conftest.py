@@ -15,6 +15,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from e2e.setup import cache
 from slipway.api.common import ArtifactRef, ArtifactStatus
 from slipway.api.dataset import Rows
 from slipway.contract.dataset import CARD, DatasetCard
@@ -122,8 +123,7 @@ class SmolLM2:
 @pytest.fixture(scope="session")
 def smollm2() -> SmolLM2:
     """The real base model, where `make` has put it."""
-    cache = os.environ.get("SLIPWAY_CACHE", str(Path.home() / ".cache" / "slipway"))
-    file = Path(os.environ.get("SLIPWAY_SMOLLM2", f"{cache}/models/SmolLM2-135M-Instruct.Q4_1.gguf"))
+    file = cache.root() / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf"
     if not file.is_file():
-        pytest.skip(f"{file} is not there: `make prepare` brings it, SLIPWAY_SMOLLM2 names another place")
+        pytest.skip(f"{file} is not there: `make test-train` brings it")
     return SmolLM2(file.parent, file)

@@ -154,3 +154,14 @@ def test_checkpoints_are_kept_in_number_and_a_damaged_one_is_passed_over(bench: 
     tensors.write_bytes(tensors.read_bytes()[:-1] + b"\x00\x01")
     # Nothing whole is left: the run starts again, and ends the same.
     assert same(straight, bench.adapter(bench.run(job)))
+
+
+def test_a_checkpoint_outlives_an_upgrade_but_not_another_recipe(bench: Bench) -> None:
+    job = bench.job(checkpoint=Checkpoint(every_steps=2, keep=1), max_steps=4)
+    bench.run(job)
+    same_run = bench.recipe(job.model_copy(update={"grace_seconds": 7, "progress_url": "http://operator:8081"}))
+    same_run.setup()
+    assert same_run.state.step == 4
+    other = bench.recipe(job.model_copy(update={"seed": job.seed + 1}))
+    other.setup()
+    assert other.state.step == 0

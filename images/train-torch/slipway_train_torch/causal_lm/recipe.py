@@ -14,6 +14,7 @@ import torch
 
 from slipway.api.common import ArtifactRef
 from slipway.api.trainingjob import CausalLM
+from slipway.contract.artifact import digest_of
 from slipway.contract.job import Train
 from slipway.contract.progress import Progress
 from slipway.contract.result import Preempted, Trained
@@ -114,9 +115,10 @@ class Recipe:
 
     def resume(self) -> None:
         """Go to the newest checkpoint of this run, if there is one."""
-        self.checkpoints = Checkpoints(
-            self.job.checkpoint_uri, self.job.store, self.job.fingerprint(), self.job.checkpoint.keep, self.scratch
-        )
+        job = self.job
+        # What determines the run's numbers, and no more: an upgrade of the operator must not lose a run's progress.
+        mark = digest_of([job.dataset.digest, job.base_model.digest, job.recipe.dump(), job.seed])
+        self.checkpoints = Checkpoints(job.checkpoint_uri, job.store, mark, job.checkpoint.keep, self.scratch)
         found = self.checkpoints.restore(self.parameters, self.optimiser)
         if found is None:
             return
