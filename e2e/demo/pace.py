@@ -11,7 +11,7 @@ class Pace:
 
     fastest: float = 0.35
     slowest: float = 10.0
-    in_flight: float = 1.0
+    in_flight: float = 1.6
     weight: float = 0.2
     typical: float = 0.5
 
