@@ -8,7 +8,11 @@ from collections.abc import Iterator
 
 from slipway_formats.t3d import Graph, Object, Pin, pins, values
 
-SYSTEM = "You write Unreal Engine Blueprint graphs as T3D clipboard text."
+SYSTEM = (
+    "You write Unreal Engine Blueprint graphs as T3D clipboard text. Answer only with T3D. "
+    "The first words of every answer are: Begin Object Class="
+)
+"""It says how an answer begins: small models learn the text long before they dare to open with it."""
 ASKS = (
     "Write the Blueprint T3D for {}.",
     "Give me the T3D clipboard text of {}.",
