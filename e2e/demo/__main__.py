@@ -25,6 +25,7 @@ from e2e.demo.view import chosen
 from e2e.setup.progress import say
 
 CLEAN_UP = "Clean up"
+LOG_WIDTH = 180
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,7 +69,9 @@ def run(cluster: Cluster, *, small_numbers: bool, plain: bool) -> int:
 def conclude(tape: Tape) -> int:
     """Print the closing table, write the page, and return the exit code."""
     checks = verdicts(tape)
-    Console().print(summary(tape, checks))
+    console = Console()
+    wide = console if console.is_terminal else Console(width=LOG_WIDTH)
+    wide.print(summary(tape, checks))
     target = out("report.html")
     target.write_text(page(tape, COMMANDS))
     say(f"The whole story, with a plot over time: {target}")

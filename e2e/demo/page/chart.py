@@ -97,26 +97,41 @@ def _hint(key: str) -> str:
 
 def _shares(found: Series, x: Axis, y: Axis) -> Iterable[str]:
     """Draw the route's weights as stacked steps."""
-    edges = [w.at for w in found.weights] + [found.ended]
     floor = [0.0] * len(found.weights)
     for name in SHORT_NAMES:
         shares = [w.percent(version(name)) for w in found.weights]
-        blocks = []
-        for index, share in enumerate(shares):
-            if share:
-                left, right = x(edges[index]), x(edges[index + 1])
-                low, high = y(floor[index]), y(floor[index] + share)
-                blocks.append(f"M{left} {low}V{high}H{right}V{low}Z")
-            floor[index] += share
-        if blocks:
-            yield f'<path class="area {name}" d="{"".join(blocks)}"/>'
-            widest = max(
-                (i for i, s in enumerate(shares) if s > 40), key=lambda i: edges[i + 1] - edges[i], default=None
-            )
-            if widest is not None:
-                middle = x((edges[widest] + edges[widest + 1]) / 2)
-                height = y(floor[widest] - shares[widest] / 2) + 5
-                yield f'<text class="inside" x="{middle}" y="{height}" text-anchor="middle">{name}</text>'
+        steps = _merged(found, list(zip(floor, shares, strict=True)))
+        floor = [low + share for low, share in zip(floor, shares, strict=True)]
+        if not steps:
+            continue
+        blocks = (f"M{x(s.begun)} {y(s.low)}V{y(s.low + s.share)}H{x(s.ended)}V{y(s.low)}Z" for s in steps)
+        yield f'<path class="area {name}" d="{"".join(blocks)}"/>'
+        widest = max(steps, key=lambda s: (s.ended - s.begun) * (s.share > 40))
+        if widest.share > 40 and x(widest.ended) - x(widest.begun) > 30:
+            middle, height = x((widest.begun + widest.ended) / 2), y(widest.low + widest.share / 2) + 5
+            yield f'<text class="inside" x="{middle}" y="{height}" text-anchor="middle">{name}</text>'
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A share of traffic that stayed the same for a time, standing on `low` percent."""
+
+    begun: float
+    ended: float
+    low: float
+    share: float
+
+
+def _merged(found: Series, levels: Sequence[tuple[float, float]]) -> list[_Step]:
+    """Return the steps of one version: one for every change of its place in the stack, none where it has no share."""
+    edges = [*(w.at for w in found.weights), found.ended]
+    steps: list[_Step] = []
+    for index, (low, share) in enumerate(levels):
+        if steps and (steps[-1].low, steps[-1].share, steps[-1].ended) == (low, share, edges[index]):
+            steps[-1] = _Step(steps[-1].begun, edges[index + 1], low, share)
+        elif share:
+            steps.append(_Step(edges[index], edges[index + 1], low, share))
+    return steps
 
 
 def _errors(found: Series, x: Axis, y: Axis) -> Iterable[str]:
