@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +25,8 @@ def copy(example: Path, target: Path) -> Path:
     target.mkdir(parents=True)
     for file in sorted(example.glob("*.yaml")):
         documents = [shrunk(document) for document in yaml.safe_load_all(file.read_text())]
-        (target / file.name).write_text(yaml.safe_dump_all(documents, sort_keys=False))
+        # As JSON: a YAML writer leaves "1e-3" unquoted, and Go's reader takes it for a number.
+        (target / file.name).write_text("---\n".join(json.dumps(document, indent=2) + "\n" for document in documents))
     return target
 
 

@@ -62,6 +62,11 @@ def test_all_versions_start_from_one_base_and_one_dataset() -> None:
     assert len({(job["baseModel"]["uri"], job["baseModel"]["digest"], job["dataset"]["name"]) for job in jobs}) == 1
 
 
+def test_small_numbers_are_written_so_that_strings_stay_strings(tmp_path: Path) -> None:
+    target = small.copy(EXAMPLE, tmp_path / "example")
+    assert '"learningRate": "1e-3"' in (target / "training-v1.yaml").read_text()
+
+
 def test_small_numbers_keep_the_story(tmp_path: Path) -> None:
     target = small.copy(EXAMPLE, tmp_path / "example")
     assert sorted(file.name for file in target.iterdir()) == FILES
