@@ -113,7 +113,7 @@ def _engine(made: Template, settings: Settings) -> dict[str, Any]:
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [MODEL_MOUNT | {"readOnly": True}, {"name": "scratch", "mountPath": SCRATCH}],
         "startupProbe": _probe("/engine/health", period=1, failures=SLOWEST_START_SECONDS),
-        "readinessProbe": _probe("/engine/health", period=2, failures=2),
+        "readinessProbe": _probe("/engine/health", period=2, failures=3),
         "livenessProbe": _probe("/engine/health", period=10, failures=6),
         "lifecycle": {"preStop": {"sleep": {"seconds": max(1, settings.drain_seconds)}}},
     }
@@ -148,7 +148,7 @@ def _proxy(ref: RevisionRef, made: Template, settings: Settings) -> dict[str, An
         ],
         "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}},
         "securityContext": CONTAINER_SECURITY,
-        "readinessProbe": _probe("/proxy/ready", period=2, failures=2),
+        "readinessProbe": _probe("/proxy/ready", period=2, failures=3),
         "lifecycle": {"preStop": {"exec": {"command": ["slipway-drain", str(settings.drain_seconds)]}}},
     }
 

@@ -143,7 +143,7 @@ def _with(found: Judgement, outcome: Outcome, message: str) -> Judgement:
 def _against(bound: float | None, known: float | None, stable: str, unit: str) -> str:
     if bound is None:
         return "no bound yet"
-    return f"allowed {bound:.4g} {unit}" + (f" ({stable})" if known is not None else "")
+    return f"allowed {bound:.6g} {unit}" + (f" ({stable})" if known is not None else "")
 
 
 def _least(*bounds: float | None) -> float | None:
