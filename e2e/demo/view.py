@@ -61,7 +61,7 @@ class LiveView:
             get_renderable=lambda: picture(tape, scene, time.time()),
             console=console,
             refresh_per_second=2,
-            vertical_overflow="visible",
+            screen=True,  # else a picture taller than the terminal leaves its upper part behind at each redraw
         )
 
     def __enter__(self) -> LiveView:
@@ -120,15 +120,15 @@ def picture(tape: Tape, scene: Scene, now: float) -> RenderableType:
 
 def chapters(scene: Scene, now: float) -> RenderableType:
     """Return the list of chapters, the present one pointed at, and the newest command."""
-    grid = Table.grid(padding=(0, 1))
+    line = Text()
     for number, title in enumerate(scene.titles):
         state = "done" if number < scene.present else "later"
         if number == scene.present:
             state = "failed" if scene.failed else "now"
         mark, style = MARKS[state]
-        grid.add_row(Text(mark, style), Text(title, style if state == "now" else "dim" if state == "later" else ""))
+        line.append(f"{mark} ", style).append(title.partition(":")[0], "" if state == "done" else style).append("   ")
     head = Text.assemble(("Slipway ", "bold"), (f"{duration(now - scene.begun)}", "dim"))
-    return Group(head, grid, Text(f"$ {scene.command}", style="bold", no_wrap=True, overflow="ellipsis"))
+    return Group(head, line, Text(f"$ {scene.command}", style="bold", no_wrap=True, overflow="ellipsis"))
 
 
 def objects(tape: Tape) -> Table:
@@ -165,7 +165,7 @@ def traffic(tape: Tape, now: float) -> Table:
 
 def story(tape: Tape) -> list[RenderableType]:
     """Return the turns of the story so far, newest last."""
-    lines = [Text(f"{clock(t.at)}  {t.text}", style=STYLES[t.outcome]) for t in turns(tape)[-8:]]
+    lines = [Text(f"{clock(t.at)}  {t.text}", style=STYLES[t.outcome]) for t in turns(tape)[-6:]]
     return [Group(*lines)] if lines else []
 
 
