@@ -132,13 +132,24 @@ def _is_target(pod: Manifest) -> bool:
 
 def _trouble(pod: Manifest) -> str:
     name = pod["metadata"]["name"]
-    waiting = ((_main(pod) or {}).get("state") or {}).get("waiting") or {}
-    if waiting.get("reason", "") not in _WAITING_IS_NORMAL:
-        return f"pod {name}: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")[:LAST_WORDS]
+    waiting = why_waiting((_main(pod) or {}).get("state") or {})
+    if waiting:
+        return f"pod {name}: {waiting}"
     for condition in (pod.get("status") or {}).get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             return f"pod {name} cannot be scheduled: {condition.get('message', '')}".rstrip(": ")[:LAST_WORDS]
     return ""
+
+
+def why_waiting(state: Mapping[str, Any]) -> str:
+    """Return what keeps a container in `state` from starting, and the cure where it is known; empty: nothing does."""
+    waiting = state.get("waiting") or {}
+    reason, message = waiting.get("reason") or "", str(waiting.get("message") or "")[:LAST_WORDS]
+    if reason in _WAITING_IS_NORMAL:
+        return ""
+    if reason == "CreateContainerConfigError" and "not found" in message:
+        message += "; is this namespace among workloadNamespaces of the chart, which makes the store's Secret there?"
+    return f"{reason}: {message}".rstrip(": ")
 
 
 def _moment(written: str | None) -> datetime | None:

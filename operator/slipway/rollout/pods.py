@@ -8,12 +8,12 @@ from typing import Any
 
 from slipway.contract.exitcodes import FINAL
 from slipway.contract.result import Failed, parse_result
+from slipway.jobs import why_waiting
 from slipway.names import REVISION_LABEL
 from slipway.plan import Manifest
 
 LAST_WORDS = 400
 FETCH = "fetch"
-_WAITING_IS_NORMAL = ("", "ContainerCreating", "PodInitializing")
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,9 @@ def _container_trouble(status: Mapping[str, Any]) -> tuple[bool, str]:
     ended = state.get("terminated") or last.get("terminated") or {}
     if ended and int(ended.get("exitCode") or 0) != 0:
         return int(ended["exitCode"]) in FINAL, _ended(ended)
-    waiting = state.get("waiting") or {}
-    if waiting.get("reason", "") not in _WAITING_IS_NORMAL:
-        return False, f"{waiting['reason']}: {str(waiting.get('message') or '')[:LAST_WORDS]}".rstrip(": ")
+    waiting = why_waiting(state)
+    if waiting:
+        return False, waiting
     return False, ""
 
 

@@ -274,3 +274,14 @@ def test_a_spec_of_another_schema_is_named() -> None:
     made.settle()
     assert made.condition("Stalled")["reason"] == "InvalidSpec"
     assert "spec.recipe" in made.status["message"]
+
+
+def test_a_missing_secret_comes_with_its_cure() -> None:
+    made = started()
+    waiting = {"reason": "CreateContainerConfigError", "message": 'secret "slipway-object-store" not found'}
+    made.pod({"phase": "Pending", "containerStatuses": [{"name": "main", "state": {"waiting": waiting}}]})
+    made.wait(GRACE.total_seconds())
+    made.settle()
+    assert (
+        'secret "slipway-object-store" not found; is this namespace among workloadNamespaces' in made.status["message"]
+    )
