@@ -12,6 +12,7 @@ from rich.console import Console
 
 from e2e.cluster import open_cluster
 from e2e.cluster.base import Cluster
+from e2e.cluster.base import CommandFailed as KubectlFailed
 from e2e.demo import small, tutorial
 from e2e.demo.cast import EXAMPLE, REPOSITORY, TUTORIAL
 from e2e.demo.commands import CommandFailed
@@ -38,9 +39,15 @@ def main(arguments: list[str] | None = None) -> int:
     if given.action == "page":
         return conclude(read(out("tape.jsonl")))
     cluster = open_cluster()
-    with cluster.in_use("the demo"):
-        prepare(cluster)
-        return run(cluster, small_numbers=given.small, plain=given.plain) if given.action == "run" else 0
+    try:
+        with cluster.in_use("the demo"):
+            prepare(cluster)
+            return run(cluster, small_numbers=given.small, plain=given.plain) if given.action == "run" else 0
+    except KubectlFailed as error:
+        say(str(error))
+    except KeyboardInterrupt:
+        say("interrupted; the same command goes on from here")
+    return 1
 
 
 def run(cluster: Cluster, *, small_numbers: bool, plain: bool) -> int:
