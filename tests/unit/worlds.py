@@ -1,4 +1,4 @@
-"""A store with one root object in it, an engine's step on it, and Jobs whose pods do as told."""
+"""A store with root objects in it, an engine's step on them, and Jobs whose pods do as told."""
 
 from __future__ import annotations
 
@@ -6,55 +6,70 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from slipway.kube.store import Store
 from slipway.names import UID_LABEL
 from slipway.plan import Event, Facts, Plan, Room
+from slipway.settings import Images, Settings
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 NAMESPACE = "demo"
+SETTINGS = Settings(
+    images=Images(data="data@1", train_torch="train@1", serve_llamacpp="serve@1", proxy="proxy@1"),
+    store={"endpoint": "http://store:8333", "bucket": "slipway"},
+    progress_url="http://progress:8090",
+)
+
+
+def root(kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a root object as a user applies it, with what the apiserver adds."""
+    meta = {"name": name, "namespace": NAMESPACE, "uid": f"uid-{kind}-{name}".lower(), "generation": 1}
+    return {"apiVersion": "slipway.dev/v1alpha1", "kind": kind, "metadata": meta, "spec": dict(spec)}
 
 
 @dataclass
 class World:
-    """The store, the room, a clock, and what the engine would have written."""
+    """The store, a room, a clock, and what the engine would have written. `name` is the root meant by default."""
 
     room: Room
-    first: Mapping[str, Any]
-    """The root as a user applies it, its uid included."""
+    name: str
+    settings: Settings = SETTINGS
     store: Store = field(default_factory=Store)
     now: datetime = NOON
     writes: int = 0
     events: list[Event] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.put(self.first)
+    OTHERS: ClassVar = ("progress",)
+    """Fields of status that another writer owns."""
 
-    @property
-    def uid(self) -> str:
-        return str(self.first["metadata"]["uid"])
+    # What is there
 
-    @property
-    def root(self) -> Mapping[str, Any]:
-        found = self.store.get(self.first["kind"], NAMESPACE, self.first["metadata"]["name"])
-        assert found is not None
+    def get(self, kind: str, name: str) -> Mapping[str, Any]:
+        found = self.store.get(kind, NAMESPACE, name)
+        assert found is not None, f"no {kind} {name}"
         return found
 
-    @property
-    def status(self) -> Mapping[str, Any]:
-        return self.root.get("status") or {}
+    def root(self, name: str = "") -> Mapping[str, Any]:
+        return self.get(self.room.kind, name or self.name)
 
-    @property
-    def job(self) -> Mapping[str, Any]:
-        """The newest Job."""
-        return self.store.owned(self.uid, "Job")[-1]
+    def uid(self, name: str = "") -> str:
+        return str(self.root(name)["metadata"]["uid"])
 
-    def names(self, kind: str) -> list[str]:
-        return [child["metadata"]["name"] for child in self.store.owned(self.uid, kind)]
+    def status(self, name: str = "") -> Mapping[str, Any]:
+        return self.root(name).get("status") or {}
 
-    def condition(self, kind: str) -> Mapping[str, Any]:
-        return next((c for c in self.status["conditions"] if c["type"] == kind), {})
+    def condition(self, kind: str, name: str = "") -> Mapping[str, Any]:
+        return next((c for c in self.status(name)["conditions"] if c["type"] == kind), {})
+
+    def owned(self, kind: str, name: str = "") -> list[str]:
+        return [child["metadata"]["name"] for child in self.store.owned(self.uid(name), kind)]
+
+    def jobs(self, name: str = "") -> list[str]:
+        return self.owned("Job", name)
+
+    def newest_job(self, name: str = "") -> Mapping[str, Any]:
+        return self.get("Job", self.jobs(name)[-1])
 
     # What others do
 
@@ -65,83 +80,95 @@ class World:
 
     def remove(self, kind: str, name: str) -> None:
         self.writes += 1
-        there = self.store.get(kind, NAMESPACE, name)
-        assert there is not None
-        self.store.discard(kind, NAMESPACE, name, there["metadata"]["uid"], self.writes)
+        self.store.discard(kind, NAMESPACE, name, self.get(kind, name)["metadata"]["uid"], self.writes)
 
     def edit(self, **spec: Any) -> None:
         """Change fields of the spec as a user does."""
-        meta = dict(self.root["metadata"])
-        changed = {**self.root["spec"], **spec}
-        self.put({**self.root, "metadata": meta | {"generation": meta["generation"] + 1}, "spec": changed})
+        before = self.root()
+        meta = before["metadata"] | {"generation": before["metadata"]["generation"] + 1}
+        self.put({**before, "metadata": meta, "spec": {**before["spec"], **spec}})
 
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
-    def pod(self, status: Mapping[str, Any], name: str = "") -> str:
-        """Let a pod of the newest Job be as `status` says; return its name."""
-        job = self.job["metadata"]["name"]
-        name = name or f"{job}-{self.writes}"
-        labels = {UID_LABEL: self.uid, "batch.kubernetes.io/job-name": job}
-        meta = {"name": name, "namespace": NAMESPACE, "labels": labels, "creationTimestamp": self._stamp()}
+    def pod(self, status: Mapping[str, Any], pod: str = "", name: str = "") -> None:
+        """Let a pod of the newest Job of root `name` be as `status` says."""
+        job = self.newest_job(name)["metadata"]["name"]
+        labels = {UID_LABEL: self.uid(name), "batch.kubernetes.io/job-name": job}
+        meta = {"name": pod or f"{job}-{self.writes}", "namespace": NAMESPACE, "labels": labels}
+        meta |= {"creationTimestamp": self.stamp()}
         self.put({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "status": status})
-        return name
 
-    def end(self, code: int, message: str = "", reason: str = "Error", pod: str = "", *, evicted: bool = False) -> None:
+    def waiting(self, reason: str, message: str = "", name: str = "") -> None:
+        """Let a pod of the newest Job hang before its start."""
+        state = {"waiting": {"reason": reason, "message": message}}
+        self.pod({"phase": "Pending", "containerStatuses": [{"name": "main", "state": state}]}, name=name)
+
+    def end(
+        self,
+        code: int,
+        message: str = "",
+        reason: str = "Error",
+        pod: str = "",
+        *,
+        evicted: bool = False,
+        name: str = "",
+    ) -> None:
         """Let a pod of the newest Job end."""
-        terminated = {"exitCode": code, "message": message, "reason": reason, "finishedAt": self._stamp()}
+        terminated = {"exitCode": code, "message": message, "reason": reason, "finishedAt": self.stamp()}
         status: dict[str, Any] = {
             "phase": "Succeeded" if code == 0 else "Failed",
             "containerStatuses": [{"name": "main", "state": {"terminated": terminated}}],
         }
         if evicted:
             status["conditions"] = [{"type": "DisruptionTarget", "status": "True"}]
-        self.pod(status, pod)
+        self.pod(status, pod, name)
 
-    def finish(self, condition: str, reason: str = "") -> None:
+    def finish(self, condition: str, reason: str = "", message: str = "so", name: str = "") -> None:
         """Let the newest Job be Complete or Failed."""
-        entry = {"type": condition, "status": "True", "reason": reason, "message": "so"}
-        self.put({**self.job, "status": {"conditions": [entry | {"lastTransitionTime": self._stamp()}]}})
+        entry = {"type": condition, "status": "True", "reason": reason, "message": message}
+        entry |= {"lastTransitionTime": self.stamp()}
+        self.put({**self.newest_job(name), "status": {"conditions": [entry]}})
 
     # What the engine does
 
-    def plan(self) -> Plan:
-        return self.room.plan(self.root, self.store, Facts(), self.now)
+    def plan(self, name: str = "") -> Plan:
+        return self.room.plan(self.root(name), self.store, Facts(), self.now)
 
-    def step(self) -> Plan:
+    def step(self, name: str = "") -> Plan:
         """Do what the engine does with one key: status, children, deletions."""
-        plan = self.plan()
+        found, plan = self.root(name), self.plan(name)
         json.dumps(plan.status)
-        progress = {"progress": self.status["progress"]} if "progress" in self.status else {}
-        if plan.status | progress != self.status:
-            self.put({**self.root, "status": plan.status | progress})
+        standing = {field: value for field, value in self.status(name).items() if field in self.OTHERS}
+        if plan.status | standing != self.status(name):
+            self.put({**found, "status": plan.status | standing})
             self.events.extend(plan.events)
         for child in [*plan.children, *plan.unowned]:
             self._apply(child)
         kept = {(c["kind"], c["metadata"]["name"]) for c in plan.children} | plan.keep
-        for child in self.store.owned(self.uid):
+        for child in self.store.owned(found["metadata"]["uid"]):
             owned = (child["kind"], child["metadata"]["name"])
             if child["kind"] in self.room.owns and owned not in kept:
                 self.remove(*owned)
         return plan
 
-    def settle(self) -> Plan:
+    def settle(self, name: str = "") -> Plan:
         """Step until nothing changes any more; deciding must not go on for ever."""
         for _ in range(8):
             before = self.writes
-            plan = self.step()
+            plan = self.step(name)
             if self.writes == before:
                 return plan
         raise AssertionError("deciding does not come to rest")
 
+    def stamp(self) -> str:
+        return self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
     def _apply(self, child: Mapping[str, Any]) -> None:
         there = self.store.get(child["kind"], NAMESPACE, child["metadata"]["name"])
         if there is None:
-            self.put({**child, "metadata": {"creationTimestamp": self._stamp(), **child["metadata"]}})
+            self.put({**child, "metadata": {"creationTimestamp": self.stamp(), **child["metadata"]}})
         elif there.get("spec") != child.get("spec"):
             changed = {k for k in child["spec"] if child["spec"][k] != there["spec"].get(k)}
             assert child["kind"] != "Job" or changed == {"suspend"}, f"Job fields {changed} are immutable"
             self.put({**there, "spec": child["spec"]})
-
-    def _stamp(self) -> str:
-        return self.now.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import Failed
+from slipway.dataset.room import Room
 from slipway.plan import Plan
-from tests.unit.dataset.world import SETTINGS, UID, World, refused
+from tests.unit.dataset.world import UID, World, refused
+from tests.unit.worlds import SETTINGS
 
 SPECS: list[dict[str, Any]] = [
     {},
@@ -48,11 +50,11 @@ def happen(world: World, what: tuple[Any, ...]) -> None:
             world.edit(**SPECS[which])
         case ("upgrade", image):
             images = SETTINGS.images.model_copy(update={"data": image})
-            world.settings = SETTINGS.model_copy(update={"images": images})
+            world.room = Room(SETTINGS.model_copy(update={"images": images}))
         case ("remove", kind):
             for child in world.store.owned(UID, kind)[:1]:
                 world.remove(kind, child["metadata"]["name"])
-        case _ if not world.jobs:
+        case _ if not world.jobs():
             return
         case ("succeed", mark):
             world.succeed(mark)
@@ -63,7 +65,7 @@ def happen(world: World, what: tuple[Any, ...]) -> None:
         case ("waiting",):
             world.pod(WAITING)
         case ("job", (condition, reason)):
-            world.job(condition, reason)
+            world.finish(condition, reason)
 
 
 def mark(plan: Plan) -> tuple[Any, ...]:
@@ -75,29 +77,29 @@ def mark(plan: Plan) -> tuple[Any, ...]:
 def test_whatever_happens(story: list[tuple[Any, ...]]) -> None:
     world = World()
     for what in story:
-        before = world.status.get("artifact")
+        before = world.status().get("artifact")
         happen(world, what)
         if before is not None:
             # Monotone: data once published is only ever replaced by data.
-            assert world.status.get("artifact") is not None
+            assert world.status().get("artifact") is not None
     # Total and idempotent: it comes to rest, and deciding again changes nothing.
     world.settle()
     rest = world.plan()
     assert mark(world.plan()) == mark(rest)
-    assert rest.status == world.status
-    status = world.status
+    assert rest.status == world.status()
+    status = world.status()
     # What people and programs are told fits together.
     assert (status["state"] == "Ready") == (world.condition("Ready")["status"] == "True")
     assert (status["state"] == "Failed") == bool(world.condition("Stalled"))
     assert (status["state"] == "Preparing") == bool(world.condition("Reconciling"))
     assert status["message"]
-    assert status["observedGeneration"] == world.root["metadata"]["generation"]
+    assert status["observedGeneration"] == world.root()["metadata"]["generation"]
     if status["state"] == "Ready":
         assert status["digest"] == status["artifact"]["digest"]
     # One preparation at a time.
     if status["state"] == "Preparing":
-        assert len(world.jobs) == 1
-        assert set(world.configs) <= set(world.jobs)
+        assert len(world.jobs()) == 1
+        assert set(world.owned("ConfigMap")) <= set(world.jobs())
         # Nothing is waited for in vain: the Job is at work and will be heard of, or a time is set.
         job = world.store.owned(UID, "Job")[0]
         assert rest.requeue_after is not None or not (job.get("status") or {}).get("conditions")
@@ -115,4 +117,4 @@ def test_the_order_of_pods_does_not_matter(order: list[str]) -> None:
     for name in order:
         stories[name]()
     world.settle()
-    assert world.status["state"] == "Ready"
+    assert world.status()["state"] == "Ready"

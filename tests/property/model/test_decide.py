@@ -11,7 +11,8 @@ from slipway.api.modelversion import ModelVersionStatus
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import encode
 from slipway.plan import Facts
-from tests.unit.model.world import SETTINGS, World, figures, rollout, version
+from tests.unit.model.world import World, figures, rollout, version
+from tests.unit.worlds import SETTINGS
 
 JUDGED = ("Ready", "Rejected")
 VERDICT = ("state", "metrics", "gates", "verified", "reference", "score", "report", "conditions", "message")
@@ -30,8 +31,8 @@ results = st.builds(
 def reports(result: object) -> Act:
     def act(world: World) -> None:
         if len(world.jobs()) == 1:
-            world.pod("v1", ExitCode.OK, encode(result))  # type: ignore[arg-type]
-            world.job("v1", "Complete")
+            world.end(ExitCode.OK, encode(result))  # type: ignore[arg-type]
+            world.finish("Complete")
 
     return act
 
@@ -39,8 +40,8 @@ def reports(result: object) -> Act:
 def fails(code: int, reason: str) -> Act:
     def act(world: World) -> None:
         if len(world.jobs()) == 1:
-            world.pod("v1", code, "the end of a log")
-            world.job("v1", "Failed", reason)
+            world.end(code, "the end of a log")
+            world.finish("Failed", reason)
 
     return act
 

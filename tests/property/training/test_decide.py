@@ -27,7 +27,7 @@ happenings = st.one_of(
 
 
 def happen(made: World, what: tuple[Any, ...]) -> None:
-    has_job = bool(made.names("Job"))
+    has_job = bool(made.jobs())
     match what:
         case ("step",):
             made.step()
@@ -47,8 +47,8 @@ def happen(made: World, what: tuple[Any, ...]) -> None:
             refuse(made)
         case ("finish", (condition, reason)) if has_job:
             made.finish(condition, reason)
-        case ("remove", kind) if made.names(kind):
-            made.remove(kind, made.names(kind)[0])
+        case ("remove", kind) if made.owned(kind):
+            made.remove(kind, made.owned(kind)[0])
         case ("version", there):
             found = made.store.get("ModelVersion", NAMESPACE, "assistant-1.0.0")
             if there and found is None:
@@ -72,10 +72,10 @@ def test_every_history_rests_and_never_turns_back(history: list[tuple[Any, ...]]
     for what in history:
         happen(made, what)
         made.settle()
-        status = made.status
+        status = made.status()
         assert status["message"]
         assert {c["type"] for c in status["conditions"]} >= {"Ready", "Succeeded"}
-        assert len(made.names("Job")) <= 1
+        assert len(made.jobs()) <= 1
         # A finished run stays as it ended.
         if ended:
             assert status["state"] == ended
@@ -104,5 +104,5 @@ def test_preemptions_never_end_a_run(code: int, times: int) -> None:
     for nth in range(times):
         made.end(code, pod=f"pod-{nth}")
         made.settle()
-    assert made.status["state"] == "Queued"
-    assert made.status["restarts"] == {"preempted": times, "failed": 0}
+    assert made.status()["state"] == "Queued"
+    assert made.status()["restarts"] == {"preempted": times, "failed": 0}

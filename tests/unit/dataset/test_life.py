@@ -12,7 +12,8 @@ from slipway.contract.exitcodes import ExitCode
 from slipway.contract.job import parse_job
 from slipway.contract.result import Failed, encode
 from slipway.dataset.room import Room
-from tests.unit.dataset.world import SETTINGS, UID, World, prepared, refused
+from tests.unit.dataset.world import UID, World, prepared, refused
+from tests.unit.worlds import SETTINGS
 
 UNREACHABLE = Failed(reason="StoreUnreachable", message="object store http://store:8333, bucket slipway: no answer")
 
@@ -43,16 +44,16 @@ def test_a_new_dataset_gets_one_job_and_its_file() -> None:
     assert container["command"] == ["python", "-m", "slipway_data"]
     assert job["spec"]["activeDeadlineSeconds"] == 3600
     world.settle()
-    assert world.status["state"] == "Preparing"
+    assert world.status()["state"] == "Preparing"
     assert world.condition("Reconciling")["status"] == "True"
     assert world.condition("Ready")["status"] == "False"
     assert [event.reason for event in world.events] == ["PreparationStarted"]
-    assert len(world.jobs) == len(world.configs) == 1
+    assert len(world.jobs()) == len(world.owned("ConfigMap")) == 1
 
 
 def test_what_was_prepared_is_published() -> None:
     world = ready()
-    status = world.status
+    status = world.status()
     assert status["state"] == "Ready"
     assert status["digest"] == status["artifact"]["digest"] == "sha256:" + "a" * 64
     assert status["rows"] == {"train": 80, "validation": 10, "test": 10, "rejected": 3, "duplicates": 2}
@@ -62,7 +63,7 @@ def test_what_was_prepared_is_published() -> None:
     )
     assert not world.condition("Reconciling")
     assert [event.reason for event in world.events] == ["PreparationStarted", "Prepared"]
-    assert len(world.jobs) == 1
+    assert len(world.jobs()) == 1
     world.wait(10_000)
     assert world.settle().events == ()
 
@@ -71,22 +72,22 @@ def test_the_result_counts_before_the_job_says_that_it_is_complete() -> None:
     world = running()
     world.end(ExitCode.OK, encode(prepared()), "Completed")
     world.settle()
-    assert world.status["state"] == "Ready"
+    assert world.status()["state"] == "Ready"
 
 
 def test_published_data_outlives_its_job_and_pods() -> None:
     world = ready()
-    for job in list(world.jobs):
+    for job in list(world.jobs()):
         world.remove("Job", job)
     world.settle()
-    assert world.status["state"] == "Ready"
-    assert world.jobs == []
+    assert world.status()["state"] == "Ready"
+    assert world.jobs() == []
 
 
 def test_an_upgrade_prepares_nothing_again() -> None:
     world = ready()
     images = SETTINGS.images.model_copy(update={"data": "data@2"})
-    world.settings = SETTINGS.model_copy(update={"images": images})
+    world.room = Room(SETTINGS.model_copy(update={"images": images}))
     before = world.writes
     world.settle()
     assert world.writes == before
@@ -96,7 +97,7 @@ def test_defaults_may_be_written_or_left_out() -> None:
     world = ready()
     world.edit(split={"salt": "", "groupBy": "File"}, quality={}, steps=[{"parse": {"as": "JSONL"}}])
     world.settle()
-    assert world.status["state"] == "Ready"
+    assert world.status()["state"] == "Ready"
 
 
 @pytest.mark.parametrize(
@@ -111,33 +112,33 @@ def test_defaults_may_be_written_or_left_out() -> None:
 )
 def test_a_new_spec_is_prepared_while_the_old_data_stays_published(spec: dict[str, Any]) -> None:
     world = ready()
-    first = world.jobs
+    first = world.jobs()
     world.edit(**spec)
     world.settle()
-    assert world.status["state"] == "Preparing"
-    assert world.status["digest"] == "sha256:" + "a" * 64
+    assert world.status()["state"] == "Preparing"
+    assert world.status()["digest"] == "sha256:" + "a" * 64
     assert world.condition("Ready")["status"] == "False"
-    assert len(world.jobs) == len(world.configs) == 1
-    assert world.jobs != first
+    assert len(world.jobs()) == len(world.owned("ConfigMap")) == 1
+    assert world.jobs() != first
     world.succeed("b")
     world.settle()
-    assert world.status["state"] == "Ready"
-    assert world.status["digest"] == "sha256:" + "b" * 64
+    assert world.status()["state"] == "Ready"
+    assert world.status()["digest"] == "sha256:" + "b" * 64
 
 
 def test_resources_and_deadline_change_the_job_not_the_data() -> None:
     world = ready()
     world.edit(resources={"memory": "8Gi"}, deadlineSeconds=60)
     world.settle()
-    assert world.status["state"] == "Ready"
-    assert world.status["observedGeneration"] == 2
+    assert world.status()["state"] == "Ready"
+    assert world.status()["observedGeneration"] == 2
     assert world.condition("Ready")["observedGeneration"] == 2
     other = running()
-    first = other.jobs
+    first = other.jobs()
     other.edit(resources={"memory": "8Gi"})
     other.settle()
-    assert other.jobs != first
-    assert len(other.jobs) == 1
+    assert other.jobs() != first
+    assert len(other.jobs()) == 1
 
 
 @pytest.mark.parametrize(
@@ -154,16 +155,16 @@ def test_bad_data_is_said_with_its_reason_and_an_example(code: int, reason: str)
     world = running()
     world.fail(refused(reason, report="s3://slipway/r.jsonl", rows={"train": 3, "rejected": 2}), code)
     world.settle()
-    assert world.status["state"] == "Failed"
+    assert world.status()["state"] == "Failed"
     stalled = world.condition("Stalled")
     assert (stalled["status"], stalled["reason"]) == ("True", reason)
-    job = world.jobs[0]
+    job = world.jobs()[0]
     assert stalled["message"] == (
         "quality.minRows is 10: 3 rows kept. Example: a.jsonl:1: bad. Every row left out: s3://slipway/r.jsonl. "
         f"Change spec, or delete Job {job} to try again."
     )
-    assert world.status["rows"]["rejected"] == 2
-    assert world.status["report"] == "s3://slipway/r.jsonl"
+    assert world.status()["rows"]["rejected"] == 2
+    assert world.status()["report"] == "s3://slipway/r.jsonl"
     assert world.events[-1].type == "Warning"
     assert world.events[-1].reason == reason
 
@@ -172,32 +173,32 @@ def test_failure_stays_when_its_pods_are_gone_and_ends_when_its_job_is_deleted()
     world = running()
     world.fail()
     world.settle()
-    message = world.status["message"]
+    message = world.status()["message"]
     for pod in world.store.owned(UID, "Pod"):
         world.remove("Pod", pod["metadata"]["name"])
     world.settle()
-    assert world.status["message"] == message
+    assert world.status()["message"] == message
     count = len(world.events)
-    world.remove("Job", world.jobs[0])
+    world.remove("Job", world.jobs()[0])
     world.settle()
-    assert world.status["state"] == "Preparing"
+    assert world.status()["state"] == "Preparing"
     assert len(world.events) == count + 1
 
 
 def test_a_failed_change_keeps_the_old_data_and_going_back_is_ready_at_once() -> None:
     world = ready()
-    before = dict(world.status)
+    before = dict(world.status())
     world.edit(schema="Completion")
     world.settle()
     world.fail(refused(rows={"train": 1}, report="s3://slipway/r.jsonl"))
     world.settle()
-    assert world.status["state"] == "Failed"
-    assert world.status["digest"] == before["digest"]
-    assert "s3://slipway/r.jsonl" in world.status["message"]
+    assert world.status()["state"] == "Failed"
+    assert world.status()["digest"] == before["digest"]
+    assert "s3://slipway/r.jsonl" in world.status()["message"]
     world.edit()
     world.settle()
-    assert world.status["state"] == "Ready"
-    assert {k: world.status[k] for k in ("digest", "rows", "report")} == {
+    assert world.status()["state"] == "Ready"
+    assert {k: world.status()[k] for k in ("digest", "rows", "report")} == {
         k: before[k] for k in ("digest", "rows", "report")
     }
 
@@ -206,32 +207,32 @@ def test_an_unreachable_store_is_said_and_tried_again_ever_more_slowly() -> None
     world = running()
     waits = []
     for attempt in range(1, 8):
-        jobs = world.jobs
+        jobs = world.jobs()
         world.fail(UNREACHABLE, ExitCode.STORE_UNREACHABLE, "BackoffLimitExceeded")
         plan = world.settle()
-        assert world.jobs == jobs
-        assert world.status["state"] == "Preparing"
+        assert world.jobs() == jobs
+        assert world.status()["state"] == "Preparing"
         assert world.condition("Reconciling")["reason"] == "StoreUnreachable"
-        assert "http://store:8333" in world.status["message"]
-        assert "trying again at 2026-11-20T" in world.status["message"]
+        assert "http://store:8333" in world.status()["message"]
+        assert "trying again at 2026-11-20T" in world.status()["message"]
         assert plan.requeue_after is not None
         waits.append(plan.requeue_after.total_seconds())
         world.wait(waits[-1])
         world.settle()
-        assert world.jobs != jobs, attempt
-        assert len(world.jobs) == len(world.configs) == 1
+        assert world.jobs() != jobs, attempt
+        assert len(world.jobs()) == len(world.owned("ConfigMap")) == 1
     assert waits == [30, 60, 120, 240, 480, 600, 600]
     world.succeed()
     world.settle()
-    assert world.status["state"] == "Ready"
+    assert world.status()["state"] == "Ready"
 
 
 def test_what_an_attempt_complained_about_is_shown_while_the_job_tries_again() -> None:
     world = running()
     world.end(ExitCode.STORE_UNREACHABLE, json.dumps(UNREACHABLE.dump()))
     world.settle()
-    assert world.status["state"] == "Preparing"
-    assert world.status["message"].endswith("bucket slipway: no answer; trying again")
+    assert world.status()["state"] == "Preparing"
+    assert world.status()["message"].endswith("bucket slipway: no answer; trying again")
 
 
 def test_trouble_of_a_pod_is_shown_after_a_while() -> None:
@@ -239,12 +240,12 @@ def test_trouble_of_a_pod_is_shown_after_a_while() -> None:
     waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
     world.pod({"phase": "Pending", "containerStatuses": [{"name": "main", "state": {"waiting": waiting}}]})
     plan = world.settle()
-    assert "ImagePullBackOff" not in world.status["message"]
+    assert "ImagePullBackOff" not in world.status()["message"]
     assert plan.requeue_after == GRACE
     world.wait(GRACE.total_seconds())
     world.settle()
-    assert "ImagePullBackOff: no such image" in world.status["message"]
-    assert world.status["state"] == "Preparing"
+    assert "ImagePullBackOff: no such image" in world.status()["message"]
+    assert world.status()["state"] == "Preparing"
 
 
 def test_a_pod_that_fits_nowhere_is_shown() -> None:
@@ -253,47 +254,47 @@ def test_a_pod_that_fits_nowhere_is_shown() -> None:
     world.pod({"phase": "Pending", "conditions": [unscheduled]})
     world.wait(60)
     world.settle()
-    assert "cannot be scheduled: 0/1 nodes: insufficient memory" in world.status["message"]
+    assert "cannot be scheduled: 0/1 nodes: insufficient memory" in world.status()["message"]
 
 
 def test_a_lost_result_is_waited_for_then_made_again() -> None:
     world = running()
-    world.job("Complete")
+    world.finish("Complete")
     plan = world.settle()
     assert plan.requeue_after == LAG
-    first = world.jobs
+    first = world.jobs()
     world.wait(LAG.total_seconds())
     world.settle()
-    assert world.jobs != first
-    assert world.status["state"] == "Preparing"
+    assert world.jobs() != first
+    assert world.status()["state"] == "Preparing"
 
 
 def test_time_and_memory_are_told_with_their_cure() -> None:
     world = running()
-    world.job("Failed", "DeadlineExceeded")
+    world.finish("Failed", "DeadlineExceeded")
     world.settle()
     assert world.condition("Stalled")["reason"] == "PreparationTimedOut"
-    assert "spec.deadlineSeconds" in world.status["message"]
+    assert "spec.deadlineSeconds" in world.status()["message"]
     world = running()
     world.end(137, "", "OOMKilled")
-    world.job("Failed", "BackoffLimitExceeded")
+    world.finish("Failed", "BackoffLimitExceeded")
     world.settle()
     assert world.condition("Stalled")["reason"] == "OutOfMemory"
-    assert "spec.resources.memory" in world.status["message"]
+    assert "spec.resources.memory" in world.status()["message"]
 
 
 @pytest.mark.parametrize("said", ["Traceback: boom", ""])
 def test_a_pod_without_a_result_is_quoted(said: str) -> None:
     world = running()
     world.end(1, said)
-    world.job("Failed", "BackoffLimitExceeded")
+    world.finish("Failed", "BackoffLimitExceeded")
     world.settle()
     assert world.condition("Stalled")["reason"] == "PreparationFailed"
-    assert said in world.status["message"]
+    assert said in world.status()["message"]
     world = running()
-    world.job("Failed", "BackoffLimitExceeded")
+    world.finish("Failed", "BackoffLimitExceeded")
     world.settle()
-    assert "BackoffLimitExceeded" in world.status["message"]
+    assert "BackoffLimitExceeded" in world.status()["message"]
 
 
 def test_files_too_large_for_a_pods_job_file_are_refused_without_a_job() -> None:
@@ -302,33 +303,33 @@ def test_files_too_large_for_a_pods_job_file_are_refused_without_a_job() -> None
     world.edit(source={"inline": {"files": files}})
     world.settle()
     assert world.condition("Stalled")["reason"] == "InlineTooLarge"
-    assert "spec.source.objectStore" in world.status["message"]
-    assert world.jobs == []
+    assert "spec.source.objectStore" in world.status()["message"]
+    assert world.jobs() == []
     world.edit()
     world.settle()
-    assert world.status["state"] == "Preparing"
+    assert world.status()["state"] == "Preparing"
 
 
 def test_a_spec_of_another_version_is_stalled_and_touches_nothing() -> None:
     world = ready()
-    jobs = world.jobs
+    jobs = world.jobs()
     world.edit(colour="red")
     world.settle()
     assert world.condition("Stalled")["reason"] == "InvalidSpec"
-    assert "spec.colour" in world.status["message"]
-    assert world.jobs == jobs
+    assert "spec.colour" in world.status()["message"]
+    assert world.jobs() == jobs
     world.edit()
     world.settle()
-    assert world.status["state"] == "Ready"
+    assert world.status()["state"] == "Ready"
 
 
 def test_a_status_that_is_not_ours_is_made_anew() -> None:
     world = World()
-    world.put({**world.root, "status": {"state": "Dancing", "rows": 7}})
+    world.put({**world.root(), "status": {"state": "Dancing", "rows": 7}})
     world.settle()
-    assert world.status["state"] == "Preparing"
+    assert world.status()["state"] == "Preparing"
 
 
 def test_a_dataset_wakes_for_nobody() -> None:
     world = World()
-    assert list(Room(SETTINGS).wakes(world.root, world.store)) == []
+    assert list(Room(SETTINGS).wakes(world.root(), world.store)) == []

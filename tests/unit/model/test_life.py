@@ -6,7 +6,8 @@ import pytest
 
 from slipway.attempt import GRACE
 from slipway.contract.exitcodes import ExitCode
-from tests.unit.model.world import SETTINGS, World, by_hand, digest, figures, judged, rollout, version
+from tests.unit.model.world import World, by_hand, digest, figures, judged, rollout, version
+from tests.unit.worlds import SETTINGS
 
 
 def test_a_new_version_is_evaluated_against_the_base_while_nothing_is_in_production() -> None:
@@ -264,7 +265,7 @@ def test_a_pod_that_failed_once_inside_its_job_is_told_while_the_job_goes_on() -
     world = World()
     world.put(version())
     world.settle()
-    world.pod("v1", ExitCode.UNEXPECTED, "Traceback: boom")
+    world.end(ExitCode.UNEXPECTED, "Traceback: boom")
     world.settle()
     assert world.status()["state"] == "Evaluating"
     assert "ended with code 1" in world.status()["message"]
@@ -274,8 +275,8 @@ def test_a_crash_is_shown_with_its_last_words() -> None:
     world = World()
     world.put(version())
     world.settle()
-    world.pod("v1", ExitCode.UNEXPECTED, "Segmentation fault")
-    world.job("v1", "Failed", "BackoffLimitExceeded")
+    world.end(ExitCode.UNEXPECTED, "Segmentation fault")
+    world.finish("Failed", "BackoffLimitExceeded")
     world.settle()
     assert world.condition("Stalled")["reason"] == "EvaluationFailed"
     assert "Segmentation fault" in world.status()["message"]
@@ -285,8 +286,8 @@ def test_a_pod_killed_for_memory_says_which_field_to_raise() -> None:
     world = World()
     world.put(version())
     world.settle()
-    world.pod("v1", 137, "", reason="OOMKilled")
-    world.job("v1", "Failed", "BackoffLimitExceeded")
+    world.end(137, "", reason="OOMKilled")
+    world.finish("Failed", "BackoffLimitExceeded")
     world.settle()
     assert world.condition("Stalled")["reason"] == "OutOfMemory"
     assert "evaluation.resources.memory" in world.status()["message"]
@@ -296,7 +297,7 @@ def test_a_deadline_says_what_to_lower() -> None:
     world = World()
     world.put(version())
     world.settle()
-    world.job("v1", "Failed", "DeadlineExceeded", "Job was active longer than specified deadline")
+    world.finish("Failed", "DeadlineExceeded", "Job was active longer than specified deadline")
     world.settle()
     assert world.condition("Stalled")["reason"] == "EvaluationTimedOut"
     assert "maxExamples" in world.status()["message"]
@@ -307,11 +308,11 @@ def test_a_result_seen_late_is_waited_for_and_a_lost_one_measured_again() -> Non
     world.put(version())
     world.settle()
     (job,) = world.jobs()
-    world.job("v1", "Complete")
+    world.finish("Complete")
     plan = world.settle()
     assert world.jobs() == [job]
     assert plan.requeue_after is not None
-    world.pod("v1", ExitCode.OK, '{"type": "Prepared"}')
+    world.end(ExitCode.OK, '{"type": "Prepared"}')
     world.wait(plan.requeue_after.total_seconds())
     world.settle()
     assert world.jobs() != [job]

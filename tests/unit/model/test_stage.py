@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.model.world import World, figures, judged, rollout, root, version
+from tests.unit.model.world import World, figures, judged, rollout, version
+from tests.unit.worlds import root
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from slipway.contract.job import parse_job
 from slipway.contract.result import Preempted, encode
 from slipway.settings import Images
 from slipway.training.room import Room
-from tests.unit.training.world import BASE, DIGEST, SETTINGS, dataset, refuse, running, started, succeed, world
-from tests.unit.worlds import NAMESPACE
+from tests.unit.training.world import BASE, DIGEST, dataset, refuse, running, started, succeed, world
+from tests.unit.worlds import NAMESPACE, SETTINGS
 
 
 @pytest.mark.parametrize(
@@ -26,10 +26,10 @@ from tests.unit.worlds import NAMESPACE
 def test_nothing_starts_before_the_data_is_good(data, reason, said) -> None:
     made = world(data=data)
     made.settle()
-    assert made.names("Job") == []
-    assert made.status["state"] == "Pending"
+    assert made.jobs() == []
+    assert made.status()["state"] == "Pending"
     assert made.condition("Ready")["reason"] == reason
-    assert said in made.status["message"]
+    assert said in made.status()["message"]
 
 
 def test_a_run_starts_when_its_data_is_ready() -> None:
@@ -38,7 +38,7 @@ def test_a_run_starts_when_its_data_is_ready() -> None:
     made.put(dataset())
     assert [key.name for key in made.room.wakes(dataset(), made.store)] == ["assistant-v1"]
     config, job = made.step().children
-    assert made.status["state"] == "Queued"
+    assert made.status()["state"] == "Queued"
     told = parse_job(config["data"]["job.json"])
     assert told.dataset.digest == DIGEST
     assert told.progress_url == "http://progress:8090"
@@ -50,7 +50,7 @@ def test_a_run_starts_when_its_data_is_ready() -> None:
 
 def test_a_started_run_keeps_its_snapshot() -> None:
     made = running()
-    before = dict(made.status["snapshot"])
+    before = dict(made.status()["snapshot"])
     other = dataset()
     other["status"]["artifact"]["digest"] = "sha256:" + "e" * 64
     made.put(other)
@@ -58,13 +58,13 @@ def test_a_started_run_keeps_its_snapshot() -> None:
         SETTINGS.model_copy(update={"images": Images(**{**SETTINGS.images.model_dump(), "train_torch": "train@2"})})
     )
     made.settle()
-    assert made.status["snapshot"] == before
-    assert len(made.names("Job")) == 1
+    assert made.status()["snapshot"] == before
+    assert len(made.jobs()) == 1
 
 
 def test_a_finished_run_becomes_a_model_version() -> None:
     made = running()
-    assert made.status["state"] == "Running"
+    assert made.status()["state"] == "Running"
     succeed(made)
     made.settle()
     version = made.store.get("ModelVersion", NAMESPACE, "assistant-1.0.0")
@@ -76,8 +76,8 @@ def test_a_finished_run_becomes_a_model_version() -> None:
     assert spec["lineage"]["trainingJob"] == "assistant-v1"
     assert spec["lineage"]["image"] == "train@1"
     assert spec["lineage"]["parameters"] == {"rank": "16"}
-    assert made.status["state"] == "Succeeded"
-    assert made.status["modelVersion"] == "assistant-1.0.0"
+    assert made.status()["state"] == "Succeeded"
+    assert made.status()["modelVersion"] == "assistant-1.0.0"
     assert made.condition("Ready")["status"] == made.condition("Succeeded")["status"] == "True"
     assert [event.reason for event in made.events] == ["TrainingStarted", "Trained"]
 
@@ -86,9 +86,9 @@ def test_a_crash_between_status_and_version_is_made_good() -> None:
     made = running()
     succeed(made)
     plan = made.plan()
-    made.put({**made.root, "status": plan.status})  # the process died here: the ModelVersion was never applied
+    made.put({**made.root(), "status": plan.status})  # the process died here: the ModelVersion was never applied
     made.settle()
-    assert made.status["state"] == "Succeeded"
+    assert made.status()["state"] == "Succeeded"
     assert made.store.get("ModelVersion", NAMESPACE, "assistant-1.0.0") is not None
 
 
@@ -96,14 +96,14 @@ def test_a_finished_run_never_starts_again() -> None:
     made = running()
     succeed(made)
     made.settle()
-    before = dict(made.status)
+    before = dict(made.status())
     for kind in ("Job", "ConfigMap"):
-        made.remove(kind, made.names(kind)[0])
+        made.remove(kind, made.owned(kind)[0])
     made.remove("ModelVersion", "assistant-1.0.0")
     made.put(dataset("Failed"))
     made.settle()
-    assert made.status == before
-    assert made.names("Job") == []
+    assert made.status() == before
+    assert made.jobs() == []
 
 
 def test_a_taken_name_is_told_before_anything_runs() -> None:
@@ -113,10 +113,10 @@ def test_a_taken_name_is_told_before_anything_runs() -> None:
     made.put(dataset())
     made.settle()
     assert made.condition("Stalled")["reason"] == "VersionTaken"
-    assert made.names("Job") == []
+    assert made.jobs() == []
     made.remove("ModelVersion", "assistant-1.0.0")
     made.settle()
-    assert made.status["state"] == "Queued"
+    assert made.status()["state"] == "Queued"
 
 
 def test_a_name_taken_meanwhile_fails_the_run_and_names_the_artefact() -> None:
@@ -125,19 +125,19 @@ def test_a_name_taken_meanwhile_fails_the_run_and_names_the_artefact() -> None:
     made.put(foreign | {"spec": {"model": "assistant", "artifact": {"digest": "sha256:" + "f" * 64}}})
     succeed(made)
     made.settle()
-    assert made.status["state"] == "Failed"
+    assert made.status()["state"] == "Failed"
     assert made.condition("Stalled")["reason"] == "VersionTaken"
-    assert "s3://slipway/slipway/models/" in made.status["message"]
+    assert "s3://slipway/slipway/models/" in made.status()["message"]
 
 
 def test_what_the_pod_says_is_what_status_says() -> None:
     made = running()
     refuse(made)
     made.settle()
-    assert made.status["state"] == "Failed"
+    assert made.status()["state"] == "Failed"
     assert made.condition("Succeeded")["status"] == "False"
     assert made.condition("Stalled")["reason"] == "LossNotFinite"
-    assert "lower learningRate. Example: row-7" in made.status["message"]
+    assert "lower learningRate. Example: row-7" in made.status()["message"]
     assert made.events[-1].type == "Warning"
 
 
@@ -155,7 +155,7 @@ def test_a_pod_that_says_nothing_is_understood_by_its_code(code, reason, told) -
 
 def test_a_store_that_stays_away_is_waited_for() -> None:
     made = running()
-    first = made.names("Job")
+    first = made.jobs()
     made.end(ExitCode.STORE_UNREACHABLE, "", pod="pod-1")
     made.finish("Failed", "BackoffLimitExceeded")
     plan = made.settle()
@@ -163,9 +163,9 @@ def test_a_store_that_stays_away_is_waited_for() -> None:
     assert made.condition("Ready")["reason"] == "StoreUnreachable"
     made.wait(FIRST_WAIT.total_seconds())
     made.settle()
-    assert made.status["state"] == "Queued"
-    assert len(made.names("Job")) == 1
-    assert made.names("Job") != first
+    assert made.status()["state"] == "Queued"
+    assert len(made.jobs()) == 1
+    assert made.jobs() != first
 
 
 def test_disruptions_are_no_failures() -> None:
@@ -174,34 +174,34 @@ def test_disruptions_are_no_failures() -> None:
     made.end(143, "killed", pod="pod-2", evicted=True)
     made.end(1, "boom", pod="pod-3")
     made.settle()
-    assert made.status["restarts"] == {"preempted": 2, "failed": 1}
-    assert made.status["state"] == "Queued"
+    assert made.status()["restarts"] == {"preempted": 2, "failed": 1}
+    assert made.status()["state"] == "Queued"
     made.remove("Pod", "pod-2")
     made.settle()
-    assert made.status["restarts"] == {"preempted": 2, "failed": 1}
+    assert made.status()["restarts"] == {"preempted": 2, "failed": 1}
 
 
 def test_suspend_stops_the_job_and_goes_on() -> None:
     made = running()
     made.edit(suspend=True)
     made.settle()
-    assert made.job["spec"]["suspend"] is True
+    assert made.newest_job()["spec"]["suspend"] is True
     assert made.condition("Ready")["reason"] == "Stopping"
     made.remove("Pod", "pod-1")
     made.settle()
-    assert made.status["state"] == "Suspended"
+    assert made.status()["state"] == "Suspended"
     assert made.plan().requeue_after is None
     made.edit(suspend=False)
     made.settle()
-    assert made.job["spec"]["suspend"] is False
-    assert made.status["state"] == "Queued"
-    assert len(made.names("Job")) == 1
+    assert made.newest_job()["spec"]["suspend"] is False
+    assert made.status()["state"] == "Queued"
+    assert len(made.jobs()) == 1
 
 
 def test_a_suspended_new_run_asks_for_nothing() -> None:
     made = started(suspend=True)
-    assert made.status["state"] == "Suspended"
-    assert made.names("Job") == []
+    assert made.status()["state"] == "Suspended"
+    assert made.jobs() == []
 
 
 def test_the_deadline_counts_all_attempts_and_no_pause() -> None:
@@ -220,9 +220,9 @@ def test_the_deadline_counts_all_attempts_and_no_pause() -> None:
     assert plan.requeue_after.total_seconds() == 40
     made.wait(40)
     made.settle()
-    assert made.status["state"] == "Failed"
+    assert made.status()["state"] == "Failed"
     assert made.condition("Stalled")["reason"] == "DeadlineExceeded"
-    assert made.names("Job") == []
+    assert made.jobs() == []
 
 
 def test_a_result_nobody_saw_is_trained_again_from_its_checkpoint() -> None:
@@ -233,10 +233,10 @@ def test_a_result_nobody_saw_is_trained_again_from_its_checkpoint() -> None:
     assert plan.requeue_after == LAG
     assert made.condition("Ready")["reason"] == "ResultLost"
     made.wait(LAG.total_seconds())
-    first = made.names("Job")
+    first = made.jobs()
     made.settle()
-    assert len(made.names("Job")) == 1
-    assert made.names("Job") != first
+    assert len(made.jobs()) == 1
+    assert made.jobs() != first
 
 
 def test_objects_go_after_their_time() -> None:
@@ -246,42 +246,40 @@ def test_objects_go_after_their_time() -> None:
     assert plan.requeue_after is not None
     made.wait(31)
     made.settle()
-    assert made.names("Job") == made.names("ConfigMap") == []
-    assert made.status["state"] == "Succeeded"
+    assert made.jobs() == made.owned("ConfigMap") == []
+    assert made.status()["state"] == "Succeeded"
 
 
 def test_progress_belongs_to_its_own_writer() -> None:
     made = running()
-    made.put({**made.root, "status": {**made.status, "progress": {"step": 3, "steps": 8, "phase": "Publishing"}}})
+    made.put({**made.root(), "status": {**made.status(), "progress": {"step": 3, "steps": 8, "phase": "Publishing"}}})
     plan = made.settle()
     assert "progress" not in plan.status
-    assert made.status["state"] == "Publishing"
+    assert made.status()["state"] == "Publishing"
 
 
 def test_trouble_of_a_pod_is_told() -> None:
     made = started()
     waiting = {"reason": "ErrImagePull", "message": "no such image"}
-    made.pod({"phase": "Pending", "containerStatuses": [{"name": "main", "state": {"waiting": waiting}}]})
+    made.waiting(**waiting)
     assert made.settle().requeue_after == GRACE
-    assert "ErrImagePull" not in made.status["message"], "images take a while; that is no trouble yet"
+    assert "ErrImagePull" not in made.status()["message"], "images take a while; that is no trouble yet"
     made.wait(GRACE.total_seconds())
     made.settle()
-    assert "ErrImagePull: no such image" in made.status["message"]
+    assert "ErrImagePull: no such image" in made.status()["message"]
 
 
 def test_a_spec_of_another_schema_is_named() -> None:
     made = world(recipe={"magic": {}})
     made.settle()
     assert made.condition("Stalled")["reason"] == "InvalidSpec"
-    assert "spec.recipe" in made.status["message"]
+    assert "spec.recipe" in made.status()["message"]
 
 
 def test_a_missing_secret_comes_with_its_cure() -> None:
     made = started()
     waiting = {"reason": "CreateContainerConfigError", "message": 'secret "slipway-object-store" not found'}
-    made.pod({"phase": "Pending", "containerStatuses": [{"name": "main", "state": {"waiting": waiting}}]})
+    made.waiting(**waiting)
     made.wait(GRACE.total_seconds())
     made.settle()
-    assert (
-        'secret "slipway-object-store" not found; is this namespace among workloadNamespaces' in made.status["message"]
-    )
+    assert "not found; is this namespace among workloadNamespaces of the chart" in made.status()["message"]

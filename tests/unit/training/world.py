@@ -6,17 +6,12 @@ from typing import Any
 
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import Failed, Trained, encode
-from slipway.settings import Images, Settings
+from slipway.settings import Settings
 from slipway.training.room import Room
-from tests.unit.worlds import NAMESPACE, World
+from tests.unit.worlds import NAMESPACE, SETTINGS, World, root
 
 DIGEST = "sha256:" + "d" * 64
 BASE = {"uri": "s3://slipway/models/base/", "digest": "sha256:" + "b" * 64}
-SETTINGS = Settings(
-    images=Images(data="data@1", train_torch="train@1", serve_llamacpp="serve@1", proxy="proxy@1"),
-    store={"endpoint": "http://store:8333", "bucket": "slipway"},
-    progress_url="http://progress:8090",
-)
 SPEC: dict[str, Any] = {
     "model": "assistant",
     "version": "1.0.0",
@@ -48,9 +43,8 @@ def trained(mark: str = "a") -> Trained:
 
 
 def world(*, data: dict[str, Any] | None = None, settings: Settings = SETTINGS, **spec: Any) -> World:
-    meta = {"name": "assistant-v1", "namespace": NAMESPACE, "uid": "uid-training-12345678", "generation": 1}
-    root = {"apiVersion": "slipway.dev/v1alpha1", "kind": "TrainingJob", "metadata": meta, "spec": SPEC | spec}
-    made = World(Room(settings), root)
+    made = World(Room(settings), "assistant-v1", settings)
+    made.put(root("TrainingJob", made.name, SPEC | spec))
     if data is not None:
         made.put(data)
     return made
