@@ -31,7 +31,7 @@ LOG_WIDTH = 180
 
 def main(arguments: list[str] | None = None) -> int:
     """Return 0 only when every outcome of the story was observed."""
-    parser = argparse.ArgumentParser(prog="python -m e2e.demo", description="Run the tutorial on a cluster, show it, judge it.")
+    parser = argparse.ArgumentParser(prog="python -m e2e.demo", description="Run, show and judge the story.")
     parser.add_argument("action", choices=("run", "prepare", "page"), nargs="?", default="run")
     parser.add_argument("--small", action="store_true", help="fewer steps, shorter holds, as in the e2e test")
     parser.add_argument("--plain", action="store_true", help="one line per change instead of the live view")
