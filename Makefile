@@ -5,6 +5,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 SLIPWAY_CACHE ?= $(HOME)/.cache/slipway
 export SLIPWAY_CACHE CLUSTER
+# A plain `su` leaves root without these, and with them without modprobe, iptables, debootstrap and a working dpkg.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 PYTHON := .venv/bin/python
 CHECKS := $(PYTHON) -m e2e.setup.checks

@@ -128,10 +128,15 @@ def _slim(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 def _mirror() -> list[str]:
     """Return the mirror this machine's apt uses for the suite, so that a local one is used; else debootstrap's own."""
-    command = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Identifier: Packages"]
-    ran = subprocess.run(command, text=True, capture_output=True, check=False)
-    for line in ran.stdout.splitlines():
-        uri, release, component = line.split()
-        if (release, component) == (SUITE, "main") and uri.startswith("http"):
+    only = ["Identifier: Packages", "Origin: Debian"]  # others, too, call a suite of theirs bookworm
+    command = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", *only]
+    return mirror_in(subprocess.run(command, text=True, capture_output=True, check=False).stdout)
+
+
+def mirror_in(listed: str) -> list[str]:
+    """Return the first address in lines of address, suite and component that debootstrap can use, or none."""
+    for line in listed.splitlines():
+        uri, *where = line.split() or [""]
+        if where == [SUITE, "main"] and uri.startswith("http"):
             return [uri]
     return []

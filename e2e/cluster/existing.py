@@ -8,6 +8,7 @@ from pathlib import Path
 from e2e.cluster import addons, docker
 from e2e.cluster.base import Cluster, CommandFailed
 from e2e.cluster.build import build_all
+from e2e.setup import debian
 from e2e.setup.progress import say
 
 GATEWAY = ("gateway", "slipway", "-n", addons.GATEWAY_NAMESPACE)
@@ -58,7 +59,10 @@ class ExistingCluster(Cluster):
         """Build and push to `SLIPWAY_REGISTRY`."""
         registry = _setting("SLIPWAY_REGISTRY", "a registry that you may push to and the cluster pulls from")
         scheme = "http" if registry.startswith("localhost") else "https"
-        return build_all(registry, builder="docker" if docker.answers() else "buildah", scheme=scheme)
+        builder = "docker" if docker.answers() else "buildah"
+        if builder == "buildah":
+            debian.install(debian.IMAGES)
+        return build_all(registry, builder=builder, scheme=scheme)
 
     def status(self) -> str:
         """Return what the cluster has and lacks."""

@@ -58,7 +58,8 @@ def install(packages: Iterable[str]) -> None:
     apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     with _no_service_starts():
-        _run(["dpkg", "--configure", "-a"], environment)  # an interrupted run may have left packages half-way
+        # An interrupted run may have left packages half-way. Where another apt holds the lock, what follows waits for it.
+        subprocess.run(["dpkg", "--configure", "-a"], env=environment, capture_output=True, check=False)
         _run([*apt, "update"], environment)
         _run([*apt, "install", "--yes", "--no-install-recommends", *wanted], environment)
     if Path("/run/systemd/system").is_dir():
