@@ -11,7 +11,7 @@ from pathlib import Path
 
 from e2e.setup.progress import say
 
-APISERVER = ("etcd-server",)
+APISERVER = ("etcd-server", "openssl")
 IMAGES = ("buildah", "debootstrap")
 NODE = (
     *APISERVER,
@@ -25,7 +25,6 @@ NODE = (
     "iproute2",
     "iptables",
     "kmod",
-    "openssl",
     "runc",
 )
 SERVICES = ("containerd", "docker-registry", "etcd")
@@ -58,7 +57,7 @@ def install(packages: Iterable[str]) -> None:
     apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     with _no_service_starts():
-        # An interrupted run may have left packages half-way. Where another apt holds the lock, what follows waits for it.
+        # An interrupted run may have left packages half-way. If another apt holds the lock, what follows waits for it.
         subprocess.run(["dpkg", "--configure", "-a"], env=environment, capture_output=True, check=False)
         _run([*apt, "update"], environment)
         _run([*apt, "install", "--yes", "--no-install-recommends", *wanted], environment)

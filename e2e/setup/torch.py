@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from e2e.setup import cache
+from e2e.setup import cache, debian
 from e2e.setup.progress import say
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -16,6 +17,7 @@ LOCK = REPOSITORY / "requirements" / "train.lock"
 
 def python_with_torch() -> Path:
     """Return the interpreter of the environment, made or brought up to date if its lock changed."""
+    _have_openmp()
     folder = cache.root() / "venv-torch"
     python = folder / "bin" / "python"
     stamp = folder / ".made-from"
@@ -36,3 +38,11 @@ def python_with_torch() -> Path:
         (site / "slipway-checkout.pth").write_text(own)
         stamp.write_text(wanted)
     return python
+
+
+def _have_openmp() -> None:
+    """Install the library that llama.cpp computes with and no Python package brings."""
+    try:
+        ctypes.CDLL("libgomp.so.1")
+    except OSError:
+        debian.install(("libgomp1",))
