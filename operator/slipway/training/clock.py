@@ -27,7 +27,8 @@ def ticked(status: TrainingJobStatus, run: Run | None, now: datetime) -> Trainin
     if runs and status.running_since is None:
         update |= {"running_since": timestamp(now), "started_at": status.started_at or timestamp(now)}
     if not runs and status.running_since is not None:
-        passed = int((now - moment(status.running_since)).total_seconds())
+        since = moment(status.running_since)
+        passed = int((_stopped(run, since, now) - since).total_seconds())
         update |= {"running_since": None, "running_seconds": status.running_seconds + max(0, passed)}
     return status.model_copy(update=update)
 
@@ -38,6 +39,12 @@ def time_left(status: TrainingJobStatus, deadline_seconds: int, now: datetime) -
     if status.running_since is not None:
         spent += now - moment(status.running_since)
     return timedelta(seconds=deadline_seconds) - spent
+
+
+def _stopped(run: Run | None, since: datetime, now: datetime) -> datetime:
+    """Return when the pod that ran since `since` stopped: it may have been long before an operator looked again."""
+    ended = run.last.ended if run is not None and run.last is not None else None
+    return ended if ended is not None and since <= ended <= now else now
 
 
 def _counted(run: Run) -> tuple[int, int]:

@@ -96,7 +96,7 @@ def _begin(
         assert seen.data.artifact is not None
         fixed = snapshot(training, seen.data.artifact, settings)
     status = status.model_copy(update={"snapshot": fixed, "checkpoint": checkpoints(training, settings)})
-    children = run_objects(training, fixed, attempt, settings, suspend=False)
+    children = run_objects(training, fixed, attempt, settings, suspend=training.spec.suspend)
     said = f"starting Job {children[1]['metadata']['name']} on {fixed.dataset.digest[:19]}"
     view = Progressing(ready="False", reconciling=True, reason=QUEUED, message=said)
     return _plan(training, status, now, "Queued", view, children=children, events=(Event(STARTED, said),))

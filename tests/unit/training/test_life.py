@@ -225,6 +225,31 @@ def test_the_deadline_counts_all_attempts_and_no_pause() -> None:
     assert made.jobs() == []
 
 
+def test_time_without_an_operator_counts_only_while_the_pod_ran() -> None:
+    made = running(deadlineSeconds=600)
+    pod = made.store.owned(made.uid(), "Pod")[0]["metadata"]["name"]
+    made.wait(60)
+    made.end(ExitCode.PREEMPTED, encode(Preempted(step=3)), pod=pod)
+    made.wait(3600)  # nobody looked
+    made.settle()
+    assert made.status()["runningSeconds"] == 60
+    assert made.status()["state"] == "Queued"
+
+
+def test_a_new_attempt_of_a_suspended_run_asks_for_no_pod() -> None:
+    made = running()
+    made.end(ExitCode.STORE_UNREACHABLE, "", pod="pod-1")
+    made.finish("Failed", "PodFailurePolicy")
+    made.settle()
+    made.edit(suspend=True)
+    made.wait(FIRST_WAIT.total_seconds())
+    made.step()
+    assert len(made.jobs()) == 1
+    assert made.newest_job()["spec"]["suspend"] is True
+    made.settle()
+    assert made.status()["state"] == "Suspended"
+
+
 def test_a_result_nobody_saw_is_trained_again_from_its_checkpoint() -> None:
     made = running()
     made.remove("Pod", "pod-1")
