@@ -15,7 +15,7 @@ from slipway.api.rollout import CandidateStatus, RolloutState, RolloutStatus
 from slipway.plan import Event
 from slipway.rollout import reasons
 from slipway.rollout.analysis import evidence
-from slipway.rollout.rules import remembered, seconds
+from slipway.rollout.rules import blocking, seconds
 from slipway.rollout.situation import Situation
 from slipway.rollout.wanted import Unusable, Waiting
 
@@ -144,12 +144,15 @@ def stable_in_trouble(s: Situation) -> Told | None:
 
 def failed_version(s: Situation) -> Told | None:
     """The spec still names a version that was rolled back."""
-    failure = remembered(s, s.wants) if s.wants is not None and not s.wants_this(s.status.stable) else None
+    failure = blocking(s)
     if failure is None or s.status.retiring:
         return None
+    name, spent = s.spec.version.name, s.status.handled_retry
+    # A command acts once: the one that is spent would change nothing.
+    command = name if spent.partition("@")[0] != name else f"{name}@{failure.at}"
     cure = (
         "Name another version in spec.version.name, or change spec.serving; to try it once more: "
-        f"kubectl annotate rollout {s.rollout.root.name} --overwrite slipway.dev/retry={s.spec.version.name}"
+        f"kubectl annotate rollout {s.rollout.root.name} --overwrite slipway.dev/retry={command}"
     )
     message = f"{failure.version} was rolled back ({failure.reason}, {failure.message}). {_serving(s)} {cure}"
     return Told("Degraded", reasons.ROLLED_BACK, message)
@@ -165,7 +168,8 @@ def gives_way(s: Situation) -> Told | None:
 def route_awaited(s: Situation) -> Told | None:
     """Stable serves, but the gateway has never yet confirmed it."""
     before = s.rollout.status
-    if s.carried or (before.stable is not None and before.state != "Initializing"):
+    known = s.seen.route is None or s.seen.route.known
+    if s.carried or (known and before.stable is not None and before.state != "Initializing"):
         return None  # once it served, a route that lags behind one of our writes is no news
     gateway = s.spec.traffic.gateway
     where = f"{gateway.namespace or s.rollout.root.namespace}/{gateway.name}"

@@ -68,7 +68,7 @@ def _moments(s: Situation) -> Iterable[datetime]:
     status, spec = s.status, s.spec
     due = evidence.next_due(s.rollout, status)
     if due is not None:
-        yield due if due > s.now else s.now + PATIENCE
+        yield s.now + PATIENCE if evidence.is_due(due, s.rollout, s.now) else due
     candidate = status.candidate
     if candidate is not None and candidate.waiting_since is not None:
         yield from _future(s, candidate.waiting_since, spec.progress_deadline_seconds)

@@ -33,11 +33,12 @@ def children(rollout: Rollout, status: RolloutStatus, seen: Seen, settings: Sett
     weights = traffic.routed(status, seen.services)
     if weights:
         found.append(traffic.http_route(rollout, weights))
-    sized = [(ref, size) for ref, size in sizes(rollout, status, seen) if ref.revision in seen.templates]
+    sized = sizes(rollout, status, seen)
     if sized:
         found.append(network_policy(rollout.root, settings))
     for ref, size in sized:
-        found += revision_objects(rollout, ref, size, seen, settings)
+        if ref.revision in seen.templates:
+            found += revision_objects(rollout, ref, size, seen, settings)
     return found
 
 

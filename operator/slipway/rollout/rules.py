@@ -14,6 +14,7 @@ from slipway.api.rollout import RETRY_ANNOTATION, CandidateStatus, FailedRevisio
 from slipway.plan import Event
 from slipway.rollout import reasons
 from slipway.rollout.analysis import evidence
+from slipway.rollout.pods import NONE
 from slipway.rollout.situation import Situation
 from slipway.rollout.wanted import NEVER_SERVES, Unusable
 
@@ -30,12 +31,14 @@ def retry_command(s: Situation) -> Situation | None:
     if written == s.status.handled_retry:
         return None
     name = written.partition("@")[0]
-    if name != s.spec.version.name or not any(entry.version == name for entry in s.status.failed):
+    # The failure that stands in the way may be told of the same bytes under another name.
+    cleared = [entry for entry in s.status.failed if entry.version == name or entry == blocking(s)]
+    if name != s.spec.version.name or not cleared:
         return s.moved(handled_retry=written)
     return s.moved(
         Event(reasons.RETRY, f"{name} is tried again, as annotation {RETRY_ANNOTATION} asks"),
         handled_retry=written,
-        failed=[entry for entry in s.status.failed if entry.version != name],
+        failed=[entry for entry in s.status.failed if entry not in cleared],
     )
 
 
@@ -155,7 +158,9 @@ def candidate_starts(s: Situation) -> Situation | None:
     wanted = s.wants
     if wanted is None or s.status.candidate is not None or s.status.retiring or s.wants_this(s.status.stable):
         return None
-    if s.status.stable is not None and (remembered(s, wanted) or wanted.revision in s.seen.deployed):
+    # Pods outlive their Deployment by a moment: their endpoints and restarts say nothing about a new attempt.
+    leftovers = wanted.revision in s.seen.deployed or s.seen.of(wanted) != NONE
+    if s.status.stable is not None and (remembered(s, wanted) or leftovers):
         return None
     since = timestamp(s.now)
     candidate = CandidateStatus(**wanted.model_dump(), since=since)
@@ -321,6 +326,11 @@ def remembered(s: Situation, ref: RevisionRef) -> FailedRevision | None:
     """Return the failure of the same bytes served the same way, under whatever name."""
     same = (entry for entry in s.status.failed if (entry.digest, entry.template) == (ref.digest, ref.template))
     return next(same, None)
+
+
+def blocking(s: Situation) -> FailedRevision | None:
+    """Return the remembered failure that keeps the version wanted from starting."""
+    return remembered(s, s.wants) if s.wants is not None and not s.wants_this(s.status.stable) else None
 
 
 def proven(s: Situation, since: str | None) -> bool:

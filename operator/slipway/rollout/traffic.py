@@ -27,6 +27,8 @@ class RouteSeen:
     """The gateway says, of this very generation, that it took the route and resolved all backends."""
     problem: str = ""
     """What the gateway has against this generation; empty while it has not answered or is content."""
+    known: bool = True
+    """The gateway has said something of some generation: the route is its own."""
 
 
 def shares(status: RolloutStatus) -> dict[str, int]:
@@ -101,10 +103,11 @@ def read_route(manifest: Manifest | None, rollout: Rollout) -> RouteSeen | None:
     # A foreign rule or backend makes the weights differ from any we intend.
     weights = {str(ref.get("name")): int(ref.get("weight", 1)) for ref in backends} if len(rules) == 1 else {}
     generation = int(manifest["metadata"].get("generation") or 0)
-    answers = [_answer(parent, generation) for parent in _parents(manifest, rollout)]
+    parents = _parents(manifest, rollout)
+    answers = [_answer(parent, generation) for parent in parents]
     complete = [answer for answer in answers if len(answer) == 2]
     problem = next((words for answer in complete for words in answer.values() if words), "")
-    return RouteSeen(weights, accepted=bool(complete) and not problem, problem=problem)
+    return RouteSeen(weights, accepted=bool(complete) and not problem, problem=problem, known=bool(parents))
 
 
 def _parent(rollout: Rollout) -> dict[str, Any]:

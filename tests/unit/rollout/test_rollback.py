@@ -7,7 +7,17 @@ from datetime import timedelta
 import pytest
 
 from slipway.plan import Plan
-from tests.unit.rollout.world import Behaviour, World, baking, canary, serving, waiting
+from tests.unit.rollout.world import (
+    NAMESPACE,
+    Behaviour,
+    World,
+    baking,
+    canary,
+    digest,
+    model_version,
+    serving,
+    waiting,
+)
 
 
 def fail(world: World, percent: float = 30.0) -> Plan:
@@ -206,3 +216,72 @@ def test_a_total_outage_is_caught_long_before_min_samples() -> None:
     fail(world, 100.0)
     assert world.status.last_rollback is not None
     assert "beyond doubt" in world.status.last_rollback.message
+
+
+def test_the_command_that_status_tells_works_every_time() -> None:
+    world = canary(10)
+    fail(world)
+    for _ in range(3):
+        world.until("Degraded")
+        command = world.status.message.partition("slipway.dev/retry=")[2]
+        world.annotate("slipway.dev/retry", command)
+        world.run(3)
+        assert world.status.candidate is not None, f"{command} did nothing"
+
+
+def test_a_retry_lifts_the_failure_of_the_same_bytes_under_another_name() -> None:
+    world = canary(10)
+    fail(world)
+    world.versions["v2b"] = model_version("v2b")
+    world.versions["v2b"]["spec"]["artifact"]["digest"] = digest("v2")
+    world.want("v2b")
+    world.until("Degraded")
+    world.annotate("slipway.dev/retry", "v2b")
+    world.run(3)
+    assert world.status.candidate is not None
+    assert world.status.candidate.version == "v2b"
+
+
+def test_pods_that_outlive_the_last_attempt_say_nothing_about_the_next() -> None:
+    world = canary(10)
+    crashing = waiting("CrashLoopBackOff")
+    crashing["containerStatuses"][0]["restartCount"] = 5
+    world.broken["v2"] = crashing
+    world.until("Degraded")
+    revision = world.status.failed[0].revision
+    meta = {"name": "left-over", "namespace": NAMESPACE, "labels": {"slipway.dev/revision": revision}}
+    left = [{"kind": "Pod", "metadata": meta, "status": crashing}]
+    world.broken.clear()
+    world.annotate("slipway.dev/retry", "v2")
+    for _ in range(5):
+        world.kubelet()
+        world.pods["left-over"] = left
+        world.reconcile()
+        world.now += timedelta(seconds=1)
+    assert world.status.candidate is None
+    assert world.status.failed == []
+    del world.pods["left-over"]
+    world.reconcile()
+    assert world.status.candidate is not None
+
+
+@pytest.mark.parametrize("measured_for", [0, 25])
+def test_a_clock_set_back_does_not_blind_the_analysis(measured_for: int) -> None:
+    world = canary(10)
+    world.run(measured_for)
+    world.now -= timedelta(hours=1)
+    world.behaves["v2"] = Behaviour(failing_percent=30.0)
+    world.run(30)
+    assert world.status.last_rollback is not None
+    assert world.routed()["v1"] == 100
+
+
+def test_a_pass_under_the_old_spec_does_not_promote_under_the_new() -> None:
+    world = baking()
+    world.run(58)
+    metric = {"name": "errors", "prometheus": {"query": "5", "max": "1"}}
+    world.edit(world.root["spec"] | {"analysis": world.root["spec"]["analysis"] | {"metrics": [metric]}})
+    world.run(60)
+    assert world.status.stable is not None
+    assert world.status.stable.version == "v1"
+    assert world.status.last_rollback is not None

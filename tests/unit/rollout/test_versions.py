@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.rollout.world import World, canary, model_version, serving
+from tests.unit.rollout.world import ROLLOUT, World, canary, model_version, serving
 
 SAFE_ONLY = {"uri": "s3://models/v2/", "digest": "sha256:" + "0" * 64, "formats": ["SafeTensors"]}
 
@@ -109,3 +109,26 @@ def test_a_change_of_a_version_wakes_the_rollouts_that_name_it() -> None:
     assert [key.name for key in world.room.wakes(world.versions["v1"], world)] == ["assistant"]
     assert list(world.room.wakes(world.versions["v2"], world)) == []
     assert list(world.room.wakes({"kind": "Dataset", "metadata": {"name": "v1", "namespace": "games"}}, world)) == []
+
+
+def test_pods_keep_their_network_policy_when_no_template_can_be_read() -> None:
+    world = serving()
+    world.want("v9")
+    world.tick()
+    for key in [key for key in world.objects if key[0] == "ControllerRevision"]:
+        del world.objects[key]
+    world.run(3)
+    assert ("NetworkPolicy", ROLLOUT) in world.objects
+    assert world.routed() == {"v1": 100}
+
+
+def test_a_gateway_that_never_took_the_route_is_not_healthy() -> None:
+    world = serving()
+    world.edit(world.root["spec"] | {"traffic": {"gateway": {"name": "nobody"}, "hostnames": ["a.example"]}})
+    world.reconcile()
+    world.reconcile()
+    assert world.state == "Initializing"
+    assert "Gateway games/nobody" in world.status.message
+    world.gateway()
+    world.reconcile()
+    assert world.state == "Healthy"

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from slipway.api.conditions import moment, timestamp
 from slipway.api.rollout import Analysis, AnalysisMetric, MetricStatus, RolloutStatus
+from slipway.contract.artifact import digest_of
 from slipway.plan import Answer, Ask
 from slipway.rollout.analysis.judge import Judgement, judge
 from slipway.rollout.analysis.queries import Scope, Side, query
@@ -18,7 +19,8 @@ def asks(rollout: Rollout, status: RolloutStatus, now: datetime) -> tuple[Ask, .
     return tuple(
         Ask(_ask_id(metric, status), query(metric, scope))
         for metric in rollout.spec.analysis.metrics
-        if (scope := _scope(metric, rollout, status)) is not None and now >= _due(metric, rollout.spec.analysis, status)
+        if (scope := _scope(metric, rollout, status)) is not None
+        and is_due(_due(metric, rollout.spec.analysis, status), rollout, now)
     )
 
 
@@ -29,17 +31,24 @@ def next_due(rollout: Rollout, status: RolloutStatus) -> datetime | None:
     return min(_due(metric, rollout.spec.analysis, status) for metric in rollout.spec.analysis.metrics)
 
 
+def is_due(due: datetime, rollout: Rollout, now: datetime) -> bool:
+    """Tell whether a measurement due at `due` may be made: its time has come, or the clock was set back."""
+    return now >= due or now < due - timedelta(seconds=rollout.spec.analysis.interval_seconds)
+
+
 def fold(rollout: Rollout, answers: Mapping[str, Answer]) -> RolloutStatus:
     """Return the status with every new answer judged; answers to older questions or attempts are ignored."""
     status = rollout.status
     if status.candidate is None:
         return status
+    if status.observed_generation != rollout.generation:
+        status = status.model_copy(update={"analysis": [_unproved(entry) for entry in status.analysis]})
     found = {entry.metric: entry for entry in status.analysis}
     kept: list[MetricStatus] = []
     for metric in rollout.spec.analysis.metrics:
         before, scope = found.get(metric.name), _scope(metric, rollout, status)
         answer = answers.get(_ask_id(metric, status)) if scope is not None else None
-        if answer is not None and scope is not None and (before is None or timestamp(answer.at) > before.at):
+        if answer is not None and scope is not None:
             kept.append(_entry(metric, before, judge(metric, answer, scope), answer.at))
         elif before is not None:
             kept.append(before)
@@ -94,6 +103,15 @@ def cancelled(entries: Iterable[MetricStatus], why: str) -> list[MetricStatus]:
     ]
 
 
+def _unproved(entry: MetricStatus) -> MetricStatus:
+    """Return what a judgement is worth under an edited spec: a Pass has to be earned again, a Fail stays."""
+    if entry.outcome != "Pass":
+        return entry
+    return entry.model_copy(
+        update={"outcome": "Cancelled", "message": "the spec was edited after it passed; measured again"}
+    )
+
+
 def _patience(analysis: Analysis) -> timedelta:
     return timedelta(seconds=analysis.no_data.after_seconds)
 
@@ -118,7 +136,8 @@ def _scope(metric: AnalysisMetric, rollout: Rollout, status: RolloutStatus) -> S
         return None
     analysis = rollout.spec.analysis
     running = int((_due(metric, analysis, status) - moment(candidate.traffic_since)).total_seconds())
-    mine = max(1, min(analysis.window_seconds, running))
+    # Nothing is due before traffic began, unless the clock was set back: then its age is not known.
+    mine = min(analysis.window_seconds, running) if running > 0 else analysis.window_seconds
     return Scope(
         rollout, Side(candidate.revision, mine), _baseline(stable.revision, status, analysis.window_seconds, mine)
     )
@@ -143,11 +162,12 @@ def _due(metric: AnalysisMetric, analysis: Analysis, status: RolloutStatus) -> d
 
 
 def _ask_id(metric: AnalysisMetric, status: RolloutStatus) -> str:
-    """Return an id that no other attempt and no other measurement shares, and that a restart computes again."""
+    """Return an id that no other attempt, measurement or wording shares, and that a restart computes again."""
     candidate = status.candidate
     assert candidate is not None
     last = next((e.at for e in status.analysis if e.metric == metric.name), "")
-    return f"{metric.name}@{candidate.revision}@{candidate.since}@{last}"
+    words = digest_of(metric.model_dump(mode="json", by_alias=True)).partition(":")[2][:10]
+    return f"{metric.name}@{words}@{candidate.revision}@{candidate.since}@{last}"
 
 
 def _entry(metric: AnalysisMetric, before: MetricStatus | None, found: Judgement, at: datetime) -> MetricStatus:
