@@ -58,7 +58,8 @@ class VersionName(Model):
 class LlamaCpp(Model):
     """llama.cpp with the OpenAI-compatible API, for GGUF models."""
 
-    context_tokens: Annotated[int, Field(ge=64, le=1_048_576)] = Field(
+    # llama.cpp gives a slot 256 tokens where it is asked for fewer.
+    context_tokens: Annotated[int, Field(ge=256, le=1_048_576)] = Field(
         default=2048,
         description="contextTokens of each request slot, prompt and answer together; longer requests are answered with "
         "an error.",

@@ -83,7 +83,7 @@ def test_replicas_and_fields_at_their_default_do_not_make_a_revision() -> None:
 
     assert hashed() == hashed(replicas=7) == hashed(resources={"cpu": "1"})
     assert hashed() != hashed(resources={"cpu": "2"})
-    assert hashed() != hashed(runtime={"llamaCpp": {"contextTokens": 64}})
+    assert hashed() != hashed(runtime={"llamaCpp": {"contextTokens": 256}})
 
 
 def test_cpus_are_whole() -> None:
