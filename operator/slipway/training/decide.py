@@ -108,7 +108,7 @@ def _begin(
 def _after(
     run: Run, training: Training, seen: Observed, status: TrainingJobStatus, now: datetime, settings: Settings
 ) -> Plan:
-    match outcome(run, TERMS, now):
+    match _outcome(run, training, status, now):
         case Done(result):
             return _publishing(training, seen, status, result, now)
         case Hopeless(reason, said, _):
@@ -124,6 +124,17 @@ def _after(
             return _failed(training, seen, status, now, TERMS.timed_out, said)
         case Going() as going:
             return _going(going, run, training, seen, status, now, settings)
+
+
+def _outcome(
+    run: Run, training: Training, status: TrainingJobStatus, now: datetime
+) -> Going | Again | Hopeless | Done[Trained]:
+    """Return what follows from `run`. A Job's own clock runs while it is queued, which the deadline does not count."""
+    found = outcome(run, TERMS, now)
+    timed_out = isinstance(found, Hopeless) and found.reason == TERMS.timed_out
+    if timed_out and time_left(status, training.spec.deadline_seconds, now) > timedelta():
+        return Again(now, QUEUED, f"Job {run.name} waited too long for its pod")
+    return found
 
 
 def _going(

@@ -250,6 +250,15 @@ def test_a_new_attempt_of_a_suspended_run_asks_for_no_pod() -> None:
     assert made.status()["state"] == "Suspended"
 
 
+def test_waiting_for_a_node_does_not_use_up_the_deadline() -> None:
+    made = started(deadlineSeconds=600)
+    made.wait(600)
+    made.finish("Failed", "DeadlineExceeded")
+    made.settle()
+    assert made.status()["state"] == "Queued"
+    assert made.newest_job()["metadata"]["labels"]["slipway.dev/attempt"] == "2"
+
+
 def test_a_result_nobody_saw_is_trained_again_from_its_checkpoint() -> None:
     made = running()
     made.remove("Pod", "pod-1")
