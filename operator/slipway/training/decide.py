@@ -46,7 +46,9 @@ def decide(training: Training, seen: Observed, now: datetime, settings: Settings
     status = ticked(training.status, seen.run, now)
     if status.state in ENDED:
         return _ended(training, seen, status, now)
-    if seen.run is None and status.artifact is None:
+    if seen.run is not None and status.snapshot is None:
+        return _remembering(seen.run, training, seen, status, now, settings)
+    if seen.run is None and (status.artifact is None or status.snapshot is None):
         return _before(training, seen, status, now, settings)
     if status.artifact is not None and seen.version is not None and holds(seen.version, status.artifact.digest):
         return _succeeded(training, seen, status, now)
@@ -78,6 +80,25 @@ def _before(training: Training, seen: Observed, status: TrainingJobStatus, now: 
         said = "spec.suspend is true; nothing has started"
         return _plan(training, status, now, "Suspended", Progressing(ready="False", reason=SUSPENDED, message=said))
     return _begin(training, seen, status, now, settings, attempt=1)
+
+
+def _remembering(
+    run: Run, training: Training, seen: Observed, status: TrainingJobStatus, now: datetime, settings: Settings
+) -> Plan:
+    """Return what follows where status was lost while a Job runs, by hand or by a restore.
+
+    The Job's name carries a digest of what it was told: if the data is still the same, the snapshot is what it was.
+    """
+    if seen.data.artifact is None:
+        said = f"status is lost, and Dataset {training.spec.dataset.name} is not Ready; Job {run.name} is left alone"
+        view = Progressing(ready="False", reconciling=True, reason=DATASET_NOT_READY, message=said)
+        return _plan(training, status, now, "Pending", view, keep=seen.owned)
+    fixed = snapshot(training, seen.data.artifact, settings)
+    _, job = run_objects(training, fixed, number(run), settings, suspend=False)
+    if job["metadata"]["name"] != run.name:
+        return _begin(training, seen, status, now, settings, number(run) + 1)
+    remembered = status.model_copy(update={"snapshot": fixed, "checkpoint": checkpoints(training, settings)})
+    return _after(run, training, seen, remembered, now, settings)
 
 
 def _waiting(

@@ -317,3 +317,40 @@ def test_a_missing_secret_comes_with_its_cure() -> None:
     made.wait(GRACE.total_seconds())
     made.settle()
     assert "not found; is this namespace among workloadNamespaces of the chart" in made.status()["message"]
+
+
+def test_a_lost_status_is_found_again_from_the_job() -> None:
+    made = running()
+    before = made.status()["snapshot"]
+    made.put({**made.root(), "status": {}})
+    succeed(made)
+    made.settle()
+    assert made.status()["state"] == "Succeeded"
+    assert made.status()["snapshot"] == before
+
+
+def test_a_lost_status_without_its_data_leaves_the_job_alone() -> None:
+    made = running()
+    jobs = made.jobs()
+    made.put({**made.root(), "status": {}})
+    made.put(dataset("Preparing"))
+    succeed(made)
+    made.settle()
+    assert made.status()["state"] == "Pending"
+    assert made.jobs() == jobs
+    made.put(dataset())
+    made.settle()
+    assert made.status()["state"] == "Succeeded"
+
+
+def test_a_lost_status_and_other_data_mean_a_new_attempt() -> None:
+    made = running()
+    jobs = made.jobs()
+    made.put({**made.root(), "status": {}})
+    other = dataset()
+    other["status"]["artifact"]["digest"] = "sha256:" + "e" * 64
+    made.put(other)
+    made.settle()
+    assert made.status()["snapshot"]["dataset"]["digest"] == "sha256:" + "e" * 64
+    assert len(made.jobs()) == 1
+    assert made.jobs() != jobs
