@@ -167,7 +167,6 @@ class JobShape:
     grace_seconds: int = 30
     progress: bool = False
     suspend: bool = False
-    ttl_seconds: int | None = None
     environment: tuple[Mapping[str, Any], ...] = ()
 
 
@@ -207,8 +206,6 @@ def job(root: Root, name: str, config: str, shape: JobShape, settings: Settings)
     }
     if shape.deadline_seconds is not None:
         spec["activeDeadlineSeconds"] = shape.deadline_seconds
-    if shape.ttl_seconds is not None:
-        spec["ttlSecondsAfterFinished"] = shape.ttl_seconds
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata(root, name), "spec": spec}
 
 

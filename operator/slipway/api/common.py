@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from slipway.api.base import Count, Decimal, Digest, Message, Model, Name, OneOf, Quantity, Rule, StoreUri, bounded
+from slipway.api.base import Count, Decimal, Digest, Model, Name, OneOf, Quantity, Rule, StoreUri, bounded
 
 
 class ArtifactRef(Model):
@@ -167,10 +167,3 @@ class Evaluation(Model):
         default=Resources(),
         description="resources of the evaluation pod. It holds the version and its reference, one after the other.",
     )
-
-
-class Note(Model):
-    """A reason and a message, as rows and gates carry them."""
-
-    reason: Annotated[str, bounded(64)] = Field(description="reason is a stable word for programs.")
-    message: Message = Field(default="", description="message is for people.")

@@ -15,6 +15,7 @@ from slipway.rollout.decide import decide
 from slipway.rollout.objects import OWNS
 from slipway.rollout.observe import observe
 from slipway.rollout.rollout import Rollout
+from slipway.rooms import first_fault
 from slipway.settings import Settings
 
 
@@ -48,15 +49,13 @@ class Room:
 
 def _unreadable(root: Manifest, error: ValidationError, view: View, now: datetime) -> Plan:
     """Return the plan that touches nothing: traffic, pods and stable stay exactly as they are."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
     meta = root["metadata"]
     try:
         status = RolloutStatus.model_validate(root.get("status") or {})
     except ValidationError:
         # Nothing can be decided without the memory, and overwriting it would lose stable for good.
         return Plan(status=root["status"], keep=_everything(meta["uid"], view))
-    message = f"{error.title}, field {where}: {first['msg']}. Correct the spec; traffic and pods stay as they are"
+    message = f"{error.title}, field {first_fault(error)}. Correct the spec; traffic and pods stay as they are"
     told = Progressing(ready="False", stalled=True, reason=reasons.SPEC_INVALID, message=message)
     generation = int(meta.get("generation") or 0)
     found = status.model_copy(

@@ -13,6 +13,7 @@ from slipway.plan import Manifest
 from slipway.rollout import reasons, revision
 from slipway.rollout.revision import Template
 from slipway.rollout.rollout import Rollout
+from slipway.rooms import first_fault
 from slipway.settings import Settings
 
 
@@ -64,9 +65,7 @@ def wanted(
         spec = ModelVersionSpec.model_validate(version.get("spec") or {})
         status = ModelVersionStatus.model_validate(version.get("status") or {})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return Unusable(reasons.VERSION_INVALID, f"ModelVersion {name}, field {where}: {first['msg']}; recreate it")
+        return Unusable(reasons.VERSION_INVALID, f"ModelVersion {name}, field {first_fault(error)}; recreate it")
     refusal = _refusal(rollout, name, spec, status)
     if refusal is not None:
         return refusal
