@@ -62,7 +62,14 @@ KUBE = GoTool(
     ldflags=f"-X {_VERSION}.gitVersion={KUBERNETES} -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=34",
     minutes="5 minutes",
 )
-HELM = GoTool("helm", "helm.sh/helm/v3/cmd/helm", minutes="2 minutes")
+# Without its own flags helm takes the cluster for a Kubernetes 1.20 wherever it cannot ask one, as in `helm template`.
+_CHARTS = "helm.sh/helm/v3/pkg/chartutil"
+HELM = GoTool(
+    "helm",
+    "helm.sh/helm/v3/cmd/helm",
+    ldflags=f"-X {_CHARTS}.k8sVersionMajor=1 -X {_CHARTS}.k8sVersionMinor=34",
+    minutes="2 minutes",
+)
 COREDNS = GoTool("coredns")
 PAUSE = GoTool("pause", minutes="a few seconds")
 LOCAL_PATH = GoTool("local-path-provisioner", "github.com/rancher/local-path-provisioner")
