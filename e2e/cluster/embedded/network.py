@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -145,6 +146,8 @@ def _set_kernel(layout: Layout) -> None:
 
 
 def _saved_rules(family: str) -> str:
+    if shutil.which(f"{family}-save") is None:
+        return ""  # a new machine: the packages come later, and no node ever made rules without them
     ran = subprocess.run([f"{family}-save"], text=True, capture_output=True, check=False)
     return ran.stdout if ran.returncode == 0 else ""
 

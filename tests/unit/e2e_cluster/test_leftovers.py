@@ -44,6 +44,11 @@ def test_nothing_of_ours_in_a_clean_table() -> None:
     assert network.rules_in(network.without_rules(RULES)) == []
 
 
+def test_a_new_machine_without_the_packet_filter_has_no_rules(monkeypatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert network.rules() == []
+
+
 def test_mounts_below_the_state_folder_outer_first() -> None:
     mountinfo = (
         "1 0 8:1 / / rw - ext4 /dev/sda rw\n"
