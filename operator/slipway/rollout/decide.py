@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from slipway.api.analysis import MetricStatus
 from slipway.api.conditions import moment
-from slipway.api.rollout import MetricStatus
 from slipway.plan import Event, Plan
 from slipway.rollout import objects, reasons
 from slipway.rollout.analysis import evidence

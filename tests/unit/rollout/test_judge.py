@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.api.rollout import AnalysisMetric
+from slipway.api.analysis import AnalysisMetric
 from slipway.plan import Answer
 from slipway.rollout.analysis.binomial import tail
 from slipway.rollout.analysis.evidence import decimal

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.api.rollout import ErrorRate
+from slipway.api.analysis import ErrorRate
 from slipway.rollout.analysis.judge import Counts, counts, quantile
 from slipway.rollout.analysis.queries import CODE, RESET
 from tests.unit.rollout.toy_engine import ToyEngine

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
+from slipway.api.analysis import Analysis, AnalysisMetric, MetricStatus
 from slipway.api.conditions import moment, timestamp
-from slipway.api.rollout import Analysis, AnalysisMetric, MetricStatus, RolloutStatus
+from slipway.api.rollout import RolloutStatus
 from slipway.contract.artifact import digest_of
 from slipway.plan import Answer, Ask
 from slipway.rollout.analysis.judge import Judgement, judge
 from slipway.rollout.analysis.queries import Scope, Side, query
+from slipway.rollout.phase import judged
 from slipway.rollout.rollout import Rollout
 
 
@@ -26,7 +28,7 @@ def asks(rollout: Rollout, status: RolloutStatus, now: datetime) -> tuple[Ask, .
 
 def next_due(rollout: Rollout, status: RolloutStatus) -> datetime | None:
     """Return when the next measurement is due, if the candidate has traffic."""
-    if not _has_traffic(status):
+    if not judged(status):
         return None
     return min(_due(metric, rollout.spec.analysis, status) for metric in rollout.spec.analysis.metrics)
 
@@ -116,23 +118,13 @@ def _patience(analysis: Analysis) -> timedelta:
     return timedelta(seconds=analysis.no_data.after_seconds)
 
 
-def _has_traffic(status: RolloutStatus) -> bool:
-    candidate = status.candidate
-    return (
-        candidate is not None
-        and status.stable is not None
-        and status.percent > 0
-        and candidate.traffic_since is not None
-    )
-
-
 def _scope(metric: AnalysisMetric, rollout: Rollout, status: RolloutStatus) -> Scope | None:
     """Return which requests the next measurement of `metric` speaks of.
 
     The window is that of the moment it is due, so that a question keeps its words until it is answered.
     """
     candidate, stable = status.candidate, status.stable
-    if not _has_traffic(status) or candidate is None or stable is None or candidate.traffic_since is None:
+    if not judged(status) or candidate is None or stable is None or candidate.traffic_since is None:
         return None
     analysis = rollout.spec.analysis
     running = int((_due(metric, analysis, status) - moment(candidate.traffic_since)).total_seconds())

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite, isinf, isnan
 
-from slipway.api.rollout import AnalysisMetric, ErrorRate, Latency, Outcome, PrometheusMetric
+from slipway.api.analysis import AnalysisMetric, ErrorRate, Latency, Outcome, PrometheusMetric
 from slipway.plan import Answer
 from slipway.rollout.analysis.binomial import tail
 from slipway.rollout.analysis.queries import CODE, RESET, Scope

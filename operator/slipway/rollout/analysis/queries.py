@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from slipway.api.rollout import AnalysisMetric
+from slipway.api.analysis import AnalysisMetric
 from slipway.rollout.rollout import Rollout
 
 CODE = "envoy_response_code_class"

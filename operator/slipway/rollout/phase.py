@@ -1,0 +1,16 @@
+"""In which phase of a release is a Rollout?"""
+
+from __future__ import annotations
+
+from slipway.api.rollout import RolloutStatus
+
+
+def judged(status: RolloutStatus) -> bool:
+    """Tell whether a candidate answers requests beside a stable version, so that measurements mean something."""
+    candidate = status.candidate
+    return (
+        candidate is not None
+        and status.stable is not None
+        and status.percent > 0
+        and candidate.traffic_since is not None
+    )
