@@ -209,6 +209,12 @@ class Restarts(StatusModel):
     failed: Count = Field(default=0, description="failed counts attempts that ended in an error.")
 
 
+class EarlierRestarts(Restarts):
+    """The restarts before an attempt, whose own Job counts from nothing."""
+
+    attempt: Count = Field(description="attempt is the number of the first attempt that they do not count.")
+
+
 class Snapshot(StatusModel):
     """Everything that determines the result, fixed when the run first starts."""
 
@@ -235,6 +241,9 @@ class TrainingJobStatus(StatusModel):
         default=None, description="progress of the run, as last pushed by its pod."
     )
     restarts: Restarts | None = Field(default=None, description="restarts counts how often the run was started again.")
+    earlier_restarts: EarlierRestarts | None = Field(
+        default=None, description="earlierRestarts are those before the present attempt; restarts includes them."
+    )
     snapshot: Snapshot | None = Field(
         default=None, description="snapshot of everything that determines the result, fixed when the run first starts."
     )

@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from slipway.api.conditions import moment, timestamp
-from slipway.api.trainingjob import Restarts, TrainingJobStatus
+from slipway.api.trainingjob import EarlierRestarts, Restarts, TrainingJobStatus
+from slipway.attempt import number
 from slipway.contract.exitcodes import ExitCode
 from slipway.jobs import Run
 
@@ -16,11 +17,12 @@ from slipway.jobs import Run
 def ticked(status: TrainingJobStatus, run: Run | None, now: datetime) -> TrainingJobStatus:
     """Return `status` with running time and restarts as `run` shows them at `now`."""
     restarts = status.restarts or Restarts()
-    if run is not None and not run.suspended:
+    earlier = status.earlier_restarts or EarlierRestarts(attempt=1)
+    if run is not None and not run.suspended and number(run) == earlier.attempt:
         preempted, failed = _counted(run)
         restarts = Restarts(
-            preempted=max(restarts.preempted, preempted),
-            failed=max(restarts.failed, failed),
+            preempted=max(restarts.preempted, earlier.preempted + preempted),
+            failed=max(restarts.failed, earlier.failed + failed),
         )
     update: dict[str, object] = {"restarts": restarts if restarts != Restarts() else None}
     runs = run is not None and run.phase == "Active" and run.running > 0
@@ -31,6 +33,14 @@ def ticked(status: TrainingJobStatus, run: Run | None, now: datetime) -> Trainin
         passed = int((_stopped(run, since, now) - since).total_seconds())
         update |= {"running_since": None, "running_seconds": status.running_seconds + max(0, passed)}
     return status.model_copy(update=update)
+
+
+def earlier_restarts(status: TrainingJobStatus, attempt: int) -> EarlierRestarts | None:
+    """Return what `attempt` adds its own restarts to; None for the first."""
+    if attempt == 1:
+        return None
+    restarts = status.restarts or Restarts()
+    return EarlierRestarts(attempt=attempt, preempted=restarts.preempted, failed=restarts.failed)
 
 
 def time_left(status: TrainingJobStatus, deadline_seconds: int, now: datetime) -> timedelta:

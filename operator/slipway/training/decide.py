@@ -12,15 +12,16 @@ from slipway.contract.result import Trained
 from slipway.jobs import Run
 from slipway.plan import Event, Plan
 from slipway.settings import Settings
-from slipway.training.clock import ticked, time_left
+from slipway.training.clock import earlier_restarts, ticked, time_left
 from slipway.training.objects import Training, checkpoints, run_objects, snapshot
 from slipway.training.observe import Observed
-from slipway.training.publish import holds, made_by, model_version
+from slipway.training.publish import holds, made_by, made_with, model_version
 
 DATASET_NOT_FOUND: Final = "DatasetNotFound"
 DATASET_NOT_READY: Final = "DatasetNotReady"
 DATASET_FAILED: Final = "DatasetFailed"
 VERSION_TAKEN: Final = "VersionTaken"
+TAKEN_CURE: Final = "create a TrainingJob with another spec.version, or delete that ModelVersion"
 SUSPENDED: Final = "Suspended"
 STARTED: Final = "TrainingStarted"
 QUEUED: Final = "WaitingForPod"
@@ -65,7 +66,7 @@ def _before(training: Training, seen: Observed, status: TrainingJobStatus, now: 
     name = training.spec.dataset.name
     taken = seen.version is not None and not made_by(seen.version, training.root.name)
     if taken:
-        said = f"{_taken(training)}; create a TrainingJob with another spec.version, or delete that ModelVersion"
+        said = f"{_taken(training)}; {TAKEN_CURE}"
         return _waiting(training, status, now, VERSION_TAKEN, said, stalled=True)
     if status.snapshot is None and not seen.data.exists:
         said = f"Dataset {name} does not exist in namespace {training.root.namespace}: create it"
@@ -116,7 +117,13 @@ def _begin(
     if fixed is None:
         assert seen.data.artifact is not None
         fixed = snapshot(training, seen.data.artifact, settings)
-    status = status.model_copy(update={"snapshot": fixed, "checkpoint": checkpoints(training, settings)})
+    if seen.version is not None and not made_with(seen.version, fixed):
+        said = f"{_taken(training)}, made by another recipe; {TAKEN_CURE}"
+        return _waiting(training, status, now, VERSION_TAKEN, said, stalled=True)
+    before = earlier_restarts(status, attempt)
+    status = status.model_copy(
+        update={"snapshot": fixed, "checkpoint": checkpoints(training, settings), "earlier_restarts": before}
+    )
     children = run_objects(training, fixed, attempt, settings, suspend=training.spec.suspend)
     said = f"starting Job {children[1]['metadata']['name']} on {fixed.dataset.digest[:19]}"
     view = Progressing(ready="False", reconciling=True, reason=QUEUED, message=said)

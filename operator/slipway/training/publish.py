@@ -57,3 +57,9 @@ def made_by(found: Manifest, job: str) -> bool:
     """Tell whether a TrainingJob named `job` made the ModelVersion `found`."""
     lineage: dict[str, Any] = (found.get("spec") or {}).get("lineage") or {}
     return lineage.get("trainingJob") == job
+
+
+def made_with(found: Manifest, fixed: Snapshot) -> bool:
+    """Tell whether the ModelVersion `found` came of the very recipe, data and image in `fixed`."""
+    lineage: dict[str, Any] = (found.get("spec") or {}).get("lineage") or {}
+    return lineage.get("recipeDigest") == fixed.recipe_digest

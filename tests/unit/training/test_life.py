@@ -67,7 +67,7 @@ def test_a_finished_run_becomes_a_model_version() -> None:
     assert made.status()["state"] == "Running"
     succeed(made)
     made.settle()
-    version = made.store.get("ModelVersion", NAMESPACE, "assistant-1.0.0")
+    version = made.get("ModelVersion", "assistant-1.0.0")
     assert version is not None
     spec = version["spec"]
     assert spec["artifact"]["digest"] == "sha256:" + "a" * 64
@@ -89,7 +89,7 @@ def test_a_crash_between_status_and_version_is_made_good() -> None:
     made.put({**made.root(), "status": plan.status})  # the process died here: the ModelVersion was never applied
     made.settle()
     assert made.status()["state"] == "Succeeded"
-    assert made.store.get("ModelVersion", NAMESPACE, "assistant-1.0.0") is not None
+    assert made.get("ModelVersion", "assistant-1.0.0") is not None
 
 
 def test_a_finished_run_never_starts_again() -> None:
@@ -117,6 +117,21 @@ def test_a_taken_name_is_told_before_anything_runs() -> None:
     made.remove("ModelVersion", "assistant-1.0.0")
     made.settle()
     assert made.status()["state"] == "Queued"
+
+
+@pytest.mark.parametrize(("spec", "state"), [({}, "Queued"), ({"recipe": {"causalLM": {"maxSteps": 9}}}, "Pending")])
+def test_a_run_created_again_trains_only_what_its_version_was_trained_with(spec, state) -> None:
+    made = running()
+    succeed(made)
+    made.settle()
+    version = made.get("ModelVersion", "assistant-1.0.0")
+    again = world(data=dataset(), **spec)
+    again.put(version)
+    again.settle()
+    assert again.status()["state"] == state
+    assert len(again.jobs()) == (state == "Queued")
+    if state == "Pending":
+        assert "made by another recipe" in again.condition("Stalled")["message"]
 
 
 def test_a_name_taken_meanwhile_fails_the_run_and_names_the_artefact() -> None:
@@ -179,6 +194,21 @@ def test_disruptions_are_no_failures() -> None:
     made.remove("Pod", "pod-2")
     made.settle()
     assert made.status()["restarts"] == {"preempted": 2, "failed": 1}
+
+
+def test_restarts_of_all_attempts_add_up() -> None:
+    made = running()
+    made.end(ExitCode.PREEMPTED, encode(Preempted(step=3)), pod="pod-1")
+    made.end(ExitCode.STORE_UNREACHABLE, "no route", pod="pod-2")
+    made.finish("Failed", "PodFailurePolicy")
+    made.settle()
+    assert made.status()["restarts"] == {"preempted": 1, "failed": 1}
+    made.wait(3600)
+    made.settle()
+    made.end(ExitCode.PREEMPTED, encode(Preempted(step=6)), pod="pod-3")
+    made.settle()
+    assert made.status()["restarts"] == {"preempted": 2, "failed": 1}
+    assert made.status()["earlierRestarts"] == {"attempt": 2, "preempted": 1, "failed": 1}
 
 
 def test_suspend_stops_the_job_and_goes_on() -> None:
