@@ -6,9 +6,10 @@ import argparse
 import os
 import sys
 
-from e2e.cluster import open_cluster
+from e2e.cluster import NoCluster, open_cluster
 from e2e.cluster.base import CommandFailed
 from e2e.setup import tools
+from e2e.setup.progress import say
 
 
 def main() -> None:
@@ -24,7 +25,13 @@ def main() -> None:
     kubectl = commands.add_parser("kubectl", help="run kubectl against the cluster")
     kubectl.add_argument("arguments", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
-    cluster = open_cluster()
+    try:
+        cluster = open_cluster()
+    except NoCluster:
+        if arguments.command == "down":  # as a part of `make clean` it must not keep the rest from going
+            say("no cluster is possible here, so there is none to remove")
+            return
+        raise
     try:
         match arguments.command:
             case "up":

@@ -13,6 +13,10 @@ from e2e.setup.progress import say
 PROVIDERS = ("embedded", "kind", "existing")
 
 
+class NoCluster(SystemExit):
+    """This machine and this user can have none."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """A provider, and why it."""
@@ -22,7 +26,7 @@ class Choice:
 
 
 def choose(environment: Mapping[str, str], docker_answers: Callable[[], bool], is_root: bool, is_linux: bool) -> Choice:
-    """Return the provider to use; raise SystemExit when none is possible.
+    """Return the provider to use; raise NoCluster when none is possible, SystemExit when the one asked for is unknown.
 
     A KUBECONFIG alone chooses nothing: a demo must not end up in a cluster that someone needs.
     """
@@ -35,7 +39,7 @@ def choose(environment: Mapping[str, str], docker_answers: Callable[[], bool], i
         return Choice("kind", "a Docker daemon answers")
     if is_root and is_linux:
         return Choice("embedded", "no Docker daemon answers, and this is root on Linux")
-    raise SystemExit(
+    raise NoCluster(
         "no cluster is possible here: no Docker daemon answers, and this is not root on Linux. Start Docker, run this "
         "with sudo, or set CLUSTER=existing and KUBECONFIG for a cluster that you have"
     )

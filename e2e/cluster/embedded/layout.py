@@ -8,9 +8,9 @@ from pathlib import Path
 
 NODE_NAME = "node1"
 BRIDGE = "slip0"
-NODE_IP = "10.88.0.1"
-POD_CIDR = "10.88.0.0/16"
-FIRST_POD_IP = "10.88.0.10"
+NODE_IP = "10.87.0.1"
+POD_CIDR = "10.87.0.0/16"  # not 10.88, which is Podman's
+FIRST_POD_IP = "10.87.0.10"
 SERVICE_CIDR = "10.96.0.0/16"
 SERVICE_API_IP = "10.96.0.1"
 DNS_IP = "10.96.0.10"

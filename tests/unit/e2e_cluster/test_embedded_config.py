@@ -25,7 +25,7 @@ VALUES = {
     "DNS_IP": DNS_IP,
     "VOLUMES": "/state/volumes",
     "FORWARD": "forward . /etc/resolv.conf",
-    "GATEWAY_ADDRESS": "10.88.0.1",
+    "GATEWAY_ADDRESS": "10.87.0.1",
     "GATEWAY_NODE_PORT": "30080",
     "PROMETHEUS_NODE_PORT": "30090",
     "SCRAPE_INTERVAL": "2s",

@@ -17,11 +17,11 @@ RULES = r"""*nat
 :CNI-1234567890abcdef12345678 - [0:0]
 :CNI-fedcba0987654321fedcba09 - [0:0]
 -A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
--A POSTROUTING -s 10.88.0.10/32 -m comment --comment "name: \"slipway\" id: \"x\"" -j CNI-1234567890abcdef12345678
+-A POSTROUTING -s 10.87.0.10/32 -m comment --comment "name: \"slipway\" id: \"x\"" -j CNI-1234567890abcdef12345678
 -A POSTROUTING -s 10.4.0.10/32 -m comment --comment "name: \"podman\" id: \"y\"" -j CNI-fedcba0987654321fedcba09
--A CNI-1234567890abcdef12345678 -d 10.88.0.0/16 -m comment --comment "name: \"slipway\" id: \"x\"" -j ACCEPT
+-A CNI-1234567890abcdef12345678 -d 10.87.0.0/16 -m comment --comment "name: \"slipway\" id: \"x\"" -j ACCEPT
 -A CNI-fedcba0987654321fedcba09 -d 10.4.0.0/16 -j ACCEPT
--A FORWARD -s 10.88.0.0/16 -m comment --comment "slipway node" -j ACCEPT
+-A FORWARD -s 10.87.0.0/16 -m comment --comment "slipway node" -j ACCEPT
 -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
 COMMIT
 """

@@ -2,6 +2,8 @@
 
 import pytest
 
+from e2e.cluster import NoCluster
+from e2e.cluster.__main__ import main
 from e2e.cluster.provider import choose
 
 
@@ -47,3 +49,16 @@ def test_docker_is_not_asked_when_the_user_decided() -> None:
         raise AssertionError("asking a daemon takes seconds")
 
     assert choose({"CLUSTER": "embedded"}, explode, True, True).reason == "CLUSTER=embedded asks for it"
+
+
+def test_where_no_cluster_is_possible_there_is_none_to_remove(monkeypatch, capsys) -> None:
+    def impossible() -> None:
+        raise NoCluster("not here")
+
+    monkeypatch.setattr("e2e.cluster.__main__.open_cluster", impossible)
+    monkeypatch.setattr("sys.argv", ["cluster", "down"])
+    main()
+    assert "none to remove" in "".join(capsys.readouterr())
+    monkeypatch.setattr("sys.argv", ["cluster", "up"])
+    with pytest.raises(NoCluster, match="not here"):
+        main()
