@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 Manifest = Mapping[str, Any]
 """A Kubernetes object as JSON."""
@@ -33,11 +34,90 @@ class Event:
 
 
 @dataclass(frozen=True)
+class SecretKey:
+    """Names one value of a Secret. The value itself never travels through plans, status, events or logs."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Access:
+    """With which Secrets of a namespace a server is spoken to; read anew at each use."""
+
+    namespace: str
+    ca: SecretKey | None = None
+    """PEM certificates that the server's is verified by, instead of the system's."""
+    bearer: SecretKey | None = None
+    basic: str = ""
+    """A Secret with the keys username and password (type kubernetes.io/basic-auth); empty means none."""
+    headers: tuple[tuple[str, SecretKey], ...] = ()
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the names of all Secrets it needs, each once."""
+        keys = [self.ca, self.bearer, *(key for _, key in self.headers)]
+        names = [key.name for key in keys if key is not None] + ([self.basic] if self.basic else [])
+        return tuple(dict.fromkeys(names))
+
+
+@dataclass(frozen=True)
+class Server:
+    """A Prometheus that a root object names, and how it is spoken to."""
+
+    url: str
+    access: Access
+
+
+@dataclass(frozen=True)
+class PrometheusQuery:
+    """An instant query."""
+
+    query: str
+    server: Server | None = None
+    """None means the installation's."""
+    timeout: float | None = None
+    """Seconds; None means the installation's."""
+
+    @property
+    def lane(self) -> str:
+        """The server that answers; the installation's has no name of its own."""
+        return origin(self.server.url) if self.server is not None else ""
+
+
+@dataclass(frozen=True)
+class WebRequest:
+    """A number in a JSON document."""
+
+    url: str
+    pointer: str
+    """RFC 6901: where in the document the number stands; empty means that it is the document."""
+    access: Access
+    method: Literal["GET", "POST"] = "GET"
+    body: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    timeout: float | None = None
+
+    @property
+    def lane(self) -> str:
+        """The server that answers."""
+        return origin(self.url)
+
+
+Question = PrometheusQuery | WebRequest
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of `url`, without anyone's credentials."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
+
+
+@dataclass(frozen=True)
 class Ask:
-    """A question whose answer lies outside the cluster's API, for example a Prometheus query."""
+    """A question whose answer lies outside the cluster's API, under an id that its answer bears too."""
 
     id: str
-    query: str
+    question: Question
 
 
 @dataclass(frozen=True)

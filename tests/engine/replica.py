@@ -12,7 +12,7 @@ from slipway.kube.resources import ROOT_KINDS
 from slipway.kube.roots import hear
 from slipway.kube.store import Store
 from slipway.metrics.operator import OperatorMetrics
-from slipway.plan import Answer, Key, Room
+from slipway.plan import Answer, Key, PrometheusQuery, Question, Room
 from tests.engine.cluster import Cluster
 from tests.engine.faults import Wire
 from tests.engine.toy import ToyRoom
@@ -66,10 +66,11 @@ class Oracle:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    async def ask(self, query: str) -> Answer:
-        self.asked.append(query)
+    async def ask(self, question: Question) -> Answer:
+        assert isinstance(question, PrometheusQuery)
+        self.asked.append(question.query)
         await asyncio.sleep(1)
-        return Answer(EPOCH, series=(({}, float(query)),))
+        return Answer(EPOCH, series=(({}, float(question.query)),))
 
 
 class Replica:

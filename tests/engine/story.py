@@ -11,7 +11,7 @@ import yaml
 
 from slipway.main import rooms
 from slipway.names import REVISION_LABEL, VERSION_LABEL
-from slipway.plan import Answer
+from slipway.plan import Answer, PrometheusQuery, Question
 from slipway.settings import Settings
 from tests.engine.cluster import Cluster
 from tests.engine.faults import Wire
@@ -38,7 +38,9 @@ class Sidecars:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
-    async def ask(self, query: str) -> Answer:
+    async def ask(self, question: Question) -> Answer:
+        assert isinstance(question, PrometheusQuery)
+        query = question.query
         await asyncio.sleep(0.05)
         series: list[tuple[dict[str, str], float]] = []
         for revision in sorted(set(re.findall(r'revision="([^"]+)"', query))):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slipway.names import root_labels
-from slipway.plan import Ask, Event, Facts, Key, Manifest, Plan, View
+from slipway.plan import Ask, Event, Facts, Key, Manifest, Plan, PrometheusQuery, View
 
 SPACE = "demo"
 
@@ -40,7 +40,7 @@ class ToyRoom:
             children.append(child("HTTPRoute", "gateway.networking.k8s.io/v1", meta["name"], spec=http))
         there = len([o for o in view.owned(meta["uid"]) if o["kind"] in self.owns])
         status: dict[str, Any] = {"state": "Ready" if there == len(children) else "Pending", "children": there}
-        asks = [Ask(f"{meta['generation']}", spec["ask"])] if spec.get("ask") else []
+        asks = [Ask(f"{meta['generation']}", PrometheusQuery(spec["ask"]))] if spec.get("ask") else []
         if (answer := facts.answers.get(str(meta["generation"]))) is not None:
             status["answer"] = answer.error or str(answer.series[0][1])
             asks = []

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from slipway.plan import Answer
+from slipway.plan import Answer, PrometheusQuery, Question
 
 
 class PrometheusError(Exception):
@@ -47,10 +47,11 @@ class Prometheus:
         if self._session is not None:
             await self._session.close()
 
-    async def ask(self, query: str) -> Answer:
-        """Return the answer to `query`; a failure is an answer with `error` set."""
+    async def ask(self, question: Question) -> Answer:
+        """Return the answer to `question`; a failure is an answer with `error` set."""
+        assert isinstance(question, PrometheusQuery)
         try:
-            return Answer(self._now(), series=await self.query(query))
+            return Answer(self._now(), series=await self.query(question.query))
         except PrometheusError as error:
             return Answer(self._now(), error=str(error))
 

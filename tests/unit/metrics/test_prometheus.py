@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from slipway.metrics.prometheus import BadQuery, Malformed, Prometheus, Unavailable, parse
+from slipway.plan import PrometheusQuery
 
 
 def success(kind: str, result: object) -> bytes:
@@ -83,7 +84,7 @@ async def test_a_query_is_sent_as_it_is(serve: Serve) -> None:
 
     client = await serve(answer)
     query = 'sum(rate(x{a="+&é"}[30s]))'
-    found = await client.ask(query)
+    found = await client.ask(PrometheusQuery(query))
     assert found.error == ""
     assert found.series == (({"query": query}, 1.0),)
 
@@ -93,8 +94,8 @@ async def test_slowness_and_absence_are_answers_with_an_error(serve: Serve) -> N
         await asyncio.sleep(3600)
         return web.Response()
 
-    assert "no answer within 0.2 s" in (await (await serve(never)).ask("up")).error
+    assert "no answer within 0.2 s" in (await (await serve(never)).ask(PrometheusQuery("up"))).error
     gone = Prometheus("http://127.0.0.1:1")
-    assert "cannot be reached" in (await gone.ask("up")).error
+    assert "cannot be reached" in (await gone.ask(PrometheusQuery("up"))).error
     await gone.close()
-    assert "set prometheus.url" in (await Prometheus("").ask("up")).error
+    assert "set prometheus.url" in (await Prometheus("").ask(PrometheusQuery("up"))).error

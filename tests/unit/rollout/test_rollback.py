@@ -182,7 +182,9 @@ def test_a_relative_metric_in_the_bake_compares_with_stables_last_figures() -> N
     world.run(15)
     entry = world.status.analysis[0]
     assert (entry.outcome, entry.stable, entry.bound) == ("Pass", "10", "15")
-    assert " @ " in world.room.plan(world.root, world, world.facts, world.now + timedelta(seconds=20)).asks[0].query
+    assert " @ " in str(
+        world.room.plan(world.root, world, world.facts, world.now + timedelta(seconds=20)).asks[0].question
+    )
     world.behaves["v2"] = Behaviour(failing_percent=20)
     world.run(90)
     assert world.status.last_rollback is not None

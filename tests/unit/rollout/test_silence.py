@@ -83,7 +83,7 @@ def test_a_window_never_reaches_back_before_the_candidates_traffic() -> None:
     world.now += world.now - world.now
     world.run(12)
     world.tick()
-    windows = {part.split("s]")[0] for ask in world.asked for part in ask.query.split("[")[1:]}
+    windows = {part.split("s]")[0] for ask in world.asked for part in str(ask.question).split("[")[1:]}
     age = (world.now - _since(world)).total_seconds()
     assert all(int(window) <= age for window in windows)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from slipway.api.rollout import RolloutStatus
 from slipway.contract.job import Store
-from slipway.plan import Answer, Ask, Event, Facts, Plan
+from slipway.plan import Answer, Ask, Event, Facts, Plan, PrometheusQuery, Question
 from slipway.rollout.room import Room
 from slipway.settings import Images, Settings
 
@@ -150,7 +150,7 @@ class World:
 
     def scrape(self) -> None:
         """Answer what the last plan asked."""
-        self.facts = Facts({ask.id: self._answer(ask.query) for ask in self.asked})
+        self.facts = Facts({ask.id: self._answer(ask.question) for ask in self.asked})
 
     # What the engine does
 
@@ -275,7 +275,9 @@ class World:
         meta = {"name": f"{name}-slice", "namespace": NAMESPACE, "labels": service["metadata"]["labels"]}
         return {"kind": "EndpointSlice", "metadata": meta, "endpoints": endpoints}
 
-    def _answer(self, query: str) -> Answer:
+    def _answer(self, question: Question) -> Answer:
+        assert isinstance(question, PrometheusQuery)
+        query = question.query
         if not self.prometheus:
             return Answer(self.now, error="connection refused")
         series: list[tuple[dict[str, str], float]] = []

@@ -9,7 +9,7 @@ from slipway.api.analysis import Analysis, AnalysisMetric, MetricStatus
 from slipway.api.conditions import moment, timestamp
 from slipway.api.rollout import RolloutStatus
 from slipway.contract.artifact import digest_of
-from slipway.plan import Answer, Ask
+from slipway.plan import Answer, Ask, PrometheusQuery
 from slipway.rollout.analysis.judge import Judgement, judge
 from slipway.rollout.analysis.queries import Scope, Side, query
 from slipway.rollout.phase import judged
@@ -19,7 +19,7 @@ from slipway.rollout.rollout import Rollout
 def asks(rollout: Rollout, status: RolloutStatus, now: datetime) -> tuple[Ask, ...]:
     """Return the questions due at `now`: none unless a candidate has traffic beside a stable version."""
     return tuple(
-        Ask(_ask_id(metric, status), query(metric, scope))
+        Ask(_ask_id(metric, status), PrometheusQuery(query(metric, scope)))
         for metric in rollout.spec.analysis.metrics
         if (scope := _scope(metric, rollout, status)) is not None
         and is_due(_due(metric, rollout.spec.analysis, status), rollout, now)
