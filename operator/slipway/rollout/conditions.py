@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from slipway.api.conditions import READY, Progressing, find, kstatus, moment
 from slipway.api.rollout import CandidateStatus, RolloutState, RolloutStatus
 from slipway.plan import Event
 from slipway.rollout import reasons
 from slipway.rollout.analysis import evidence
-from slipway.rollout.rules import blocking, seconds
+from slipway.rollout.rules.moves import blocking, seconds
 from slipway.rollout.situation import Situation
 from slipway.rollout.wanted import Unusable, Waiting
 
@@ -109,7 +109,7 @@ def candidate_judged(s: Situation) -> Told | None:
     if candidate is None or stable is None:
         return None
     baking = s.status.bake_started_at is not None
-    step = f"step {s.status.step + 1} of {s.steps}" if s.status.step < s.steps else "all steps passed"
+    step = f"step {s.status.step + 1} of {len(s.steps)}" if s.stepping else "all steps passed"
     where = f"bake of {s.spec.bake_seconds} s" if baking else step
     shares = f"{candidate.version} at {s.status.percent} %, {stable.version} at {100 - s.status.percent} %"
     state: RolloutState = "Baking" if baking else "Progressing"
@@ -237,7 +237,7 @@ def _awaits(s: Situation, candidate: CandidateStatus) -> str:
     if waiting:
         return f"waiting for {waiting}"
     ends = moment(s.status.bake_started_at or s.status.step_started_at)
-    hold = s.spec.bake_seconds if s.status.bake_started_at else s.rollout.canary.steps[s.status.step].hold_seconds
+    hold = timedelta(seconds=s.spec.bake_seconds) if s.status.bake_started_at else s.step.hold
     return f"every metric passes; held until {_clock(ends, hold)}"
 
 
@@ -265,5 +265,5 @@ def _unproven(s: Situation) -> str:
     return ", ".join(words)
 
 
-def _clock(start: datetime, hold: int) -> str:
-    return datetime.fromtimestamp(start.timestamp() + hold, tz=start.tzinfo).strftime("%H:%M:%S UTC")
+def _clock(start: datetime, hold: timedelta) -> str:
+    return (start + hold).strftime("%H:%M:%S UTC")

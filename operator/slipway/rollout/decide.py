@@ -1,6 +1,6 @@
 """What should a Rollout's status, objects, questions and next wake-up be?
 
-Answers are judged first, then rules move the situation until none applies (rules.py: their order is the order of
+Answers are judged first, then rules move the situation until none applies (rules/: their order is the order of
 safety), and everything else follows from the status that results: weights, sizes, conditions, questions.
 """
 
@@ -76,8 +76,8 @@ def _moments(s: Situation) -> Iterable[datetime]:
         yield from _future(s, status.retiring_since, s.drain.total_seconds())
     if s.at_target is not None and status.bake_started_at is not None:
         yield from _future(s, status.bake_started_at, spec.bake_seconds)
-    elif s.at_target is not None and status.step < s.steps:
-        yield from _future(s, status.step_started_at, s.rollout.canary.steps[status.step].hold_seconds)
+    elif s.at_target is not None and s.stepping:
+        yield from _future(s, status.step_started_at, s.step.hold.total_seconds())
     silence = evidence.silence_deadline(spec.analysis, status)
     if silence is not None and silence > s.now:
         yield silence

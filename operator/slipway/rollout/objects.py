@@ -13,6 +13,7 @@ from slipway.api.rollout import RevisionRef, RolloutStatus
 from slipway.names import REVISION_LABEL, UID_LABEL
 from slipway.plan import Manifest
 from slipway.rollout import traffic
+from slipway.rollout.capacity import sizes
 from slipway.rollout.observe import Seen
 from slipway.rollout.pod import SERVING_PORT, STATUS_PORT, fetch_config, pod_template
 from slipway.rollout.rollout import Rollout
@@ -33,7 +34,7 @@ def children(rollout: Rollout, status: RolloutStatus, seen: Seen, settings: Sett
     weights = traffic.routed(status, seen.services)
     if weights:
         found.append(traffic.http_route(rollout, weights))
-    sized = sizes(rollout, status, seen)
+    sized = sizes(rollout.spec, status, seen.deployed)
     if sized:
         found.append(network_policy(rollout.root, settings))
     for ref, size in sized:
@@ -51,24 +52,6 @@ def kept(status: RolloutStatus, seen: Seen) -> frozenset[tuple[str, str]]:
         for kind, name, revision in seen.objects
         if revision in unreadable or (revision in alive and kind == "ControllerRevision")
     )
-
-
-def sizes(rollout: Rollout, status: RolloutStatus, seen: Seen) -> list[tuple[RevisionRef, int]]:
-    """Return every revision that has pods, and how many.
-
-    Stable is always at full size: it can take all traffic back at any moment. A candidate grows ahead of its share and
-    does not shrink; what retires keeps its size until it is drained.
-    """
-    full = rollout.spec.serving.replicas
-    found: list[tuple[RevisionRef, int]] = []
-    if status.stable is not None:
-        found.append((status.stable, full))
-    if status.candidate is not None:
-        target = traffic.target_percent(rollout.spec, status.step) if status.stable is not None else 100
-        needed = traffic.capacity(full, max(target, status.percent))
-        found.append((status.candidate, min(full, max(needed, seen.deployed.get(status.candidate.revision, 0)))))
-    found += [(ref, seen.deployed[ref.revision]) for ref in status.retiring if ref.revision in seen.deployed]
-    return found
 
 
 def revision_objects(rollout: Rollout, ref: RevisionRef, size: int, seen: Seen, settings: Settings) -> list[Manifest]:

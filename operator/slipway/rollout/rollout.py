@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from slipway.api.rollout import Canary, RolloutSpec, RolloutStatus
+from slipway.api.rollout import RolloutSpec, RolloutStatus
 from slipway.plan import Manifest
 from slipway.workload import Root
 
@@ -31,10 +31,3 @@ class Rollout:
             spec=RolloutSpec.model_validate(manifest.get("spec") or {}),
             status=RolloutStatus.model_validate(manifest.get("status") or {}),
         )
-
-    @property
-    def canary(self) -> Canary:
-        """The canary strategy, the only one so far."""
-        chosen = self.spec.strategy.chosen
-        assert isinstance(chosen, Canary)
-        return chosen

@@ -9,10 +9,11 @@ from typing import Any
 from slipway.api.conditions import moment
 from slipway.api.rollout import CandidateStatus, RevisionRef, RolloutSpec, RolloutStatus
 from slipway.plan import Event
-from slipway.rollout import traffic
+from slipway.rollout import capacity, traffic
 from slipway.rollout.observe import Seen
 from slipway.rollout.revision import serving_hash
 from slipway.rollout.rollout import Rollout
+from slipway.rollout.steps import Step, step_at, steps_of
 from slipway.rollout.wanted import Servable, Unusable, Waiting
 
 
@@ -43,19 +44,29 @@ class Situation:
         return self.rollout.spec.serving.replicas
 
     @property
-    def steps(self) -> int:
-        """The number of canary steps."""
-        return len(self.rollout.canary.steps)
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of the strategy, before promotion."""
+        return steps_of(self.spec)
+
+    @property
+    def step(self) -> Step:
+        """The candidate's present step; after the last one, everything."""
+        return step_at(self.steps, self.status.step)
+
+    @property
+    def stepping(self) -> bool:
+        """There are steps left."""
+        return self.status.step < len(self.steps)
 
     @property
     def target(self) -> int:
         """The percent of the candidate's present step."""
-        return traffic.target_percent(self.spec, self.status.step)
+        return self.step.percent
 
     @property
     def needed(self) -> int:
         """Replicas that the candidate's present step needs."""
-        return traffic.capacity(self.replicas, max(self.target, self.status.percent))
+        return capacity.needed(self.spec, self.status)
 
     def ready(self, ref: RevisionRef) -> int:
         """Return the ready endpoints of `ref`."""

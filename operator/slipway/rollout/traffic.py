@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.api.rollout import RolloutSpec, RolloutStatus
+from slipway.api.rollout import RolloutStatus
 from slipway.names import child_name
 from slipway.plan import Manifest
 from slipway.rollout.rollout import Rollout
@@ -49,17 +49,6 @@ def shares(status: RolloutStatus) -> dict[str, int]:
 def routed(status: RolloutStatus, services: frozenset[str]) -> dict[str, int]:
     """Return the shares that the route names: 0 only for Services that exist, for the others would not resolve."""
     return {revision: share for revision, share in shares(status).items() if share > 0 or revision in services}
-
-
-def target_percent(spec: RolloutSpec, step: int) -> int:
-    """Return the percent of canary step `step`; after the last step, everything."""
-    steps = spec.strategy.canary.steps if spec.strategy.canary is not None else []
-    return steps[step].percent if step < len(steps) else 100
-
-
-def capacity(replicas: int, percent: int) -> int:
-    """Return the replicas that carry `percent` of the traffic, at least one."""
-    return max(1, -(-replicas * percent // 100))
 
 
 def carried(rollout: Rollout, status: RolloutStatus, services: frozenset[str], seen: RouteSeen | None) -> bool:

@@ -1,0 +1,39 @@
+"""What is the next move, and which comes first?
+
+The order of RULES is the order of safety: whatever takes traffic away from a candidate stands before whatever gives it
+some, and nothing that takes it away waits for anything. Each rule looks at the whole situation and moves it, or passes.
+
+Strategies differ in their steps (slipway.rollout.steps) and share these rules; a rule that serves one strategy alone
+passes where another is chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from slipway.rollout.rules import away, people, towards
+from slipway.rollout.situation import Situation
+
+Rule = Callable[[Situation], Situation | None]
+
+PEOPLE: tuple[Rule, ...] = (people.retry_command, people.steps_edited)
+TRAFFIC_AWAY: tuple[Rule, ...] = (
+    # For good
+    away.verdict_failed,
+    away.silent_too_long,
+    away.pods_gave_up,
+    away.no_longer_wanted,
+    # Until it is ready again
+    away.endpoints_lost,
+    away.readiness_awaited,
+)
+PODS_AWAY: tuple[Rule, ...] = (away.weight_gone, away.drained)
+STARTS: tuple[Rule, ...] = (towards.candidate_starts, towards.first_version_serves)
+TRAFFIC_TOWARDS: tuple[Rule, ...] = (
+    towards.share_changes,
+    towards.share_took_effect,
+    towards.step_passed,
+    towards.bake_begins,
+    towards.baked,
+)
+RULES: tuple[Rule, ...] = (*PEOPLE, *TRAFFIC_AWAY, *PODS_AWAY, *STARTS, *TRAFFIC_TOWARDS)

@@ -1,0 +1,116 @@
+"""What takes traffic away from a candidate, and pods away after their traffic? Nothing here waits for anything."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from slipway.api.conditions import timestamp
+from slipway.plan import Event
+from slipway.rollout import reasons
+from slipway.rollout.analysis import evidence
+from slipway.rollout.rules.moves import retire, roll_back, seconds
+from slipway.rollout.situation import Situation
+from slipway.rollout.wanted import NEVER_SERVES, Unusable
+
+RESTART_LIMIT = 5
+"""Restarts of one serving container after which a candidate is given up, though it may be ready in between."""
+
+
+def verdict_failed(s: Situation) -> Situation | None:
+    """A metric that failed ends the candidate."""
+    failing = evidence.failing(s.spec.analysis, s.status.analysis) if s.status.candidate is not None else None
+    if failing is None:
+        return None
+    in_a_row = f" {failing.failures} times in a row" if failing.failures > 1 else ""
+    return roll_back(s, reasons.METRIC_FAILED, f"{failing.metric} failed{in_a_row}: {failing.message}")
+
+
+def silent_too_long(s: Situation) -> Situation | None:
+    """Silence ends the candidate where the user says so; else it only never promotes."""
+    silence = evidence.silent(s.spec.analysis, s.status, s.now)
+    if silence is None or s.spec.analysis.no_data.action != "Rollback":
+        return None
+    metric, lasting = silence
+    last = next((entry.message for entry in s.status.analysis if entry.metric == metric), "no measurement yet")
+    return roll_back(s, reasons.NO_DATA, f"{metric} gave no answer for {seconds(lasting)}: {last}")
+
+
+def pods_gave_up(s: Situation) -> Situation | None:
+    """A candidate whose pods cannot become ready, or do not stay up, ends."""
+    candidate = s.status.candidate
+    if candidate is None:
+        return None
+    pods = s.seen.of(candidate)
+    if pods.hopeless:
+        return roll_back(s, reasons.FETCH_FAILED, f"its artefact cannot be brought to the pods: {pods.problem}")
+    if pods.restarts >= RESTART_LIMIT:
+        why = pods.problem or "see the log of the pod before its restart"
+        return roll_back(s, reasons.CRASH_LOOP, f"a pod restarted {pods.restarts} times: {why}")
+    deadline = timedelta(seconds=s.spec.progress_deadline_seconds)
+    if candidate.waiting_since is None or s.elapsed(candidate.waiting_since) < deadline:
+        return None
+    why = pods.problem or "the pods tell no reason; see their events and logs"
+    message = f"{pods.ready} of {s.needed} pods ready after {seconds(deadline)}: {why}"
+    return roll_back(s, reasons.PROGRESS_DEADLINE, message)
+
+
+def no_longer_wanted(s: Situation) -> Situation | None:
+    """A candidate that the spec does not name any more gives its traffic back before anything else starts.
+
+    While the version named cannot serve (not evaluated yet, or misspelt) the candidate stays at its share, still
+    judged, and goes no further; only a verdict on the candidate's own version takes its traffic away.
+    """
+    candidate = s.status.candidate
+    if candidate is None or s.wants_this(candidate):
+        return None
+    share = f"at {s.status.percent} %"
+    if s.wants is not None:
+        back = s.wants_this(s.status.stable)
+        reason = reasons.RETURNED if back else reasons.SUPERSEDED
+        why = f"{share}, the spec went back to {s.wants.version}" if back else f"{share} by {s.wants.version}"
+        words = f"{candidate.version} withdrawn {why}" if back else f"{candidate.version} superseded {why}"
+        return retire(s, Event(reason, words), words)
+    aim = s.obstacle
+    if isinstance(aim, Unusable) and aim.reason in NEVER_SERVES and candidate.version == s.spec.version.name:
+        words = f"{candidate.version} withdrawn {share}: {aim.message}"
+        return retire(s, Event(reasons.WITHDRAWN, words, "Warning"), words)
+    return None
+
+
+def endpoints_lost(s: Situation) -> Situation | None:
+    """A candidate without a ready endpoint has no weight; it resumes its step when it is back."""
+    candidate = s.status.candidate
+    if candidate is None or s.status.stable is None or s.status.percent == 0 or s.ready(candidate) > 0:
+        return None
+    why = s.seen.of(candidate).problem or "no pod is ready"
+    words = f"{candidate.version} lost its last endpoint at {s.status.percent} %: {why}"
+    event = Event(reasons.ENDPOINTS_LOST, f"{words}. Traffic goes back to {s.status.stable.version}", "Warning")
+    return s.moved(event, percent=0, step_started_at=None, bake_started_at=None)
+
+
+def readiness_awaited(s: Situation) -> Situation | None:
+    """The progress deadline runs while fewer pods are ready than the present step needs."""
+    candidate = s.status.candidate
+    if candidate is None:
+        return None
+    short = s.ready(candidate) < (s.needed if s.status.stable is not None else s.replicas)
+    if short == (candidate.waiting_since is not None):
+        return None
+    since = timestamp(s.now) if short else None
+    return s.moved(candidate=candidate.model_copy(update={"waiting_since": since}))
+
+
+def weight_gone(s: Situation) -> Situation | None:
+    """Draining begins when the gateway confirmed that the revision has no traffic any more."""
+    if not s.status.retiring or s.status.retiring_since is not None or not s.carried:
+        return None
+    return s.moved(retiring_since=timestamp(s.now))
+
+
+def drained(s: Situation) -> Situation | None:
+    """A drained revision goes: requests in flight had their time, gateways that lag had theirs."""
+    if not s.status.retiring or s.status.retiring_since is None or s.elapsed(s.status.retiring_since) < s.drain:
+        return None
+    names = ", ".join(ref.version for ref in s.status.retiring)
+    event = Event(reasons.RETIRED, f"{names} had no traffic for {seconds(s.drain)}: pods are removed")
+    return s.moved(event, retiring=[], retiring_since=None)

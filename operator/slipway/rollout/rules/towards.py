@@ -1,0 +1,120 @@
+"""What gives a candidate traffic, step by step, and makes it stable?"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from slipway.api.conditions import timestamp
+from slipway.api.rollout import CandidateStatus
+from slipway.plan import Event
+from slipway.rollout import reasons
+from slipway.rollout.pods import NONE
+from slipway.rollout.rules.moves import figures, plain, proven, remembered
+from slipway.rollout.situation import Situation
+
+
+def candidate_starts(s: Situation) -> Situation | None:
+    """A wanted revision starts once nothing else is in the way, its own former pods included."""
+    wanted = s.wants
+    if wanted is None or s.status.candidate is not None or s.status.retiring or s.wants_this(s.status.stable):
+        return None
+    # Pods outlive their Deployment by a moment: their endpoints and restarts say nothing about a new attempt.
+    leftovers = wanted.revision in s.seen.deployed or s.seen.of(wanted) != NONE
+    if s.status.stable is not None and (remembered(s, wanted) or leftovers):
+        return None
+    since = timestamp(s.now)
+    candidate = CandidateStatus(**wanted.model_dump(), since=since)
+    over = f" beside {s.status.stable.version}" if s.status.stable is not None else " as the first version"
+    return s.moved(
+        Event(reasons.CANDIDATE_STARTED, f"{wanted.version} (revision {wanted.revision}) starts{over}"),
+        candidate=candidate,
+        step=0,
+        steps=len(s.steps),
+        percent=0,
+        step_started_at=None,
+        bake_started_at=None,
+        analysis=[],
+    )
+
+
+def first_version_serves(s: Situation) -> Situation | None:
+    """With no stable version there is nothing to compare with and nothing to return to: ready is enough."""
+    candidate = s.status.candidate
+    if candidate is None or s.status.stable is not None or s.ready(candidate) < s.replicas:
+        return None
+    words = f"{candidate.version} is ready and serves 100 % as the first version, unjudged"
+    return s.moved(
+        Event(reasons.PROMOTED, words), stable=plain(candidate), candidate=None, step=0, percent=0, analysis=[]
+    )
+
+
+def share_changes(s: Situation) -> Situation | None:
+    """The share follows the step: up only when the candidate has the capacity for it, down at any time."""
+    candidate, before = s.status.candidate, s.status.percent
+    if candidate is None or s.status.stable is None or before == s.target:
+        return None
+    rising = s.target > before
+    if rising and (not s.wants_this(candidate) or s.ready(candidate) < s.needed):
+        return None
+    event = Event(reasons.SHARE_CHANGED, f"{candidate.version}: {before} % → {s.target} % of requests")
+    since = candidate.traffic_since or timestamp(s.now)
+    return s.moved(
+        event,
+        candidate=candidate.model_copy(update={"traffic_since": since}),
+        percent=s.target,
+        step_started_at=None,
+        bake_started_at=None,
+    )
+
+
+def share_took_effect(s: Situation) -> Situation | None:
+    """A step's time runs from the gateway's confirmation."""
+    candidate = s.status.candidate
+    waiting = candidate is not None and s.status.percent > 0 and s.status.percent == s.target
+    if not waiting or s.status.step_started_at is not None or not s.carried:
+        return None
+    return s.moved(step_started_at=timestamp(s.now))
+
+
+def step_passed(s: Situation) -> Situation | None:
+    """A step ends when its time is over and every metric passes on it."""
+    candidate, status = s.at_target, s.status
+    if candidate is None or not s.stepping or not s.wants_this(candidate):
+        return None
+    if s.elapsed(status.step_started_at) < s.step.hold or not proven(s, status.step_started_at):
+        return None
+    event = Event(reasons.STEP_PASSED, f"{candidate.version} passed {status.percent} %: {figures(s)}")
+    return s.moved(event, step=status.step + 1)
+
+
+def bake_begins(s: Situation) -> Situation | None:
+    """With all traffic the candidate is judged on, while the old version stays warm at full size."""
+    candidate, status = s.at_target, s.status
+    if candidate is None or status.stable is None or s.stepping or status.bake_started_at is not None:
+        return None
+    words = f"{candidate.version} serves 100 % and is judged for {s.spec.bake_seconds} s more"
+    return s.moved(
+        Event(reasons.BAKING, f"{words}; {status.stable.version} stays warm"), bake_started_at=timestamp(s.now)
+    )
+
+
+def baked(s: Situation) -> Situation | None:
+    """A bake that ends with every metric passing makes the candidate stable; its warm pods go on serving."""
+    candidate, status = s.at_target, s.status
+    if candidate is None or status.stable is None or status.bake_started_at is None or not s.wants_this(candidate):
+        return None
+    over = s.elapsed(status.bake_started_at) >= timedelta(seconds=s.spec.bake_seconds)
+    if not over or not proven(s, status.bake_started_at) or s.ready(candidate) < s.replicas:
+        return None
+    event = Event(reasons.PROMOTED, f"{candidate.version} is stable, {status.stable.version} retires: {figures(s)}")
+    return s.moved(
+        event,
+        stable=plain(candidate),
+        candidate=None,
+        retiring=[status.stable],
+        retiring_since=None,
+        step=0,
+        percent=0,
+        step_started_at=None,
+        bake_started_at=None,
+    )
