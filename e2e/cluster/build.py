@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 import urllib.error
@@ -9,7 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Protocol
 
-from e2e.cluster import dockerfile
+from e2e.cluster import dockerfile, release
 from e2e.cluster.base import REPOSITORY
 from e2e.cluster.buildah import Buildah
 from e2e.cluster.docker import Docker
@@ -69,6 +70,7 @@ def build_all(registry: str, *, builder: str, scheme: str = "http") -> dict[str,
             digest = tool.push(tag, f"{registry}/slipway/{image.name}:{key}")
             recorded.remember(digest)
             say(f"{label}: pushed after {duration(time.monotonic() - begun)}")
+        recorded.tag(digest, release.version())
         references[image.name] = f"{registry}/slipway/{image.name}@{digest}"
     tool.prune(tags | {base})
     return references
@@ -94,6 +96,28 @@ class Pushed:
         """Record the digest under which the image was pushed; older keys of the same image are forgotten."""
         self.record.parent.mkdir(parents=True, exist_ok=True)
         self.record.write_text(json.dumps({self.entry: digest}))
+
+    def tag(self, digest: str, tag: str) -> None:
+        """Give the image a further tag, unless it has it already."""
+        if self._get(tag)[0] == digest:
+            return
+        _, kind, manifest = self._get(digest)
+        headers = {"Content-Type": kind}
+        request = urllib.request.Request(f"{self.manifests}/{tag}", manifest, headers, method="PUT")
+        with urllib.request.urlopen(request, timeout=30):
+            pass
+
+    def _get(self, reference: str) -> tuple[str, str, bytes]:
+        """Return digest, media type and bytes of a manifest; empty ones when there is none."""
+        request = urllib.request.Request(f"{self.manifests}/{reference}", headers={"Accept": _ACCEPT})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                manifest = response.read()
+                return f"sha256:{hashlib.sha256(manifest).hexdigest()}", response.headers["Content-Type"], manifest
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
+            return "", "", b""
 
     def _present(self, digest: str) -> bool:
         request = urllib.request.Request(f"{self.manifests}/{digest}", method="HEAD", headers={"Accept": _ACCEPT})

@@ -6,7 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from e2e.cluster import addons, lock
+from e2e.cluster import addons, lock, release
 from e2e.cluster.base import Cluster
 from e2e.cluster.build import build_all
 from e2e.cluster.docker import answers, docker
@@ -98,10 +98,11 @@ class KindCluster(Cluster):
         self._kind("create", "cluster", *where, "--config", str(config), "--wait", "120s")
         docker("network", "connect", "kind", REGISTRY_CONTAINER)
         # Inside the node, localhost is the node: the registry's name there is that of its container.
-        folder = f"/etc/containerd/certs.d/{REGISTRY}"
-        docker("exec", NODE, "mkdir", "-p", folder)
-        hosts = f'[host."http://{REGISTRY_CONTAINER}:5000"]\n'
-        docker("exec", "--interactive", NODE, "cp", "/dev/stdin", f"{folder}/hosts.toml", stdin=hosts)
+        url = f"http://{REGISTRY_CONTAINER}:5000"
+        for name, hosts in {REGISTRY: f'[host."{url}"]\n', **release.hosts(url)}.items():
+            folder = f"/etc/containerd/certs.d/{name}"
+            docker("exec", NODE, "mkdir", "-p", folder)
+            docker("exec", "--interactive", NODE, "cp", "/dev/stdin", f"{folder}/hosts.toml", stdin=hosts)
 
     def _kind(self, *arguments: str) -> str:
         ran = subprocess.run([str(tools.kind()), *arguments], text=True, capture_output=True, check=False)

@@ -10,10 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cluster import open_cluster
+from e2e.cluster import open_cluster, release
 from e2e.cluster.embedded import images, leftovers, process
 from e2e.cluster.embedded.node import EmbeddedCluster
 
+ROWS = [{"prompt": f"What is {n} and {n}?", "completion": f"It is {2 * n}."} for n in range(40)]
+DATASET = {
+    "apiVersion": "slipway.dev/v1alpha1",
+    "kind": "Dataset",
+    "metadata": {"name": "few"},
+    "spec": {
+        "source": {"inline": {"files": [{"name": "few.jsonl", "text": "\n".join(map(json.dumps, ROWS))}]}},
+        "schema": "Completion",
+        "steps": [{"parse": {"as": "JSONL"}}],
+    },
+}
 PAGE = "written to a volume, read through the Gateway"
 
 
@@ -51,6 +62,24 @@ def test_gpus_on_paper(node: EmbeddedCluster) -> None:
     node.up(gpus=2)
     allocatable = node.kubectl("get", "node", "node1", "-o", "jsonpath={.status.allocatable.nvidia\\.com/gpu}")
     assert allocatable == "2"
+
+
+def test_the_chart_installs_with_nothing_but_defaults(node: EmbeddedCluster) -> None:
+    node.images()
+    where = ["slipway", "--namespace", "slipway-system"]
+    node.helm("install", *where, str(release.CHART), "--create-namespace", "--wait", "--timeout", "5m")
+    try:
+        wanted = f"{release.registry()}/slipway/operator:{release.version()}"
+        images = "jsonpath={.items[*].spec.containers[*].image}"
+        found = node.kubectl("get", "pods", "-n", "slipway-system", "-o", images).split()
+        assert found.count(wanted) == 2, found
+        node.kubectl("apply", "-n", "slipway-system", "-f", "-", stdin=json.dumps(DATASET))
+        node.kubectl("wait", "-n", "slipway-system", "dataset/few", "--for=condition=Ready", "--timeout=120s")
+    finally:
+        node.kubectl("delete", "-n", "slipway-system", "dataset", "--all", "--timeout=60s")
+        node.helm("uninstall", *where, "--wait")
+    kept = node.kubectl("get", "crds", "-o", "name")
+    assert "datasets.slipway.dev" in kept
 
 
 def test_down_leaves_nothing(node: EmbeddedCluster) -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
+from e2e.cluster import release
 from e2e.cluster.embedded.layout import REGISTRY, Layout
 
 NAMESPACE = "k8s.io"
@@ -31,6 +32,9 @@ restrict_oom_score_adj = true
 netns_mounts_under_state_dir = true
 max_concurrent_downloads = 4
 
+{cri}.registry]
+config_path = {quote(str(layout.registries))}
+
 {cri}.cni]
 bin_dir = "/usr/lib/cni"
 conf_dir = {quote(str(layout.cni / "net.d"))}
@@ -45,6 +49,16 @@ runtime_type = "io.containerd.runc.v2"
 SystemdCgroup = false
 Root = {quote(str(layout.containerd / "runc"))}
 """
+
+
+def describe_registries(layout: Layout) -> None:
+    """Write how each registry is reached: ours over plain HTTP, and in the place of the one that releases go to."""
+    url = f"http://{REGISTRY}"
+    described = {REGISTRY: f'[host."{url}"]\n', **release.hosts(url)}
+    for name, toml in described.items():
+        folder = layout.registries / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "hosts.toml").write_text(toml)
 
 
 def ctr(layout: Layout, *arguments: str) -> str:

@@ -49,6 +49,11 @@ class Layout:
         return self.state / "config"
 
     @property
+    def registries(self) -> Path:
+        """How containerd reaches each registry, a folder per name."""
+        return self.config / "registries"
+
+    @property
     def cni(self) -> Path:
         """The network's configuration and its address book."""
         return self.state / "cni"

@@ -140,6 +140,7 @@ class EmbeddedCluster(Cluster):
             pause, _ = images.archives()["pause"]
             config = layout.config / "containerd.toml"
             config.write_text(containerd.config(layout, pause))
+            containerd.describe_registries(layout)
             process.start(layout, "containerd", ["/usr/bin/containerd", "--config", str(config)])
             registry.start(layout, tools.from_debian("docker-registry", debian.NODE))
             wait_for(layout, "containerd", lambda: containerd.answers(layout), ["containerd"])

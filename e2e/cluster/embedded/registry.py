@@ -11,7 +11,7 @@ from e2e.cluster.embedded import components, process
 from e2e.cluster.embedded.layout import REGISTRY, Layout
 from e2e.setup import cache
 
-KEPT_TAGS = 2  # of each image: the current one, and the one before for whoever goes back a commit
+KEPT_TAGS = 3  # of each image: the release's, the current one, and the one before for whoever goes back a commit
 
 
 def start(layout: Layout, program: Path) -> None:

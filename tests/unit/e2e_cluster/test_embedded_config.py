@@ -10,7 +10,7 @@ import yaml
 
 from e2e.cluster import addons
 from e2e.cluster.embedded import components, containerd, network, pki
-from e2e.cluster.embedded.layout import DNS_IP, Layout
+from e2e.cluster.embedded.layout import DNS_IP, REGISTRY, Layout
 from e2e.cluster.kind import kind_config
 
 LAYOUT = Layout(Path("/state"))
@@ -55,6 +55,17 @@ def test_service_account_tokens_are_signed_and_checked_with_the_same_key() -> No
     assert flags["service-account-key-file"] == flags["service-account-signing-key-file"]
     manager = components.controller_manager(LAYOUT, KUBE)
     assert f"--service-account-private-key-file={flags['service-account-key-file']}" in manager
+
+
+def test_the_default_registry_of_the_chart_is_mirrored(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    containerd.describe_registries(layout)
+    config = tomllib.loads(containerd.config(layout, "pause:1"))
+    folder = Path(config["plugins"]["io.containerd.grpc.v1.cri"]["registry"]["config_path"])
+    default = yaml.safe_load(Path("charts/slipway/values.yaml").read_text())["image"]["registry"]
+    for name in (REGISTRY, default):
+        described = tomllib.loads((folder / name / "hosts.toml").read_text())
+        assert list(described["host"]) == [f"http://{REGISTRY}"]
 
 
 def test_containerd_keeps_namespaces_of_pods_below_its_state() -> None:
