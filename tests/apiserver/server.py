@@ -71,7 +71,8 @@ class ApiServer:
             headers={"Authorization": f"Bearer {self.token}", "Content-Type": content, "Accept": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=self.ca)) as answer:
+            trusted = ssl.create_default_context(cafile=self.ca)
+            with urllib.request.urlopen(request, context=trusted, timeout=60) as answer:
                 warnings = tuple(answer.headers.get_all("Warning") or ())
                 return Answer(answer.status, _parsed(answer.read()), warnings)
         except urllib.error.HTTPError as refused:
