@@ -19,8 +19,12 @@ from slipway.kube.clock import LoopClock
 from slipway.kube.connection import Connection, InCluster, Kubeconfig
 from slipway.kube.engine import EXIT_LOST, Engine, Options
 from slipway.kube.roots import RootWatch
+from slipway.metrics.credentials import Files, SecretReader, Secrets
+from slipway.metrics.http import Http
 from slipway.metrics.operator import OperatorMetrics
 from slipway.metrics.prometheus import Prometheus
+from slipway.metrics.sources import Sources
+from slipway.metrics.web import Web
 from slipway.model.room import Room as ModelRoom
 from slipway.plan import Room
 from slipway.rollout.room import Room as RolloutRoom
@@ -57,6 +61,20 @@ def options(settings: Settings, identity: str) -> Options:
     )
 
 
+def sources(settings: Settings, http: Http, api: SecretReader) -> Sources:
+    """Return whoever answers the questions of plans."""
+    files = Files(
+        settings.prometheus_ca_file, settings.prometheus_bearer_token_file, settings.prometheus_basic_auth_folder
+    )
+    timeout = settings.prometheus_timeout_seconds
+    return Sources(
+        Prometheus(http, settings.prometheus_url, timeout, files),
+        Web(http, timeout),
+        Secrets(api, settings.analysis_secrets),
+        settings.analysis_hosts,
+    )
+
+
 def leave_at_once() -> None:
     """End the process without any clean-up: another replica may be leading."""
     logger.critical("leadership lost; leaving at once")
@@ -75,7 +93,7 @@ async def operate(settings: Settings, connection: Connection) -> int:
     hear_signals()
     metrics = OperatorMetrics()
     identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:12]}"
-    prometheus = Prometheus(settings.prometheus_url, settings.prometheus_timeout_seconds)
+    http = Http()
     api = KubeClient(connection, metrics)
     # A client of its own, so that neither a busy limiter nor a 429 meant for others delays a renewal.
     lease_api = KubeClient(connection, metrics, concurrency=1, request_timeout=LEASE_REQUEST_SECONDS)
@@ -84,7 +102,7 @@ async def operate(settings: Settings, connection: Connection) -> int:
             api,
             lease_api,
             rooms(settings),
-            prometheus,
+            sources(settings, http, api),
             lambda store, heard: RootWatch(store, connection, heard, settings.watch_namespaces, hear_signals),
             options(settings, identity),
             LoopClock(),
@@ -93,7 +111,7 @@ async def operate(settings: Settings, connection: Connection) -> int:
         )
         return await engine.run(stop)
     finally:
-        await prometheus.close()
+        await http.close()
         await lease_api.close()
         await api.close()
 

@@ -33,6 +33,15 @@ class Settings(BaseModel):
     """Secret of each working namespace with the keys accessKeyId and secretAccessKey."""
     prometheus_url: str = ""
     prometheus_timeout_seconds: float = Field(default=5.0, gt=0)
+    """Of every question to Prometheus or the web that names no time of its own."""
+    prometheus_ca_file: str = ""
+    prometheus_bearer_token_file: str = ""
+    prometheus_basic_auth_folder: str = ""
+    """A folder with the files username and password."""
+    analysis_hosts: tuple[str, ...] = ()
+    """Hosts that Rollouts may make the operator ask, besides its own Prometheus: name, name:port, *.name or *."""
+    analysis_secrets: bool = False
+    """Whether the operator's role lets it read the Secrets that Rollouts name."""
     progress_url: str = ""
     drain_seconds: int = 10
     """How long a revision without traffic stays up, for requests in flight and gateways that lag."""

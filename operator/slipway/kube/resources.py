@@ -55,6 +55,7 @@ CHILDREN: Final = (
 _OTHERS: Final = (
     Resource("Event", "events.k8s.io", "v1", "events"),
     Resource("Lease", "coordination.k8s.io", "v1", "leases"),
+    Resource("Secret", "", "v1", "secrets"),
     Resource("TokenReview", "authentication.k8s.io", "v1", "tokenreviews", namespaced=False),
 )
 

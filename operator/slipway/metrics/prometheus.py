@@ -2,88 +2,67 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
-import aiohttp
 import orjson
 
-from slipway.plan import Answer, PrometheusQuery, Question
+from slipway.metrics.credentials import Credentials, Files
+from slipway.metrics.errors import BadQuery, Malformed, Unavailable
+from slipway.metrics.http import Http
 
-
-class PrometheusError(Exception):
-    """Prometheus did not give a usable answer."""
-
-
-class Unavailable(PrometheusError):
-    """It could not be reached, was too slow, or failed."""
-
-
-class BadQuery(PrometheusError):
-    """It refuses the query."""
-
-
-class Malformed(PrometheusError):
-    """Its answer is not what its API promises."""
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+Series = tuple[tuple[dict[str, str], float], ...]
 
 
 class Prometheus:
-    """Instant queries against one Prometheus-compatible server. NaN and infinities stay what they are."""
+    """Instant queries against Prometheus-compatible servers. NaN and infinities stay what they are."""
 
-    def __init__(self, url: str, timeout: float = 5.0, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, http: Http, url: str, timeout: float = 5.0, files: Files | None = None) -> None:
+        self._http = http
         self._url = url.rstrip("/")
         self._timeout = timeout
-        self._now = now
-        self._session: aiohttp.ClientSession | None = None
+        self._own: Callable[[], Credentials] = (files or Files()).credentials
 
-    async def close(self) -> None:
-        """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
-
-    async def ask(self, question: Question) -> Answer:
-        """Return the answer to `question`; a failure is an answer with `error` set."""
-        assert isinstance(question, PrometheusQuery)
-        try:
-            return Answer(self._now(), series=await self.query(question.query))
-        except PrometheusError as error:
-            return Answer(self._now(), error=str(error))
-
-    async def query(self, query: str) -> tuple[tuple[dict[str, str], float], ...]:
-        """Return the series of an instant query as (labels, value)."""
+    async def query(self, query: str, within: float | None = None) -> Series:
+        """Return the series of an instant query to the installation's own server, as (labels, value)."""
         if not self._url:
-            raise Unavailable("no Prometheus configured: set prometheus.url of the chart")
-        if self._session is None:
-            self._session = aiohttp.ClientSession()
-        try:
-            async with (
-                asyncio.timeout(self._timeout),
-                self._session.post(f"{self._url}/api/v1/query", data={"query": query}) as answer,
-            ):
-                return parse(answer.status, await answer.read())
-        except TimeoutError:
-            raise Unavailable(f"Prometheus at {self._url} gave no answer within {self._timeout:g} s") from None
-        except aiohttp.ClientError as error:
-            raise Unavailable(f"Prometheus at {self._url} cannot be reached: {error}") from error
+            raise Unavailable(
+                "no Prometheus configured: set prometheus.url of the chart, or spec.analysis.prometheus.url"
+            )
+        return await self.query_at(self._url, self._own(), query, within)
+
+    async def query_at(self, url: str, credentials: Credentials, query: str, within: float | None = None) -> Series:
+        """Return the series of an instant query to the server at `url`."""
+        url = url.rstrip("/")
+        status, raw = await self._http.fetch(
+            "POST",
+            f"{url}/api/v1/query",
+            credentials,
+            within or self._timeout,
+            name=f"Prometheus at {url}",
+            data={"query": query},
+        )
+        return parse(status, raw)
 
 
-def parse(status: int, raw: bytes) -> tuple[tuple[dict[str, str], float], ...]:
-    """Return the series of an answer of /api/v1/query. `float` reads NaN, +Inf and -Inf as Prometheus writes them."""
+def parse(status: int, raw: bytes) -> Series:
+    """Return the series of an answer of /api/v1/query. `float` reads NaN, +Inf and -Inf as Prometheus writes them.
+
+    What is not Prometheus' JSON is not quoted: the server may be one that its asker cannot read otherwise.
+    """
+    if status in {401, 403}:
+        raise Unavailable(f"Prometheus answered {status}: its credentials are missing or wrong")
     try:
         body: dict[str, Any] = orjson.loads(raw)
     except orjson.JSONDecodeError:
         kind = Unavailable if status >= 500 else Malformed
-        raise kind(f"Prometheus answered {status} without JSON: {raw[:200].decode(errors='replace')}") from None
+        raise kind(f"Prometheus answered {status} without JSON: is the URL that of its API?") from None
+    if not isinstance(body, dict):
+        raise Malformed(f"Prometheus answered {status} with JSON that is not its API's: is the URL right?")
     if status in {400, 422}:
-        raise BadQuery(f"Prometheus refuses the query: {body.get('error', status)}. Correct it.")
+        raise BadQuery(f"Prometheus refuses the query: {str(body.get('error', status))[:600]}. Correct it")
     if status != 200 or body.get("status") != "success":
-        raise Unavailable(f"Prometheus answered {status}: {body.get('error', 'no reason given')}")
+        raise Unavailable(f"Prometheus answered {status}: {str(body.get('error', 'no reason given'))[:600]}")
     try:
         data = body["data"]
         if data["resultType"] == "scalar":

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
-from slipway.metrics.prometheus import BadQuery, Malformed, Prometheus, Unavailable, parse
-from slipway.plan import PrometheusQuery
+from slipway.metrics.credentials import Files
+from slipway.metrics.errors import BadQuery, Malformed, SourceError, Unavailable
+from slipway.metrics.prometheus import parse
+from slipway.plan import Access, PrometheusQuery, SecretKey, Server
+from tests.unit.metrics.servers import Bench, Cluster
 
 
 def success(kind: str, result: object) -> bytes:
@@ -45,6 +47,8 @@ def test_nan_and_infinities_stay_what_they_are() -> None:
         (200, b'{"status":"success","data":{"resultType":"vector","result":[{"metric":{}}]}}', Malformed),
         (200, b'{"status":"success"}', Malformed),
         (200, success("matrix", []), BadQuery),
+        (401, b"who are you?", Unavailable),
+        (200, b"[]", Malformed),
     ],
 )
 def test_failures_have_types(status: int, raw: bytes, error: type[Exception]) -> None:
@@ -52,50 +56,59 @@ def test_failures_have_types(status: int, raw: bytes, error: type[Exception]) ->
         parse(status, raw)
 
 
-Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[Prometheus]]
+def test_what_is_not_prometheus_is_not_quoted() -> None:
+    with pytest.raises(SourceError) as found:
+        parse(200, b"<html>internal wiki: the password is 1234</html>")
+    assert "1234" not in str(found.value)
 
 
-@pytest.fixture
-async def serve() -> AsyncIterator[Serve]:
-    servers: list[TestServer] = []
-    clients: list[Prometheus] = []
-
-    async def start(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Prometheus:
-        app = web.Application()
-        app.router.add_post("/api/v1/query", answer)
-        server = TestServer(app)
-        await server.start_server()
-        client = Prometheus(str(server.make_url("/")), timeout=0.2)
-        servers.append(server)
-        clients.append(client)
-        return client
-
-    yield start
-    for client in clients:
-        await client.close()
-    for server in servers:
-        await server.close()
+async def one(request: web.Request) -> web.Response:
+    labels = {"query": (await request.post())["query"], "who": request.headers.get("Authorization", "nobody")}
+    return web.Response(body=success("vector", [{"metric": labels, "value": [1, "1"]}]))
 
 
-async def test_a_query_is_sent_as_it_is(serve: Serve) -> None:
-    async def answer(request: web.Request) -> web.Response:
-        query = (await request.post())["query"]
-        return web.Response(body=success("vector", [{"metric": {"query": query}, "value": [1, "1"]}]))
-
-    client = await serve(answer)
+async def test_a_query_is_sent_as_it_is(bench: Bench) -> None:
     query = 'sum(rate(x{a="+&é"}[30s]))'
-    found = await client.ask(PrometheusQuery(query))
+    found = await bench.sources(await bench.serve(one, "/api/v1/query")).ask(PrometheusQuery(query))
     assert found.error == ""
-    assert found.series == (({"query": query}, 1.0),)
+    assert found.series == (({"query": query, "who": "nobody"}, 1.0),)
 
 
-async def test_slowness_and_absence_are_answers_with_an_error(serve: Serve) -> None:
+async def test_slowness_and_absence_are_answers_with_an_error(bench: Bench) -> None:
     async def never(_: web.Request) -> web.Response:
         await asyncio.sleep(3600)
         return web.Response()
 
-    assert "no answer within 0.2 s" in (await (await serve(never)).ask(PrometheusQuery("up"))).error
-    gone = Prometheus("http://127.0.0.1:1")
-    assert "cannot be reached" in (await gone.ask(PrometheusQuery("up"))).error
-    await gone.close()
-    assert "set prometheus.url" in (await Prometheus("").ask(PrometheusQuery("up"))).error
+    up = PrometheusQuery("up")
+    slow = await bench.serve(never)
+    assert "no answer within 0.3 s" in (await bench.sources(slow).ask(up)).error
+    assert "no answer within 0.1 s" in (await bench.sources(slow).ask(PrometheusQuery("up", timeout=0.1))).error
+    assert "cannot be reached" in (await bench.sources("http://127.0.0.1:1").ask(up)).error
+    assert "set prometheus.url" in (await bench.sources("").ask(up)).error
+
+
+async def test_the_installation_speaks_with_its_own_files(bench: Bench, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("first\n")
+    own = await bench.serve(one)
+    sources = bench.sources(own, files=Files(bearer=str(token)))
+    assert (await sources.ask(PrometheusQuery("up"))).series[0][0]["who"] == "Bearer first"
+    token.write_text("second")
+    assert (await sources.ask(PrometheusQuery("up"))).series[0][0]["who"] == "Bearer second", "tokens are rotated"
+    other = PrometheusQuery("up", Server(own, Access("games")))
+    assert (await sources.ask(other)).series[0][0]["who"] == "nobody", "ours is not for servers that others name"
+    missing = bench.sources(own, files=Files(basic=str(tmp_path / "nowhere")))
+    assert "username cannot be read" in (await missing.ask(PrometheusQuery("up"))).error
+
+
+async def test_a_rollouts_own_server_and_secrets(bench: Bench) -> None:
+    cluster = Cluster(prom={"token": "s3cret\n"}, login={"username": "ann", "password": "pä:ss"})
+    url = await bench.serve(one)
+    sources = bench.sources(cluster=cluster)
+    bearer = Access("games", bearer=SecretKey("prom", "token"))
+    assert (await sources.ask(PrometheusQuery("up", Server(url, bearer)))).series[0][0]["who"] == "Bearer s3cret"
+    basic = Access("games", basic="login")
+    assert (await sources.ask(PrometheusQuery("up", Server(url, basic)))).series[0][0][
+        "who"
+    ] == "Basic YW5uOnDDpDpzcw=="
+    assert cluster.read[0] == ("Secret", "games", "prom")

@@ -1,0 +1,56 @@
+"""Who answers which kind of question?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from slipway.metrics import hosts
+from slipway.metrics.credentials import Secrets
+from slipway.metrics.errors import SourceError
+from slipway.metrics.prometheus import Prometheus
+from slipway.metrics.web import Web
+from slipway.plan import Answer, PrometheusQuery, Question, WebRequest
+
+Series = Sequence[tuple[dict[str, str], float]]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Sources:
+    """Answers every kind of question. A failure is an answer with `error` set."""
+
+    def __init__(
+        self,
+        prometheus: Prometheus,
+        web: Web,
+        secrets: Secrets,
+        allowed: Sequence[str] = (),
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._prometheus, self._web, self._secrets = prometheus, web, secrets
+        self._allowed, self._now = tuple(allowed), now
+
+    async def ask(self, question: Question) -> Answer:
+        """Return the answer to `question`."""
+        try:
+            series = await self._series(question)
+        except SourceError as error:
+            return Answer(self._now(), error=str(error))
+        return Answer(self._now(), series=tuple(series))
+
+    async def _series(self, question: Question) -> Series:
+        match question:
+            case PrometheusQuery(query, None, timeout):
+                return await self._prometheus.query(query, timeout)
+            case PrometheusQuery(query, server, timeout):
+                assert server is not None
+                hosts.check(server.url, self._allowed)
+                credentials = await self._secrets.credentials(server.access)
+                return await self._prometheus.query_at(server.url, credentials, query, timeout)
+            case WebRequest():
+                hosts.check(question.url, self._allowed)
+                value = await self._web.measure(question, await self._secrets.credentials(question.access))
+                return () if value is None else (({}, value),)
