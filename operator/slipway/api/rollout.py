@@ -24,19 +24,12 @@ from slipway.api.base import (
 )
 from slipway.api.common import Resources
 from slipway.api.conditions import CONDITIONS, Condition
+from slipway.api.traffic import HeaderValue, Traffic, TrafficStatus
 
 RETRY_ANNOTATION = "slipway.dev/retry"
 
 RolloutState = Literal[
     "Pending", "Initializing", "Progressing", "Baking", "RollingBack", "Healthy", "Degraded", "Stalled"
-]
-HostName = Annotated[
-    str,
-    bounded(
-        253,
-        pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
-        says="write a host name in lower case without scheme or path, for example assistant.example.com",
-    ),
 ]
 
 
@@ -80,27 +73,6 @@ class Serving(Model):
     resources: Resources = Field(default=Resources(), description="resources of the engine of each pod.")
 
 
-class GatewayRef(Model):
-    """A Gateway of the Gateway API."""
-
-    name: Name = Field(description="name of the Gateway.")
-    namespace: Name | None = Field(
-        default=None, description="namespace of the Gateway; absent means the namespace of the Rollout."
-    )
-
-
-class Traffic(Model):
-    """Where requests come in. The operator owns the HTTPRoute, named like the Rollout, as a whole."""
-
-    gateway: GatewayRef = Field(description="gateway that the HTTPRoute attaches to.")
-    hostnames: list[HostName] = Field(
-        min_length=1,
-        max_length=16,
-        json_schema_extra={"x-kubernetes-list-type": "set"},
-        description="hostnames served, for example assistant.example.com or *.example.com.",
-    )
-
-
 class CanaryStep(Model):
     """A share of traffic, held for a time."""
 
@@ -126,6 +98,13 @@ class Canary(Model):
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
         description="steps before promotion to 100 percent, each with a larger share than the one before.",
     )
+    headers: list[HeaderValue] = Field(
+        default=[],
+        max_length=8,
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        description="headers that send a request to the candidate as soon as it is ready, whatever the percent; any "
+        "one of them is enough. For testers of your own, for example.",
+    )
 
 
 class Strategy(OneOf):
@@ -137,7 +116,14 @@ class Strategy(OneOf):
 class RolloutSpec(Model):
     """spec says which version should serve, and how it gets there."""
 
-    rules = (Rule("self.model == oldSelf.model", "model is immutable: create a Rollout with a new name instead"),)
+    rules = (
+        Rule("self.model == oldSelf.model", "model is immutable: create a Rollout with a new name instead"),
+        Rule(
+            "!has(self.traffic.sticky) || !has(self.strategy.canary) || !has(self.strategy.canary.headers) || "
+            "self.strategy.canary.headers.all(h, h.name != self.traffic.sticky.bucketHeader)",
+            "strategy.canary.headers may not name the header of traffic.sticky.bucketHeader: choose another header",
+        ),
+    )
 
     model: Label = Field(
         description="model whose versions are served, for example blueprint-assistant. It cannot change."
@@ -180,6 +166,11 @@ class CandidateStatus(RevisionRef):
     traffic_since: Timestamp | None = Field(
         default=None,
         description="trafficSince is when it was first given traffic; no measurement looks back beyond it.",
+    )
+    preview_since: Timestamp | None = Field(
+        default=None,
+        description="previewSince is since when requests that ask for the candidate reach it, whatever the percent; "
+        "absent while none do.",
     )
     waiting_since: Timestamp | None = Field(
         default=None,
@@ -246,6 +237,9 @@ class RolloutStatus(StatusModel):
     )
     handled_retry: Annotated[str, bounded(320, minimum=0)] = Field(
         default="", description="handledRetry is the newest retry annotation seen; a command acts once."
+    )
+    traffic: TrafficStatus | None = Field(
+        default=None, description="traffic is what clients of sticky users have to know; absent without sticky."
     )
     replicas: Count = Field(default=0, description="replicas is the number of ready pods, all revisions together.")
     message: Message = Field(default="", description="message is the present situation in one sentence.")

@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 from slipway.api.rollout import RevisionRef, RolloutStatus
 from slipway.names import REVISION_LABEL, UID_LABEL
 from slipway.plan import Manifest
-from slipway.rollout import traffic
+from slipway.rollout import routes, salt, traffic
 from slipway.rollout.capacity import sizes
 from slipway.rollout.observe import Seen
 from slipway.rollout.pod import SERVING_PORT, STATUS_PORT, fetch_config, pod_template
 from slipway.rollout.rollout import Rollout
-from slipway.rollout.traffic import PORT, service_name
+from slipway.rollout.routes import PORT
+from slipway.rollout.traffic import service_name
 from slipway.settings import Settings
 from slipway.workload import Root, metadata
 
@@ -31,9 +32,8 @@ DNS = 53
 def children(rollout: Rollout, status: RolloutStatus, seen: Seen, settings: Settings) -> list[Manifest]:
     """Return everything that should be, in the order of application."""
     found: list[Manifest] = []
-    weights = traffic.routed(status, seen.services)
-    if weights:
-        found.append(traffic.http_route(rollout, weights))
+    found += [routes.http_route(rollout, route) for route in traffic.routes(rollout, status, seen.services)]
+    found += salt.published(rollout, status)
     sized = sizes(rollout.spec, status, seen.deployed)
     if sized:
         found.append(network_policy(rollout.root, settings))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from slipway.api.rollout import RevisionRef
@@ -12,7 +12,7 @@ from slipway.rollout import pods, revision
 from slipway.rollout.pods import NONE, Pods
 from slipway.rollout.revision import Template
 from slipway.rollout.rollout import Rollout
-from slipway.rollout.traffic import RouteSeen, read_route
+from slipway.rollout.routes import RouteSeen, read_route
 from slipway.rollout.wanted import Servable, Wanted, wanted
 from slipway.settings import Settings
 
@@ -33,6 +33,9 @@ class Seen:
     objects: tuple[tuple[str, str, str], ...] = ()
     """Kind, name and revision of every object that belongs to one revision."""
     route: RouteSeen | None = None
+    """The HTTPRoute of spec.traffic."""
+    routes: Mapping[str, RouteSeen] = field(default_factory=dict)
+    """Every HTTPRoute of the Rollout, by name."""
     answers: Mapping[str, Answer] = field(default_factory=dict)
 
     def of(self, ref: RevisionRef) -> Pods:
@@ -48,6 +51,7 @@ def observe(rollout: Rollout, view: View, facts: Facts, settings: Settings) -> S
     templates = {name: made for name, (made, _) in kept.items()}
     if isinstance(aim, Servable):
         templates.setdefault(aim.ref.revision, aim.template)
+    routes = {r["metadata"]["name"]: read_route(r, rollout) for r in view.owned(root.uid, "HTTPRoute")}
     return Seen(
         wanted=aim,
         templates=templates,
@@ -64,14 +68,11 @@ def observe(rollout: Rollout, view: View, facts: Facts, settings: Settings) -> S
             for child in view.owned(root.uid)
             if (name := _revision(child))
         ),
-        route=read_route(_route(view.owned(root.uid, "HTTPRoute"), root.name), rollout),
+        route=routes.get(root.name),
+        routes=routes,
         answers=facts.answers,
     )
 
 
 def _revision(manifest: Manifest) -> str:
     return str((manifest["metadata"].get("labels") or {}).get(REVISION_LABEL) or "")
-
-
-def _route(routes: Sequence[Manifest], name: str) -> Manifest | None:
-    return next((route for route in routes if route["metadata"]["name"] == name), None)

@@ -11,6 +11,12 @@ def judged(status: RolloutStatus) -> bool:
     return (
         candidate is not None
         and status.stable is not None
-        and status.percent > 0
+        and answering(status)
         and candidate.traffic_since is not None
     )
+
+
+def answering(status: RolloutStatus) -> bool:
+    """Tell whether the candidate gets requests: a share of them, or those that ask for it by header or host name."""
+    candidate = status.candidate
+    return candidate is not None and (status.percent > 0 or candidate.preview_since is not None)

@@ -47,3 +47,4 @@ RETIRED: Final = "Retired"
 RETRY: Final = "Retry"
 MEASURED: Final = {"Fail": "MeasurementFailed", "Error": "MeasurementError", "NoData": "MeasurementEmpty"}
 STEPS_EDITED: Final = "StepsEdited"
+PREVIEW_OPENED: Final = "PreviewOpened"

@@ -107,7 +107,7 @@ class Situation:
     @property
     def carried(self) -> bool:
         """The gateway confirmed the intended shares."""
-        return traffic.carried(self.rollout, self.status, self.seen.services, self.seen.route)
+        return traffic.carried(self.rollout, self.status, self.seen.services, self.seen.routes)
 
     def elapsed(self, since: str | None) -> timedelta:
         """Return the time since a moment in status; zero when it is not set."""

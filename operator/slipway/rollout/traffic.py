@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
-from slipway.api.rollout import RolloutStatus
+from slipway.api.rollout import Canary, RolloutStatus
 from slipway.names import child_name
-from slipway.plan import Manifest
+from slipway.rollout import sticky
+from slipway.rollout.phase import answering
 from slipway.rollout.rollout import Rollout
+from slipway.rollout.routes import Header, Route, RouteRule, RouteSeen
 from slipway.workload import Root
 
-GATEWAY_API = "gateway.networking.k8s.io"
-PORT = 80
-"""Of every revision's Service."""
-
-
-@dataclass(frozen=True)
-class RouteSeen:
-    """The HTTPRoute as the apiserver shows it."""
-
-    weights: Mapping[str, int]
-    """By name of the Service."""
-    accepted: bool
-    """The gateway says, of this very generation, that it took the route and resolved all backends."""
-    problem: str = ""
-    """What the gateway has against this generation; empty while it has not answered or is content."""
-    known: bool = True
-    """The gateway has said something of some generation: the route is its own."""
+MOST_MATCHES = 64
+"""Of one rule of an HTTPRoute."""
 
 
 def shares(status: RolloutStatus) -> dict[str, int]:
@@ -51,12 +36,37 @@ def routed(status: RolloutStatus, services: frozenset[str]) -> dict[str, int]:
     return {revision: share for revision, share in shares(status).items() if share > 0 or revision in services}
 
 
-def carried(rollout: Rollout, status: RolloutStatus, services: frozenset[str], seen: RouteSeen | None) -> bool:
-    """Tell whether the gateway has confirmed exactly the shares that `status` intends."""
-    wanted = {service_name(rollout.root, revision): share for revision, share in routed(status, services).items()}
-    if not wanted:
-        return True
-    return seen is not None and seen.accepted and dict(seen.weights) == wanted
+def routes(rollout: Rollout, status: RolloutStatus, services: frozenset[str]) -> list[Route]:
+    """Return the HTTPRoutes of the Rollout; none as long as nothing serves."""
+    weights = routed(status, services)
+    return [_main(rollout, status, weights)] if weights else []
+
+
+def _main(rollout: Rollout, status: RolloutStatus, weights: dict[str, int]) -> Route:
+    """Return the route of spec.traffic.
+
+    Rules by header come first: of rules that match equally well a gateway takes the first. Where users are not sticky,
+    each request is drawn anew; sticky users are sent by their bucket, and who sends none stays with stable.
+    """
+    assert status.stable is not None
+    hostnames = tuple(rollout.spec.traffic.hostnames)
+    if status.candidate is None or not answering(status) or status.percent == 100:
+        return _named(rollout, hostnames, [(weights, ())])
+    alone = only(status.candidate.revision, weights)
+    rules = [(alone, headers) for headers in _chosen(rollout, status.percent)]
+    rest = weights if rollout.spec.traffic.sticky is None else only(status.stable.revision, weights)
+    return _named(rollout, hostnames, [*rules, (rest, ())])
+
+
+def only(revision: str, weights: dict[str, int]) -> dict[str, int]:
+    """Return everything for one revision, and 0 in words for the others."""
+    return {name: 100 if name == revision else 0 for name in weights}
+
+
+def carried(rollout: Rollout, status: RolloutStatus, services: frozenset[str], seen: Mapping[str, RouteSeen]) -> bool:
+    """Tell whether the gateway has confirmed exactly the routes that `status` intends."""
+    wanted = routes(rollout, status, services)
+    return all(route.name in seen and seen[route.name].confirms(route) for route in wanted)
 
 
 def service_name(root: Root, revision: str) -> str:
@@ -64,69 +74,27 @@ def service_name(root: Root, revision: str) -> str:
     return child_name(root.name, revision)
 
 
-def http_route(rollout: Rollout, weights: Mapping[str, int]) -> Manifest:
-    """Return the whole HTTPRoute with `weights` by revision, every default written out."""
-    root, traffic = rollout.root, rollout.spec.traffic
-    backends = [
-        {"group": "", "kind": "Service", "name": service_name(root, revision), "port": PORT, "weight": weight}
-        for revision, weight in sorted(weights.items(), key=lambda item: (-item[1], item[0]))
+def _chosen(rollout: Rollout, percent: int) -> list[tuple[Header, ...]]:
+    """Return, a rule each, the headers that send a request to the candidate whatever the weights."""
+    strategy, stickiness = rollout.spec.strategy.chosen, rollout.spec.traffic.sticky
+    named = tuple((h.name, h.value) for h in strategy.headers) if isinstance(strategy, Canary) else ()
+    buckets = sticky.buckets(stickiness, percent) if stickiness is not None else ()
+    return [
+        found[start : start + MOST_MATCHES]
+        for found in (named, buckets)
+        for start in range(0, len(found), MOST_MATCHES)
     ]
-    return {
-        "apiVersion": f"{GATEWAY_API}/v1",
-        "kind": "HTTPRoute",
-        "metadata": {"name": root.name, "namespace": root.namespace, "labels": root.labels()},
-        "spec": {
-            "parentRefs": [_parent(rollout)],
-            "hostnames": list(traffic.hostnames),
-            "rules": [{"matches": [{"path": {"type": "PathPrefix", "value": "/"}}], "backendRefs": backends}],
-        },
-    }
 
 
-def read_route(manifest: Manifest | None, rollout: Rollout) -> RouteSeen | None:
-    """Return what the route shows, or None when there is no route."""
-    if manifest is None:
-        return None
-    rules = (manifest.get("spec") or {}).get("rules") or ()
-    backends = [ref for rule in rules for ref in rule.get("backendRefs") or ()]
-    # A foreign rule or backend makes the weights differ from any we intend.
-    weights = {str(ref.get("name")): int(ref.get("weight", 1)) for ref in backends} if len(rules) == 1 else {}
-    generation = int(manifest["metadata"].get("generation") or 0)
-    parents = _parents(manifest, rollout)
-    answers = [_answer(parent, generation) for parent in parents]
-    complete = [answer for answer in answers if len(answer) == 2]
-    problem = next((words for answer in complete for words in answer.values() if words), "")
-    return RouteSeen(weights, accepted=bool(complete) and not problem, problem=problem, known=bool(parents))
-
-
-def _parent(rollout: Rollout) -> dict[str, Any]:
-    gateway = rollout.spec.traffic.gateway
-    namespace = gateway.namespace or rollout.root.namespace
-    return {"group": GATEWAY_API, "kind": "Gateway", "name": gateway.name, "namespace": namespace}
-
-
-def _parents(manifest: Manifest, rollout: Rollout) -> list[Mapping[str, Any]]:
-    """Return the status entries of the Gateway that the spec names."""
-    wanted = _parent(rollout)
-
-    def same(ref: Mapping[str, Any]) -> bool:
-        namespace = ref.get("namespace") or rollout.root.namespace
-        return (ref.get("name"), namespace) == (wanted["name"], wanted["namespace"])
-
-    return [p for p in (manifest.get("status") or {}).get("parents") or () if same(p.get("parentRef") or {})]
-
-
-def _answer(parent: Mapping[str, Any], generation: int) -> dict[str, str]:
-    """Return, for Accepted and ResolvedRefs as far as they speak of `generation`, what is wrong (empty: nothing)."""
-    found: dict[str, str] = {}
-    for condition in parent.get("conditions") or ():
-        if condition.get("type") not in ("Accepted", "ResolvedRefs"):
-            continue
-        if int(condition.get("observedGeneration") or 0) != generation:
-            continue
-        good = condition.get("status") == "True"
-        words = (
-            f"{condition['type']} is {condition.get('status')}: {condition.get('reason')}: {condition.get('message')}"
-        )
-        found[condition["type"]] = "" if good else words
-    return found
+def _named(
+    rollout: Rollout, hostnames: tuple[str, ...], rules: list[tuple[dict[str, int], tuple[Header, ...]]]
+) -> Route:
+    """Return the route with the Services of the revisions."""
+    return Route(
+        rollout.root.name,
+        hostnames,
+        tuple(
+            RouteRule({service_name(rollout.root, revision): share for revision, share in weights.items()}, headers)
+            for weights, headers in rules
+        ),
+    )

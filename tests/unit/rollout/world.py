@@ -18,6 +18,7 @@ from slipway.contract.job import Store
 from slipway.plan import Answer, Ask, Event, Facts, Plan, PrometheusQuery, Question
 from slipway.rollout.room import Room
 from slipway.settings import Images, Settings
+from tests.unit.rollout.gateway import backends, live
 
 NAMESPACE, ROLLOUT, UID = "games", "assistant", "0b5b1f0e-9c1d-4a55-8a8b-1f2e3d4c5b6a"
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -94,7 +95,7 @@ class World:
         self.behaves: dict[str, Behaviour] = {}
         self.broken: dict[str, dict[str, Any]] = {}  # version → what the pods of this version cannot get over
         self.prometheus = True
-        self.live: dict[str, int] = {}  # what the gateway really sends where, by Service
+        self.live: dict[str, float] = {}  # what the gateway really sends where, by Service
         self.asked: Sequence[Ask] = ()
         self.facts = Facts()
         self.events: list[Event] = []
@@ -146,7 +147,7 @@ class World:
         ]
         parent = {"parentRef": route["spec"]["parentRefs"][0], "controllerName": "x/y", "conditions": conditions}
         route["status"] = {"parents": [parent]}
-        self.live = {ref["name"]: ref["weight"] for ref in route["spec"]["rules"][0]["backendRefs"]}
+        self.live = live(route)
 
     def scrape(self) -> None:
         """Answer what the last plan asked."""
@@ -211,8 +212,14 @@ class World:
     def routed(self) -> dict[str, int]:
         """Return the route's weights by version."""
         route = self.objects.get(("HTTPRoute", ROLLOUT))
-        backends = route["spec"]["rules"][0]["backendRefs"] if route else []
-        return {self.version_of(ref["name"]): ref["weight"] for ref in backends}
+        return {self.version_of(name): weight for name, weight in (backends(route) if route else {}).items()}
+
+    def answers(self, **headers: str) -> str:
+        """Return the version that answers every request with `headers` (dashes written as underscores)."""
+        route = self.objects["HTTPRoute", ROLLOUT]
+        weights = backends(route, {name.replace("_", "-"): value for name, value in headers.items()})
+        [name] = [name for name, weight in weights.items() if weight]
+        return self.version_of(name)
 
     def version_of(self, name: str) -> str:
         deployment = self.objects.get(("Deployment", name))

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from slipway.rollout.rules import away, people, towards
+from slipway.rollout.rules import away, people, preview, towards
+from slipway.rollout.salt import salt_drawn
 from slipway.rollout.situation import Situation
 
 Rule = Callable[[Situation], Situation | None]
@@ -23,13 +24,15 @@ TRAFFIC_AWAY: tuple[Rule, ...] = (
     away.silent_too_long,
     away.pods_gave_up,
     away.no_longer_wanted,
+    preview.preview_closes,
     # Until it is ready again
     away.endpoints_lost,
     away.readiness_awaited,
 )
 PODS_AWAY: tuple[Rule, ...] = (away.weight_gone, away.drained)
-STARTS: tuple[Rule, ...] = (towards.candidate_starts, towards.first_version_serves)
+STARTS: tuple[Rule, ...] = (towards.candidate_starts, salt_drawn, towards.first_version_serves)
 TRAFFIC_TOWARDS: tuple[Rule, ...] = (
+    preview.preview_opens,
     towards.share_changes,
     towards.share_took_effect,
     towards.step_passed,

@@ -8,6 +8,7 @@ from slipway.api.conditions import timestamp
 from slipway.plan import Event
 from slipway.rollout import reasons
 from slipway.rollout.analysis import evidence
+from slipway.rollout.phase import answering
 from slipway.rollout.rules.moves import retire, roll_back, seconds
 from slipway.rollout.situation import Situation
 from slipway.rollout.wanted import NEVER_SERVES, Unusable
@@ -80,12 +81,13 @@ def no_longer_wanted(s: Situation) -> Situation | None:
 def endpoints_lost(s: Situation) -> Situation | None:
     """A candidate without a ready endpoint has no weight; it resumes its step when it is back."""
     candidate = s.status.candidate
-    if candidate is None or s.status.stable is None or s.status.percent == 0 or s.ready(candidate) > 0:
+    if candidate is None or s.status.stable is None or not answering(s.status) or s.ready(candidate) > 0:
         return None
     why = s.seen.of(candidate).problem or "no pod is ready"
     words = f"{candidate.version} lost its last endpoint at {s.status.percent} %: {why}"
     event = Event(reasons.ENDPOINTS_LOST, f"{words}. Traffic goes back to {s.status.stable.version}", "Warning")
-    return s.moved(event, percent=0, step_started_at=None, bake_started_at=None)
+    closed = candidate.model_copy(update={"preview_since": None})
+    return s.moved(event, candidate=closed, percent=0, step_started_at=None, bake_started_at=None)
 
 
 def readiness_awaited(s: Situation) -> Situation | None:

@@ -1,0 +1,169 @@
+"""How is an HTTPRoute written, and what does the one in the cluster say?
+
+Only what every conformant gateway knows is used (Gateway API, support level Core): path prefix, exact headers, weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slipway.plan import Manifest
+from slipway.rollout.rollout import Rollout
+
+GATEWAY_API = "gateway.networking.k8s.io"
+PORT = 80
+"""Of every revision's Service."""
+EVERY_PATH = {"type": "PathPrefix", "value": "/"}
+
+Header = tuple[str, str]
+"""Name and exact value."""
+
+
+@dataclass(frozen=True)
+class RouteRule:
+    """Requests that one rule takes, and the Services that share them."""
+
+    weights: Mapping[str, int]
+    """By name of the Service; they sum to 100, and 0 is written as 0."""
+    headers: tuple[Header, ...] = ()
+    """Any of them is enough; none at all means every request."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One HTTPRoute as we intend it. Of rules that match equally well the first wins, hence the order."""
+
+    name: str
+    hostnames: tuple[str, ...]
+    rules: tuple[RouteRule, ...]
+
+
+@dataclass(frozen=True)
+class RouteSeen:
+    """The HTTPRoute as the apiserver shows it."""
+
+    rules: tuple[RouteRule, ...]
+    """Empty where somebody wrote a rule that none of ours looks like."""
+    accepted: bool
+    """The gateway says, of this very generation, that it took the route and resolved all backends."""
+    problem: str = ""
+    """What the gateway has against this generation; empty while it has not answered or is content."""
+    known: bool = True
+    """The gateway has said something of some generation: the route is its own."""
+    hostnames: tuple[str, ...] = ()
+
+    @property
+    def weights(self) -> Mapping[str, int]:
+        """Weights by Service for the requests that no header sends elsewhere."""
+        return next((rule.weights for rule in self.rules if not rule.headers), {})
+
+    def confirms(self, route: Route) -> bool:
+        """Tell whether the gateway has taken over exactly `route`."""
+        return self.accepted and (self.hostnames, self.rules) == (route.hostnames, route.rules)
+
+
+def http_route(rollout: Rollout, route: Route) -> Manifest:
+    """Return the whole HTTPRoute, every default written out."""
+    root = rollout.root
+    return {
+        "apiVersion": f"{GATEWAY_API}/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": route.name, "namespace": root.namespace, "labels": root.labels()},
+        "spec": {
+            "parentRefs": [parent(rollout)],
+            "hostnames": list(route.hostnames),
+            "rules": [{"matches": _matches(rule), "backendRefs": _backends(rule)} for rule in route.rules],
+        },
+    }
+
+
+def read_route(manifest: Manifest, rollout: Rollout) -> RouteSeen:
+    """Return what the route shows."""
+    spec = manifest.get("spec") or {}
+    rules = [_rule(rule) for rule in spec.get("rules") or ()]
+    # A foreign rule makes the route differ from any we intend.
+    ours = tuple(rule for rule in rules if rule is not None)
+    generation = int(manifest["metadata"].get("generation") or 0)
+    parents = _parents(manifest, rollout)
+    answers = [_answer(entry, generation) for entry in parents]
+    complete = [answer for answer in answers if len(answer) == 2]
+    problem = next((words for answer in complete for words in answer.values() if words), "")
+    return RouteSeen(
+        rules=ours if len(ours) == len(rules) else (),
+        accepted=bool(complete) and not problem,
+        problem=problem,
+        known=bool(parents),
+        hostnames=tuple(spec.get("hostnames") or ()),
+    )
+
+
+def parent(rollout: Rollout) -> dict[str, Any]:
+    """Return the reference to the Gateway that the spec names, every default written out."""
+    gateway = rollout.spec.traffic.gateway
+    namespace = gateway.namespace or rollout.root.namespace
+    return {"group": GATEWAY_API, "kind": "Gateway", "name": gateway.name, "namespace": namespace}
+
+
+def _matches(rule: RouteRule) -> list[dict[str, Any]]:
+    if not rule.headers:
+        return [{"path": EVERY_PATH}]
+    return [
+        {"path": EVERY_PATH, "headers": [{"type": "Exact", "name": name, "value": value}]}
+        for name, value in rule.headers
+    ]
+
+
+def _backends(rule: RouteRule) -> list[dict[str, Any]]:
+    largest_first = sorted(rule.weights.items(), key=lambda item: (-item[1], item[0]))
+    return [
+        {"group": "", "kind": "Service", "name": name, "port": PORT, "weight": weight} for name, weight in largest_first
+    ]
+
+
+def _rule(rule: Mapping[str, Any]) -> RouteRule | None:
+    """Return a rule as ours look, or None when it is not one."""
+    matches = rule.get("matches") or ()
+    plain = all(match.get("path") == EVERY_PATH and match.keys() <= {"path", "headers"} for match in matches)
+    headers = [_header(match.get("headers") or ()) for match in matches if match.get("headers")]
+    alike = len(headers) == len(matches) or (not headers and len(matches) == 1)
+    found = tuple(header for header in headers if header is not None)
+    if rule.get("filters") or not matches or not plain or not alike or len(found) != len(headers):
+        return None
+    weights = {str(ref.get("name")): int(ref.get("weight", 1)) for ref in rule.get("backendRefs") or ()}
+    return RouteRule(weights, found)
+
+
+def _header(headers: Iterable[Mapping[str, Any]]) -> Header | None:
+    first, *others = headers
+    if others or first.get("type", "Exact") != "Exact":
+        return None
+    return str(first.get("name")), str(first.get("value"))
+
+
+def _parents(manifest: Manifest, rollout: Rollout) -> list[Mapping[str, Any]]:
+    """Return the status entries of the Gateway that the spec names."""
+    wanted = parent(rollout)
+
+    def same(ref: Mapping[str, Any]) -> bool:
+        namespace = ref.get("namespace") or rollout.root.namespace
+        return (ref.get("name"), namespace) == (wanted["name"], wanted["namespace"])
+
+    return [p for p in (manifest.get("status") or {}).get("parents") or () if same(p.get("parentRef") or {})]
+
+
+def _answer(entry: Mapping[str, Any], generation: int) -> dict[str, str]:
+    """Return, for Accepted and ResolvedRefs as far as they speak of `generation`, what is wrong (empty: nothing)."""
+    found: dict[str, str] = {}
+    for condition in entry.get("conditions") or ():
+        if condition.get("type") not in ("Accepted", "ResolvedRefs"):
+            continue
+        if int(condition.get("observedGeneration") or 0) != generation:
+            continue
+        good = condition.get("status") == "True"
+        words = (
+            f"{condition['type']} is {condition.get('status')}: {condition.get('reason')}: {condition.get('message')}"
+        )
+        found[condition["type"]] = "" if good else words
+    return found

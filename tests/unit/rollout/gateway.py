@@ -1,0 +1,33 @@
+"""What does a conformant gateway do with a request, given one HTTPRoute?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def backends(route: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> dict[str, int]:
+    """Return the weights by Service for a request with `headers`.
+
+    The match with most headers wins, then the first rule in order (Gateway API, HTTPRouteRule.matches).
+    """
+    given = headers or {}
+    found = [
+        (len(match.get("headers", ())), -number)
+        for number, rule in enumerate(route["spec"]["rules"])
+        for match in rule["matches"]
+        if all(given.get(h["name"]) == h["value"] for h in match.get("headers", ()))
+    ]
+    _, number = max(found)
+    rule = route["spec"]["rules"][-number]
+    return {ref["name"]: ref["weight"] for ref in rule["backendRefs"]}
+
+
+def live(route: Mapping[str, Any], bucket_header: str = "x-slipway-bucket") -> dict[str, float]:
+    """Return the percent of requests by Service when every user sends a bucket and nobody another header."""
+    total: dict[str, float] = {}
+    for number in range(100):
+        weights = backends(route, {bucket_header: f"{number:02d}"})
+        for name, weight in weights.items():
+            total[name] = total.get(name, 0.0) + weight / sum(weights.values())
+    return total
