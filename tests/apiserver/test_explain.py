@@ -16,7 +16,11 @@ LOOKED_UP = {
     "swt.status.progress": ("etaSeconds", "time left at the present speed"),
     "swm.spec.artifact": ("Pickle is refused", "-required-", "enum: Adapter, Model"),
     "swm.status.stage": ("Candidate, Canary, Production, Archived or Rejected",),
-    "swr.spec.strategy.canary.steps": ("percent of requests sent to the candidate", "Defaults to 60", "-required-"),
+    "swr.spec.strategy.canary.steps": (
+        "percent of requests sent to the candidate",
+        "Defaults to 60",
+        "pause keeps the share",
+    ),
     "swr.spec.analysis.metrics.prometheus": ("{{candidate}}", "NaN, infinity and an empty result are NoData"),
     "swr.status.conditions": ("lastTransitionTime is when status last changed",),
 }

@@ -23,6 +23,7 @@ VERSIONS = st.sampled_from(["v1", "v2", "v3"])
 RESTING = {"Healthy", "Degraded", "Stalled", "Pending"}
 STATUSES = [waiting("CrashLoopBackOff"), waiting("ImagePullBackOff", "no such image"), None]
 SIZES = st.sampled_from([1, 2, 4])
+COMMANDS = st.sampled_from(["retry", "abort", "pause", "resume", "promote"])
 LEADS = [0, 15, 50, 85, 100, 150, 165]
 """Seconds that v2 has had beside v1 when the history begins: from nothing at all to the end of the bake."""
 TROUBLES = ["None", "Outage", "NoTraffic", "LittleTraffic", "Failures", "Crashes", "SleepingGateway"]
@@ -97,9 +98,11 @@ class Histories(RuleBasedStateMachine):
     def change_steps(self, steps: list[int]) -> None:
         self.world.edit(self.world.root["spec"] | {"strategy": strategy(steps)})
 
-    @rule(version=VERSIONS)
-    def retry(self, version: str) -> None:
-        self.world.annotate("slipway.dev/retry", version)
+    @rule(
+        name=st.sampled_from(["retry", "abort", "pause", "resume", "promote"]), version=VERSIONS, time=st.integers(0, 2)
+    )
+    def command(self, name: str, version: str, time: int) -> None:
+        self.world.annotate(f"slipway.dev/{name}", f"{version}@{time}")
 
     @rule(version=VERSIONS, state=st.sampled_from(["Ready", "Pending", "Evaluating", "Rejected", "Failed"]))
     def version_turns(self, version: str, state: str) -> None:
@@ -261,6 +264,7 @@ class Histories(RuleBasedStateMachine):
         world.prometheus = True
         world.broken.clear()
         world.behaves.clear()
+        world.annotate("slipway.dev/resume", f"{world.root['spec']['version']['name']}@the-end")
         for _ in range(400):
             before = world.writes
             world.kubelet()

@@ -118,8 +118,10 @@ class NoDataPolicy(Model):
     after_seconds: Seconds = Field(
         default=120, description="afterSeconds is how long a metric may stay without an answer before action follows."
     )
-    action: Literal["Hold", "Rollback"] = Field(
-        default="Hold", description="action is Hold (stay at the present share and say so) or Rollback."
+    action: Literal["Hold", "Pause", "Rollback"] = Field(
+        default="Hold",
+        description="action is Hold (stay at the present share and say so), Pause (the same, until somebody "
+        "resumes it) or Rollback.",
     )
 
 

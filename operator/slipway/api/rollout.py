@@ -22,14 +22,17 @@ from slipway.api.base import (
     Timestamp,
     bounded,
 )
+from slipway.api.canary import Canary
 from slipway.api.common import Resources
 from slipway.api.conditions import CONDITIONS, Condition
-from slipway.api.traffic import HeaderValue, Traffic, TrafficStatus
+from slipway.api.traffic import Traffic, TrafficStatus
 
-RETRY_ANNOTATION = "slipway.dev/retry"
+COMMAND_PREFIX = "slipway.dev/"
+"""Of the annotations that are commands; their value names the ModelVersion that is meant."""
+CommandName = Literal["retry", "abort", "pause", "resume", "promote", "skip-step", "promote-full"]
 
 RolloutState = Literal[
-    "Pending", "Initializing", "Progressing", "Baking", "RollingBack", "Healthy", "Degraded", "Stalled"
+    "Pending", "Initializing", "Progressing", "Paused", "Baking", "RollingBack", "Healthy", "Degraded", "Stalled"
 ]
 
 
@@ -73,40 +76,6 @@ class Serving(Model):
     resources: Resources = Field(default=Resources(), description="resources of the engine of each pod.")
 
 
-class CanaryStep(Model):
-    """A share of traffic, held for a time."""
-
-    percent: Annotated[int, Field(ge=1, le=100)] = Field(description="percent of requests sent to the candidate.")
-    hold_seconds: Seconds = Field(
-        default=60, description="holdSeconds at this share; the step ends when they are over and every metric passes."
-    )
-
-
-class Canary(Model):
-    """Raise the candidate's share step by step."""
-
-    rules = (
-        Rule(
-            "self.steps.all(i, s, i == 0 || s.percent > self.steps[i-1].percent)",
-            "steps must rise: each percent above the one before",
-        ),
-    )
-
-    steps: list[CanaryStep] = Field(
-        min_length=1,
-        max_length=32,
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
-        description="steps before promotion to 100 percent, each with a larger share than the one before.",
-    )
-    headers: list[HeaderValue] = Field(
-        default=[],
-        max_length=8,
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
-        description="headers that send a request to the candidate as soon as it is ready, whatever the percent; any "
-        "one of them is enough. For testers of your own, for example.",
-    )
-
-
 class Strategy(OneOf):
     """How a candidate earns traffic; exactly one member must be set."""
 
@@ -122,6 +91,12 @@ class RolloutSpec(Model):
             "!has(self.traffic.sticky) || !has(self.strategy.canary) || !has(self.strategy.canary.headers) || "
             "self.strategy.canary.headers.all(h, h.name != self.traffic.sticky.bucketHeader)",
             "strategy.canary.headers may not name the header of traffic.sticky.bucketHeader: choose another header",
+        ),
+        Rule(
+            "!has(self.strategy.canary) || self.strategy.canary.steps.all(s, !has(s.metrics) || "
+            "s.metrics.all(m, self.analysis.metrics.exists(known, known.name == m)))",
+            "a step names a metric that spec.analysis.metrics does not have: correct its name, or add the metric",
+            field_path=".strategy.canary.steps",
         ),
     )
 
@@ -176,6 +151,33 @@ class CandidateStatus(RevisionRef):
         default=None,
         description="waitingSince is since when more ready pods are awaited; absent while enough are ready.",
     )
+    resumed_at: Timestamp | None = Field(
+        default=None, description="resumedAt is when it last was resumed; silence is counted anew from there."
+    )
+
+
+class Paused(StatusModel):
+    """Why the candidate goes no further until somebody resumes it. It is judged on."""
+
+    by: Literal["Command", "NoData"] = Field(
+        description="by is Command (the annotation slipway.dev/pause) or NoData (spec.analysis.noData.action)."
+    )
+    since: Timestamp = Field(description="since is when it was paused.")
+    percent: Percent = Field(description="percent of requests above which the candidate does not rise meanwhile.")
+    message: Message = Field(default="", description="message says what it was paused for.")
+
+
+class Command(StatusModel):
+    """The newest command of one name, and what became of it. A command acts once."""
+
+    name: CommandName = Field(description="name of the annotation, without slipway.dev/.")
+    value: Annotated[str, bounded(320)] = Field(description="value of the annotation; another value is a new command.")
+    at: Timestamp = Field(description="at is when it was handled.")
+    outcome: Literal["Done", "Refused", "Stale"] = Field(
+        description="outcome is Done, Refused (it cannot be done now) or Stale (it names a version that it cannot act "
+        "on any more)."
+    )
+    message: Message = Field(default="", description="message says what was done, or why not.")
 
 
 class FailedRevision(RevisionRef):
@@ -203,6 +205,12 @@ class RolloutStatus(StatusModel):
     candidate: CandidateStatus | None = Field(default=None, description="candidate is the revision on its way.")
     step: Count = Field(default=0, description="step is the index of the present canary step, from 0.")
     steps: Count = Field(default=0, description="steps is the number of canary steps.")
+    steps_hash: Annotated[str, bounded(63, minimum=0)] = Field(
+        default="", description="stepsHash tells an edited list of steps from the one that the candidate walks."
+    )
+    paused: Paused | None = Field(
+        default=None, description="paused says who paused the candidate beside its steps, if anybody did."
+    )
     percent: Percent = Field(default=0, description="percent of requests sent to the candidate.")
     step_started_at: Timestamp | None = Field(default=None, description="stepStartedAt is when the share took effect.")
     bake_started_at: Timestamp | None = Field(
@@ -235,8 +243,11 @@ class RolloutStatus(StatusModel):
         "slipway.dev/retry names "
         "their version.",
     )
-    handled_retry: Annotated[str, bounded(320, minimum=0)] = Field(
-        default="", description="handledRetry is the newest retry annotation seen; a command acts once."
+    commands: list[Command] = Field(
+        default=[],
+        max_length=16,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        description="commands is the newest handled command of each name.",
     )
     traffic: TrafficStatus | None = Field(
         default=None, description="traffic is what clients of sticky users have to know; absent without sticky."

@@ -15,8 +15,11 @@ def carrying(replicas: int, percent: int) -> int:
 
 def needed(spec: RolloutSpec, status: RolloutStatus) -> int:
     """Return the pods that the candidate's present step needs before its share rises."""
-    target = step_at(steps_of(spec), status.step).percent if status.stable is not None else 100
-    return carrying(spec.serving.replicas, max(target, status.percent))
+    full = spec.serving.replicas
+    if status.stable is None:
+        return full
+    step = step_at(steps_of(spec), status.step)
+    return min(full, max(step.replicas, carrying(full, max(step.percent, status.percent))))
 
 
 def sizes(spec: RolloutSpec, status: RolloutStatus, deployed: Mapping[str, int]) -> list[tuple[RevisionRef, int]]:

@@ -15,6 +15,7 @@ from slipway.api.rollout import CandidateStatus, RolloutState, RolloutStatus
 from slipway.plan import Event
 from slipway.rollout import reasons
 from slipway.rollout.analysis import evidence
+from slipway.rollout.rules.commands import command_line
 from slipway.rollout.rules.moves import blocking, seconds
 from slipway.rollout.situation import Situation
 from slipway.rollout.wanted import Unusable, Waiting
@@ -33,6 +34,7 @@ STATES: dict[RolloutState, Progressing] = {
     "Pending": Progressing(ready="False", reconciling=True, reason=""),
     "Initializing": Progressing(ready="False", reconciling=True, reason=""),
     "Progressing": Progressing(ready="False", reconciling=True, reason=""),
+    "Paused": Progressing(ready="False", reconciling=True, reason=""),
     "Baking": Progressing(ready="False", reconciling=True, reason=""),
     "RollingBack": Progressing(ready="False", reconciling=True, reason=""),
     "Healthy": Progressing(ready="True", reason=""),
@@ -109,13 +111,14 @@ def candidate_judged(s: Situation) -> Told | None:
     if candidate is None or stable is None:
         return None
     baking = s.status.bake_started_at is not None
+    waiting = _pauses(s, candidate)
     step = f"step {s.status.step + 1} of {len(s.steps)}" if s.stepping else "all steps passed"
     where = f"bake of {s.spec.bake_seconds} s" if baking else step
     shares = f"{candidate.version} at {s.status.percent} %, {stable.version} at {100 - s.status.percent} %"
-    state: RolloutState = "Baking" if baking else "Progressing"
-    reason = reasons.BAKING if baking else reasons.PROGRESSING
+    state: RolloutState = "Paused" if waiting else "Baking" if baking else "Progressing"
+    reason = reasons.PAUSED if waiting else reasons.BAKING if baking else reasons.PROGRESSING
     trouble = "" if s.ready(stable) else f". {stable.version} has no ready pod: {s.seen.of(stable).problem}"
-    return Told(state, reason, f"{shares}, {where}; {_awaits(s, candidate)}{trouble}")
+    return Told(state, reason, f"{shares}, {where}; {waiting or _awaits(s, candidate)}{trouble}")
 
 
 def returning(s: Situation) -> Told | None:
@@ -147,12 +150,9 @@ def failed_version(s: Situation) -> Told | None:
     failure = blocking(s)
     if failure is None or s.status.retiring:
         return None
-    name, spent = s.spec.version.name, s.status.handled_retry
-    # A command acts once: the one that is spent would change nothing.
-    command = name if spent.partition("@")[0] != name else f"{name}@{failure.at}"
     cure = (
         "Name another version in spec.version.name, or change spec.serving; to try it once more: "
-        f"kubectl annotate rollout {s.rollout.root.name} --overwrite slipway.dev/retry={command}"
+        f"{command_line(s, 'retry', s.spec.version.name)}"
     )
     message = f"{failure.version} was rolled back ({failure.reason}, {failure.message}). {_serving(s)} {cure}"
     return Told("Degraded", reasons.ROLLED_BACK, message)
@@ -224,6 +224,23 @@ def _drains(s: Situation) -> str:
     if s.status.retiring_since is None:
         return f"Waiting for the gateway to confirm that {names} has no traffic."
     return f"{names} has no traffic and drains for {seconds(s.drain)}."
+
+
+def _pauses(s: Situation, candidate: CandidateStatus) -> str:
+    """Say who paused the candidate and how it goes on; empty while nobody has."""
+    paused = s.status.paused
+    if paused is not None:
+        return (
+            f"paused since {paused.since}: {paused.message}. To go on: {command_line(s, 'resume', candidate.version)}"
+        )
+    if s.at_target is None or not (s.stepping and s.step.pause):
+        return ""
+    on = f"to go on: {command_line(s, 'promote', candidate.version)}"
+    if s.step.gate:
+        return f"paused by this step; {on}"
+    ends = _clock(moment(s.status.step_started_at or candidate.since), s.step.hold)
+    waiting = _unproven(s)
+    return f"paused by this step until {ends}{f' and for {waiting}' if waiting else ''}; {on} now"
 
 
 def _awaits(s: Situation, candidate: CandidateStatus) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 SERVING: Final = "Serving"
 INITIALIZING: Final = "Initializing"
 PROGRESSING: Final = "Progressing"
+PAUSED: Final = "Paused"
 BAKING: Final = "Baking"
 ROLLING_BACK: Final = "RollingBack"
 ROLLED_BACK: Final = "RolledBack"
@@ -34,6 +35,17 @@ PROGRESS_DEADLINE: Final = "ProgressDeadlineExceeded"
 CRASH_LOOP: Final = "CrashLoop"
 FETCH_FAILED: Final = "FetchFailed"
 
+ABORTED: Final = "Aborted"
+
+# What commands did
+COMMAND_STALE: Final = "CommandStale"
+COMMAND_REFUSED: Final = "CommandRefused"
+RESUMED: Final = "Resumed"
+PAUSE_ENDED: Final = "PauseEnded"
+STEP_SKIPPED: Final = "StepSkipped"
+PROMOTED_IN_FULL: Final = "PromotedInFull"
+RETRY: Final = "Retry"
+
 # Events that are no condition
 CANDIDATE_STARTED: Final = "CandidateStarted"
 SHARE_CHANGED: Final = "ShareChanged"
@@ -44,7 +56,6 @@ RETURNED: Final = "ReturnedToStable"
 WITHDRAWN: Final = "Withdrawn"
 ENDPOINTS_LOST: Final = "EndpointsLost"
 RETIRED: Final = "Retired"
-RETRY: Final = "Retry"
 MEASURED: Final = {"Fail": "MeasurementFailed", "Error": "MeasurementError", "NoData": "MeasurementEmpty"}
 STEPS_EDITED: Final = "StepsEdited"
 PREVIEW_OPENED: Final = "PreviewOpened"

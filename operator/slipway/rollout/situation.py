@@ -60,8 +60,9 @@ class Situation:
 
     @property
     def target(self) -> int:
-        """The percent of the candidate's present step."""
-        return self.step.percent
+        """The percent of the candidate's present step, or where it was paused on its way there."""
+        paused = self.status.paused
+        return min(self.step.percent, paused.percent) if paused is not None else self.step.percent
 
     @property
     def needed(self) -> int:

@@ -7,10 +7,15 @@ any such list; after the last step comes everything, and the bake.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from slipway.api.rollout import Canary, RolloutSpec
+from slipway.api.canary import Canary
+from slipway.api.rollout import RolloutSpec
+from slipway.contract.artifact import digest_of
+
+HOLD = timedelta(seconds=60)
+"""Of a canary step that names none."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,17 @@ class Step:
     percent: int
     """Of requests, sent to the candidate."""
     hold: timedelta = timedelta(0)
+    replicas: int = 0
+    """The candidate has at least so many pods, whatever its share needs."""
+    metrics: frozenset[str] | None = None
+    """Names of the metrics in force; None means all of them."""
+    pause: bool = False
+    """People wait here: for the time of `hold`, or, where that is zero, for the command promote."""
+
+    @property
+    def gate(self) -> bool:
+        """The step ends by command alone."""
+        return self.pause and not self.hold
 
 
 EVERYTHING = Step(100)
@@ -29,9 +45,34 @@ def steps_of(spec: RolloutSpec) -> tuple[Step, ...]:
     """Return the steps before promotion."""
     chosen = spec.strategy.chosen
     assert isinstance(chosen, Canary)
-    return tuple(Step(step.percent, timedelta(seconds=step.hold_seconds)) for step in chosen.steps)
+    return _canary(chosen)
 
 
 def step_at(steps: Sequence[Step], index: int) -> Step:
     """Return step `index`; after the last one, everything."""
     return steps[index] if index < len(steps) else EVERYTHING
+
+
+def step_at_most(steps: Sequence[Step], percent: int) -> int:
+    """Return the first step of the largest share that is not above `percent`; the first step where all are above."""
+    shares = [step.percent for step in steps]
+    return shares.index(max((share for share in shares if share <= percent), default=shares[0]))
+
+
+def hash_of(steps: Sequence[Step]) -> str:
+    """Return the hash by which an edited list is known. Times are left out: a changed one just takes effect."""
+    content = [[s.percent, s.replicas, sorted(s.metrics) if s.metrics is not None else None, s.pause] for s in steps]
+    return digest_of(content).partition(":")[2][:10]
+
+
+def _canary(canary: Canary) -> tuple[Step, ...]:
+    found: list[Step] = []
+    for step in canary.steps:
+        if step.pause is not None:
+            before = found[-1] if found else Step(0)
+            found.append(replace(before, hold=timedelta(seconds=step.pause.seconds or 0), pause=True))
+            continue
+        hold = HOLD if step.hold_seconds is None else timedelta(seconds=step.hold_seconds)
+        metrics = frozenset(step.metrics) if step.metrics is not None else None
+        found.append(Step(step.percent or 0, hold, step.replicas or 0, metrics))
+    return tuple(found)

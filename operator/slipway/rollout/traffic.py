@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from slipway.api.rollout import Canary, RolloutStatus
+from slipway.api.canary import Canary
+from slipway.api.rollout import RolloutStatus
 from slipway.names import child_name
 from slipway.rollout import sticky
 from slipway.rollout.phase import answering

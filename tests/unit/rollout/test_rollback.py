@@ -59,7 +59,7 @@ def test_after_the_drain_the_pods_go_and_the_state_is_degraded_with_a_cure() -> 
     world.until("Degraded")
     assert world.replicas() == {"v1": 2}
     assert world.routed() == {"v1": 100}
-    assert "kubectl annotate rollout assistant" in world.status.message
+    assert "kubectl -n games annotate rollout assistant" in world.status.message
     assert "v1 at 100 %" in world.status.message
 
 

@@ -90,7 +90,7 @@ def silences(analysis: Analysis, status: RolloutStatus) -> dict[str, datetime]:
     """Return since when each metric has been without numbers, at the earliest since its step began."""
     if status.step_started_at is None or status.candidate is None or status.percent == 0:
         return {}
-    start = moment(status.step_started_at)
+    start = moment(max(status.step_started_at, status.candidate.resumed_at or ""))
     answered = {entry.metric: entry.answered_at for entry in status.analysis}
     return {
         metric.name: max(start, moment(last)) if (last := answered.get(metric.name)) else start

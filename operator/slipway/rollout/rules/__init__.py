@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from slipway.rollout.rules import away, people, preview, towards
+from slipway.rollout.rules import away, commands, people, preview, towards
 from slipway.rollout.salt import salt_drawn
 from slipway.rollout.situation import Situation
 
 Rule = Callable[[Situation], Situation | None]
 
-PEOPLE: tuple[Rule, ...] = (people.retry_command, people.steps_edited)
+PEOPLE: tuple[Rule, ...] = (commands.retry, commands.abort, people.steps_edited)
 TRAFFIC_AWAY: tuple[Rule, ...] = (
     # For good
     away.verdict_failed,
@@ -31,6 +31,14 @@ TRAFFIC_AWAY: tuple[Rule, ...] = (
 )
 PODS_AWAY: tuple[Rule, ...] = (away.weight_gone, away.drained)
 STARTS: tuple[Rule, ...] = (towards.candidate_starts, salt_drawn, towards.first_version_serves)
+COMMANDS: tuple[Rule, ...] = (
+    # After whatever takes traffic away: no command overrules a verdict
+    commands.pause,
+    commands.resume,
+    commands.promote,
+    commands.skip_step,
+    commands.promote_full,
+)
 TRAFFIC_TOWARDS: tuple[Rule, ...] = (
     preview.preview_opens,
     towards.share_changes,
@@ -39,4 +47,4 @@ TRAFFIC_TOWARDS: tuple[Rule, ...] = (
     towards.bake_begins,
     towards.baked,
 )
-RULES: tuple[Rule, ...] = (*PEOPLE, *TRAFFIC_AWAY, *PODS_AWAY, *STARTS, *TRAFFIC_TOWARDS)
+RULES: tuple[Rule, ...] = (*PEOPLE, *TRAFFIC_AWAY, *PODS_AWAY, *STARTS, *COMMANDS, *TRAFFIC_TOWARDS)

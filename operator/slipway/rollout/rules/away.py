@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from slipway.api.conditions import timestamp
+from slipway.api.rollout import Paused
 from slipway.plan import Event
 from slipway.rollout import reasons
 from slipway.rollout.analysis import evidence
@@ -27,13 +28,19 @@ def verdict_failed(s: Situation) -> Situation | None:
 
 
 def silent_too_long(s: Situation) -> Situation | None:
-    """Silence ends the candidate where the user says so; else it only never promotes."""
-    silence = evidence.silent(s.spec.analysis, s.status, s.now)
-    if silence is None or s.spec.analysis.no_data.action != "Rollback":
+    """Silence ends or pauses the candidate where the user says so; else it only never promotes."""
+    silence, action = evidence.silent(s.spec.analysis, s.status, s.now), s.spec.analysis.no_data.action
+    if silence is None or action == "Hold" or (action == "Pause" and s.status.paused is not None):
         return None
     metric, lasting = silence
     last = next((entry.message for entry in s.status.analysis if entry.metric == metric), "no measurement yet")
-    return roll_back(s, reasons.NO_DATA, f"{metric} gave no answer for {seconds(lasting)}: {last}")
+    words = f"{metric} gave no answer for {seconds(lasting)}: {last}"
+    if action == "Rollback":
+        return roll_back(s, reasons.NO_DATA, words)
+    assert s.status.candidate is not None
+    held = Paused(by="NoData", since=timestamp(s.now), percent=s.status.percent, message=words[:2048])
+    name = s.status.candidate.version
+    return s.moved(Event(reasons.PAUSED, f"{name} stays at {s.status.percent} %: {words}", "Warning"), paused=held)
 
 
 def pods_gave_up(s: Situation) -> Situation | None:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+from slipway.api.analysis import MetricStatus
 from slipway.api.conditions import timestamp
 from slipway.api.rollout import CandidateStatus, FailedRevision, RevisionRef
 from slipway.plan import Event
 from slipway.rollout import reasons
 from slipway.rollout.analysis import evidence
 from slipway.rollout.situation import Situation
+from slipway.rollout.steps import step_at
 
 REMEMBERED = 16
+AT_THE_BEGINNING: dict[str, Any] = {
+    "step": 0,
+    "percent": 0,
+    "step_started_at": None,
+    "bake_started_at": None,
+    "paused": None,
+}
+"""What status says of a candidate's way, before it has gone any of it."""
 
 
 def roll_back(s: Situation, reason: str, message: str) -> Situation | None:
@@ -41,11 +52,8 @@ def retire(s: Situation, event: Event, cancelled: str = "") -> Situation:
         candidate=None,
         retiring=[plain(s.status.candidate)],
         retiring_since=None,
-        step=0,
-        percent=0,
-        step_started_at=None,
-        bake_started_at=None,
         analysis=judgements,
+        **AT_THE_BEGINNING,
     )
 
 
@@ -65,6 +73,13 @@ def proven(s: Situation, since: str | None) -> bool:
     return since is not None and evidence.all_pass(s.spec.analysis, s.status.analysis, since)
 
 
+def failing_now(s: Situation) -> MetricStatus | None:
+    """Return a metric in force whose newest measurement failed, be it forgiven."""
+    limits = s.step.metrics
+    failing = (entry for entry in s.status.analysis if entry.outcome == "Fail")
+    return next((entry for entry in failing if limits is None or entry.metric in limits), None)
+
+
 def plain(candidate: CandidateStatus) -> RevisionRef:
     """Return a candidate's identity."""
     return RevisionRef(**{name: getattr(candidate, name) for name in RevisionRef.model_fields})
@@ -78,3 +93,12 @@ def figures(s: Situation) -> str:
 def seconds(span: timedelta) -> str:
     """Return a span in whole seconds."""
     return f"{int(span.total_seconds())} s"
+
+
+def onward(s: Situation) -> dict[str, Any]:
+    """Return the changes of status that take the candidate to its next step.
+
+    A step of the same share begins at once; the time of one with another share begins when the gateway confirms it.
+    """
+    same = step_at(s.steps, s.status.step + 1).percent == s.status.percent
+    return {"step": s.status.step + 1} | ({"step_started_at": None} if same else {})

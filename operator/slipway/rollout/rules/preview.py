@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from slipway.api.canary import Canary
 from slipway.api.conditions import timestamp
-from slipway.api.rollout import Canary, RolloutSpec
+from slipway.api.rollout import RolloutSpec
 from slipway.plan import Event
 from slipway.rollout import reasons
 from slipway.rollout.situation import Situation

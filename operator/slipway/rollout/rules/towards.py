@@ -8,9 +8,11 @@ from slipway.api.conditions import timestamp
 from slipway.api.rollout import CandidateStatus
 from slipway.plan import Event
 from slipway.rollout import reasons
+from slipway.rollout.phase import judged
 from slipway.rollout.pods import NONE
-from slipway.rollout.rules.moves import figures, plain, proven, remembered
+from slipway.rollout.rules.moves import AT_THE_BEGINNING, figures, onward, plain, proven, remembered
 from slipway.rollout.situation import Situation
+from slipway.rollout.steps import hash_of
 
 
 def candidate_starts(s: Situation) -> Situation | None:
@@ -28,12 +30,10 @@ def candidate_starts(s: Situation) -> Situation | None:
     return s.moved(
         Event(reasons.CANDIDATE_STARTED, f"{wanted.version} (revision {wanted.revision}) starts{over}"),
         candidate=candidate,
-        step=0,
         steps=len(s.steps),
-        percent=0,
-        step_started_at=None,
-        bake_started_at=None,
+        steps_hash=hash_of(s.steps),
         analysis=[],
+        **AT_THE_BEGINNING,
     )
 
 
@@ -44,7 +44,7 @@ def first_version_serves(s: Situation) -> Situation | None:
         return None
     words = f"{candidate.version} is ready and serves 100 % as the first version, unjudged"
     return s.moved(
-        Event(reasons.PROMOTED, words), stable=plain(candidate), candidate=None, step=0, percent=0, analysis=[]
+        Event(reasons.PROMOTED, words), stable=plain(candidate), candidate=None, analysis=[], **AT_THE_BEGINNING
     )
 
 
@@ -70,21 +70,27 @@ def share_changes(s: Situation) -> Situation | None:
 def share_took_effect(s: Situation) -> Situation | None:
     """A step's time runs from the gateway's confirmation."""
     candidate = s.status.candidate
-    waiting = candidate is not None and s.status.percent > 0 and s.status.percent == s.target
-    if not waiting or s.status.step_started_at is not None or not s.carried:
+    if candidate is None or s.status.stable is None or s.status.percent != s.target:
+        return None
+    # A step without traffic has none to confirm: its time runs from when its pods are ready.
+    if s.status.percent == 0 and s.ready(candidate) < s.needed:
+        return None
+    if s.status.step_started_at is not None or not s.carried:
         return None
     return s.moved(step_started_at=timestamp(s.now))
 
 
 def step_passed(s: Situation) -> Situation | None:
-    """A step ends when its time is over and every metric passes on it."""
+    """A step ends when its time is over and every metric in force passes on it; a gate waits for people."""
     candidate, status = s.at_target, s.status
-    if candidate is None or not s.stepping or not s.wants_this(candidate):
+    if candidate is None or not s.stepping or s.step.gate or status.paused or not s.wants_this(candidate):
         return None
-    if s.elapsed(status.step_started_at) < s.step.hold or not proven(s, status.step_started_at):
+    if s.elapsed(status.step_started_at) < s.step.hold:
+        return None
+    if judged(status) and not proven(s, status.step_started_at):
         return None
     event = Event(reasons.STEP_PASSED, f"{candidate.version} passed {status.percent} %: {figures(s)}")
-    return s.moved(event, step=status.step + 1)
+    return s.moved(event, **onward(s))
 
 
 def bake_begins(s: Situation) -> Situation | None:
@@ -92,6 +98,8 @@ def bake_begins(s: Situation) -> Situation | None:
     candidate, status = s.at_target, s.status
     if candidate is None or status.stable is None or s.stepping or status.bake_started_at is not None:
         return None
+    if status.percent < s.step.percent:
+        return None  # paused on its way there
     words = f"{candidate.version} serves 100 % and is judged for {s.spec.bake_seconds} s more"
     return s.moved(
         Event(reasons.BAKING, f"{words}; {status.stable.version} stays warm"), bake_started_at=timestamp(s.now)
@@ -101,7 +109,9 @@ def bake_begins(s: Situation) -> Situation | None:
 def baked(s: Situation) -> Situation | None:
     """A bake that ends with every metric passing makes the candidate stable; its warm pods go on serving."""
     candidate, status = s.at_target, s.status
-    if candidate is None or status.stable is None or status.bake_started_at is None or not s.wants_this(candidate):
+    if candidate is None or status.stable is None or status.bake_started_at is None or status.paused:
+        return None
+    if not s.wants_this(candidate):
         return None
     over = s.elapsed(status.bake_started_at) >= timedelta(seconds=s.spec.bake_seconds)
     if not over or not proven(s, status.bake_started_at) or s.ready(candidate) < s.replicas:
@@ -113,8 +123,5 @@ def baked(s: Situation) -> Situation | None:
         candidate=None,
         retiring=[status.stable],
         retiring_since=None,
-        step=0,
-        percent=0,
-        step_started_at=None,
-        bake_started_at=None,
+        **AT_THE_BEGINNING,
     )

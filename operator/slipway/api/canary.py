@@ -1,0 +1,83 @@
+"""How does a canary raise a candidate's share?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from slipway.api.base import Model, Name, Rule, Seconds
+from slipway.api.traffic import HeaderValue
+
+
+class Pause(Model):
+    """A pause in which the share stays as it is."""
+
+    seconds: Annotated[Seconds, Field(ge=1)] | None = Field(
+        default=None,
+        description="seconds after which it goes on by itself if every metric passes; absent means: when somebody "
+        "writes the annotation slipway.dev/promote.",
+    )
+
+
+class CanaryStep(Model):
+    """A share of traffic that is held for a time, or a pause."""
+
+    rules = (
+        Rule("has(self.percent) != has(self.pause)", "set exactly one of percent, pause"),
+        Rule(
+            "!has(self.pause) || !(has(self.holdSeconds) || has(self.replicas) || has(self.metrics))",
+            "holdSeconds, replicas and metrics belong to a step with percent; a pause keeps those of the step before",
+        ),
+    )
+
+    percent: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None, description="percent of requests sent to the candidate."
+    )
+    hold_seconds: Seconds | None = Field(
+        default=None,
+        description="holdSeconds at this share; the step ends when they are over and every metric passes. "
+        "Defaults to 60.",
+    )
+    replicas: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None,
+        description="replicas of the candidate at this step, where it should have more than its share needs. It never "
+        "has fewer than that, and never more than spec.serving.replicas.",
+    )
+    metrics: list[Name] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=16,
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+        description="metrics of spec.analysis, by name, that are in force at this step; absent means all of them. The "
+        "bake is always judged by all.",
+    )
+    pause: Pause | None = Field(
+        default=None, description="pause keeps the share of the step before, for a time or until somebody promotes."
+    )
+
+
+class Canary(Model):
+    """Raise the candidate's share step by step."""
+
+    rules = (
+        Rule(
+            "self.steps.all(i, s, !has(s.percent) || "
+            "self.steps.all(j, t, j >= i || !has(t.percent) || t.percent < s.percent))",
+            "steps must rise: each percent above the ones before",
+        ),
+    )
+
+    steps: list[CanaryStep] = Field(
+        min_length=1,
+        max_length=32,
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        description="steps before promotion to 100 percent: shares, each larger than the ones before, and pauses.",
+    )
+    headers: list[HeaderValue] = Field(
+        default=[],
+        max_length=8,
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        description="headers that send a request to the candidate as soon as it is ready, whatever the percent; any "
+        "one of them is enough. For testers of your own, for example.",
+    )
