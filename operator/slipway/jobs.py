@@ -32,6 +32,8 @@ class PodEnd:
     """What stands in the termination message when it is none of our results: the end of the log."""
     reason: str = ""
     """The kubelet's word, for example OOMKilled."""
+    said: str = ""
+    """The whole termination message."""
     disrupted: bool = False
     """It ended by eviction, preemption or the loss of its node, which is nobody's failure."""
 
@@ -121,6 +123,7 @@ def _end(pod: Manifest) -> PodEnd | None:
         result=result,
         last_words="" if result is not None else said.strip()[-LAST_WORDS:],
         reason=ended.get("reason") or "",
+        said=said,
         disrupted=int(ended.get("exitCode", 1)) == ExitCode.PREEMPTED or _is_target(pod),
     )
 

@@ -122,11 +122,14 @@ class Ask:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: series values (label set → value), or an error in words."""
+    """What came back: series values (label set → value), a verdict of the source's own, or an error in words."""
 
     at: datetime
     series: tuple[tuple[Mapping[str, str], float], ...] = ()
     error: str = ""
+    passed: bool | None = None
+    message: str = ""
+    """The source's own words."""
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from slipway.api.base import Count, Decimal, Message, Model, Name, Rule, Seconds, StatusModel, Timestamp, bounded
+from slipway.api.measures import JobMetric, PercentText, PrometheusServer, WebMetric
 
-PercentText = Annotated[
-    str,
-    bounded(
-        8,
-        pattern=r"^(100|[0-9]{1,2}(\.[0-9]{1,3})?)$",
-        says='write a percentage from 0 to 100 in quotes, for example "1" or "0.5"',
-    ),
-]
 Outcome = Literal["Pass", "Fail", "NoData", "TooFewSamples", "Error", "Cancelled"]
 
 
@@ -96,8 +89,9 @@ class AnalysisMetric(Model):
 
     rules = (
         Rule(
-            "[has(self.errorRate), has(self.latency), has(self.prometheus)].filter(x, x).size() == 1",
-            "set exactly one of errorRate, latency, prometheus",
+            "[has(self.errorRate), has(self.latency), has(self.prometheus), has(self.web), "
+            "has(self.job)].filter(x, x).size() == 1",
+            "set exactly one of errorRate, latency, prometheus, web, job",
         ),
     )
 
@@ -107,6 +101,8 @@ class AnalysisMetric(Model):
     prometheus: PrometheusMetric | None = Field(
         default=None, description="prometheus judges the result of a query of your own."
     )
+    web: WebMetric | None = Field(default=None, description="web judges a number that a web server answers with.")
+    job: JobMetric | None = Field(default=None, description="job judges what a pod of your own measures.")
     failure_limit: Annotated[int, Field(ge=0, le=100)] = Field(
         default=0, description="failureLimit is the number of failed measurements in a row that are forgiven."
     )
@@ -133,6 +129,11 @@ class Analysis(Model):
             "self.windowSeconds >= self.intervalSeconds",
             "windowSeconds must be at least intervalSeconds, or requests between two measurements are never judged",
         ),
+        Rule(
+            "self.metrics.all(m, !has(m.job) || m.job.timeoutSeconds <= self.noData.afterSeconds)",
+            "noData.afterSeconds must be at least the timeoutSeconds of every job, or its silence is acted upon before "
+            "it can speak",
+        ),
     )
 
     interval_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
@@ -148,6 +149,9 @@ class Analysis(Model):
         max_length=16,
         description="metrics that must all pass for the candidate to move on; one that fails sends it back.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    prometheus: PrometheusServer | None = Field(
+        default=None, description="prometheus to ask for this Rollout; absent means the installation's."
     )
     no_data: NoDataPolicy = Field(
         default=NoDataPolicy(), description="noData says what follows silence. Silence never promotes."

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from slipway.api.analysis import MetricStatus
 from slipway.api.conditions import moment
 from slipway.plan import Event, Plan
-from slipway.rollout import objects, reasons
+from slipway.rollout import measure_job, objects, reasons
 from slipway.rollout.analysis import evidence
 from slipway.rollout.conditions import described, transition
 from slipway.rollout.observe import Seen
@@ -30,14 +30,17 @@ PATIENCE = timedelta(seconds=5)
 
 def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> Plan:
     """Return what `rollout` should have at `now`. Total and idempotent."""
-    judged = evidence.fold(rollout, seen.answers)
+    judged = evidence.fold(rollout, {**seen.answers, **measure_job.answers(seen.measuring, now)})
     drain = timedelta(seconds=settings.drain_seconds)
     settled = settle(Situation(rollout, judged, seen, drain, now))
     status = described(settled)
     told = transition(rollout.status, status)
     return Plan(
         status=status.dump(),
-        children=objects.children(rollout, status, seen, settings),
+        children=[
+            *objects.children(rollout, status, seen, settings),
+            *measure_job.children(rollout, status, evidence.jobs(rollout, status, now)),
+        ],
         keep=objects.kept(status, seen),
         events=[*_turns(rollout.status.analysis, judged.analysis), *settled.events, *([told] if told else [])],
         asks=evidence.asks(rollout, status, now),

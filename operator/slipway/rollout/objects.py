@@ -23,7 +23,16 @@ from slipway.settings import Settings
 from slipway.workload import Root, metadata
 
 OWNS = frozenset(
-    {"ConfigMap", "ControllerRevision", "Deployment", "HTTPRoute", "NetworkPolicy", "PodDisruptionBudget", "Service"}
+    {
+        "ConfigMap",
+        "ControllerRevision",
+        "Deployment",
+        "HTTPRoute",
+        "Job",
+        "NetworkPolicy",
+        "PodDisruptionBudget",
+        "Service",
+    }
 )
 HTTPS = 443
 DNS = 53

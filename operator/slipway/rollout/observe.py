@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from slipway.api.rollout import RevisionRef
+from slipway.jobs import Run
 from slipway.names import REVISION_LABEL
 from slipway.plan import Answer, Facts, Manifest, View
-from slipway.rollout import pods, revision
+from slipway.rollout import measure_job, pods, revision
 from slipway.rollout.pods import NONE, Pods
 from slipway.rollout.revision import Template
 from slipway.rollout.rollout import Rollout
@@ -37,6 +38,9 @@ class Seen:
     routes: Mapping[str, RouteSeen] = field(default_factory=dict)
     """Every HTTPRoute of the Rollout, by name."""
     answers: Mapping[str, Answer] = field(default_factory=dict)
+    """By id of their question, of those that pods do not answer."""
+    measuring: tuple[tuple[str, Run], ...] = ()
+    """Jobs that measure, each with the id of its question."""
 
     def of(self, ref: RevisionRef) -> Pods:
         """Return the pods of revision `ref`."""
@@ -71,6 +75,7 @@ def observe(rollout: Rollout, view: View, facts: Facts, settings: Settings) -> S
         route=routes.get(root.name),
         routes=routes,
         answers=facts.answers,
+        measuring=measure_job.seen(view, root.uid),
     )
 
 

@@ -9,9 +9,12 @@ from slipway.api.analysis import Analysis, AnalysisMetric, MetricStatus
 from slipway.api.conditions import moment, timestamp
 from slipway.api.rollout import RolloutStatus
 from slipway.contract.artifact import digest_of
-from slipway.plan import Answer, Ask, PrometheusQuery
-from slipway.rollout.analysis.judge import Judgement, judge
-from slipway.rollout.analysis.queries import Scope, Side, query
+from slipway.plan import Answer, Ask
+from slipway.rollout.analysis.judge import judge
+from slipway.rollout.analysis.judgement import Judgement
+from slipway.rollout.analysis.queries import Scope, Side
+from slipway.rollout.analysis.questions import question
+from slipway.rollout.measure_job import Due
 from slipway.rollout.phase import judged
 from slipway.rollout.rollout import Rollout
 
@@ -19,11 +22,26 @@ from slipway.rollout.rollout import Rollout
 def asks(rollout: Rollout, status: RolloutStatus, now: datetime) -> tuple[Ask, ...]:
     """Return the questions due at `now`: none unless a candidate has traffic beside a stable version."""
     return tuple(
-        Ask(_ask_id(metric, status), PrometheusQuery(query(metric, scope)))
-        for metric in rollout.spec.analysis.metrics
-        if (scope := _scope(metric, rollout, status)) is not None
-        and is_due(_due(metric, rollout.spec.analysis, status), rollout, now)
+        Ask(_ask_id(metric, status), question(metric, scope))
+        for metric, scope in _measured(rollout, status, now)
+        if metric.job is None
     )
+
+
+def jobs(rollout: Rollout, status: RolloutStatus, now: datetime) -> tuple[Due, ...]:
+    """Return the measurements due at `now` that pods make."""
+    return tuple(
+        Due(_ask_id(metric, status), metric.name, metric.job)
+        for metric, _ in _measured(rollout, status, now)
+        if metric.job is not None
+    )
+
+
+def _measured(rollout: Rollout, status: RolloutStatus, now: datetime) -> Iterable[tuple[AnalysisMetric, Scope]]:
+    for metric in rollout.spec.analysis.metrics:
+        scope = _scope(metric, rollout, status)
+        if scope is not None and is_due(_due(metric, rollout.spec.analysis, status), rollout, now):
+            yield metric, scope
 
 
 def next_due(rollout: Rollout, status: RolloutStatus) -> datetime | None:

@@ -14,24 +14,14 @@ from math import isfinite, isinf, isnan
 from slipway.api.analysis import AnalysisMetric, ErrorRate, Latency, Outcome, PrometheusMetric
 from slipway.plan import Answer
 from slipway.rollout.analysis.binomial import tail
+from slipway.rollout.analysis.bounds import bounded, reported
+from slipway.rollout.analysis.judgement import Judgement
 from slipway.rollout.analysis.queries import CODE, RESET, Scope
 
 EARLY_DOUBT = 0.001
 EARLY_FAILURES = 3
 
 Series = Iterable[tuple[Mapping[str, str], float]]
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """An outcome and the numbers it rests on."""
-
-    outcome: Outcome
-    message: str
-    candidate: float | None = None
-    stable: float | None = None
-    bound: float | None = None
-    samples: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,11 +40,15 @@ class Counts:
 def judge(metric: AnalysisMetric, answer: Answer, scope: Scope) -> Judgement:
     """Return what `answer` says about the candidate."""
     if answer.error:
-        return Judgement("Error", f"Prometheus gave no answer: {answer.error}"[:1000])
+        return Judgement("Error", answer.error[:1000])
     if metric.error_rate is not None:
         return _error_rate(metric.error_rate, answer.series, scope)
     if metric.latency is not None:
         return _latency(metric.latency, answer.series, scope)
+    if metric.job is not None:
+        return reported(metric.job, answer)
+    if metric.web is not None:
+        return bounded(metric.web, [value for _, value in answer.series])
     assert metric.prometheus is not None
     return _free(metric.prometheus, answer.series)
 
@@ -113,16 +107,9 @@ def _free(rule: PrometheusMetric, series: Series) -> Judgement:
         )
     if not values:
         return Judgement("NoData", "the query returned nothing")
-    value = values[0]
-    if not isfinite(value):
-        return Judgement("NoData", f"the query returned {value}: it has no data to divide by")
-    low = float(rule.min) if rule.min is not None else None
-    high = float(rule.max) if rule.max is not None else None
-    if low is not None and value < low:
-        return Judgement("Fail", f"{value:.6g} is below min {rule.min}", candidate=value, bound=low)
-    if high is not None and value > high:
-        return Judgement("Fail", f"{value:.6g} is above max {rule.max}", candidate=value, bound=high)
-    return Judgement("Pass", f"{value:.6g} is within bounds", candidate=value, bound=high if high is not None else low)
+    if not isfinite(values[0]):
+        return Judgement("NoData", f"the query returned {values[0]}: it has no data to divide by")
+    return bounded(rule, values)
 
 
 def _enough(found: Judgement, needed: int, figures: str, against: str, others: int | None) -> Judgement:

@@ -60,7 +60,7 @@ def query(metric: AnalysisMetric, scope: Scope) -> str:
     if metric.latency is not None:
         return " or ".join(_buckets(scope, side) for side in _sides(scope, metric.latency.max_increase_percent))
     assert metric.prometheus is not None
-    return _free(metric.prometheus.query, scope)
+    return filled(metric.prometheus.query, scope)
 
 
 def _sides(scope: Scope, relative: object) -> tuple[Side, ...]:
@@ -80,7 +80,8 @@ def _buckets(scope: Scope, side: Side) -> str:
     return f"sum by (revision, le) (increase(envoy_http_downstream_rq_time_bucket{where}{side.range()}))"
 
 
-def _free(text: str, scope: Scope) -> str:
+def filled(text: str, scope: Scope) -> str:
+    """Return `text` with what stands in {{…}} replaced. The values are names, which need no quoting anywhere."""
     rollout = scope.rollout
     words = {
         "model": rollout.spec.model,
