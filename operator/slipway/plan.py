@@ -171,6 +171,9 @@ class View(Protocol):
     def list(self, kind: str, namespace: str) -> Sequence[Manifest]:
         """Return all objects of a root kind in a namespace, sorted by name."""
 
+    def claimants(self, kind: str, namespace: str, claim: str) -> Sequence[Manifest]:
+        """Return the roots of a kind and namespace that claim `claim` (slipway.claims), sorted by name."""
+
 
 class Room(Protocol):
     """A kind's room: everything the engine needs to know about one root kind."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from slipway.claims import claims
 from slipway.kube.api import ApiError
 from slipway.kube.asks import Asks
 from slipway.kube.clock import Clock
@@ -42,10 +43,22 @@ class Router:
             self._add(self._store.root(uid) if uid else None)
             return
         self._add(subject)
+        for rival in self._rivals(change):
+            self._add(rival)
         for kind, room in self._rooms.items():
             if kind != subject["kind"]:
                 for key in room.wakes(subject, self._store):
                     self._queue.add(key, self.priority)
+
+    def _rivals(self, change: Change) -> Iterator[Manifest]:
+        """Yield the roots of the same kind that claim what the changed one claims, or gave up."""
+        before, after = (claims(root) if root is not None else frozenset() for root in (change.before, change.after))
+        if before == after:
+            return  # a new status concerns nobody else: two that claim the same would wake each other for ever
+        kind, meta = change.subject["kind"], change.subject["metadata"]
+        for claim in before | after:
+            others = self._store.claimants(kind, meta["namespace"], claim)
+            yield from (other for other in others if other["metadata"]["name"] != meta["name"])
 
     def _add(self, root: Manifest | None) -> None:
         if root is not None and root["kind"] in self._rooms:
