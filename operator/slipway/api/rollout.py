@@ -22,6 +22,7 @@ from slipway.api.base import (
     Timestamp,
     bounded,
 )
+from slipway.api.bluegreen import BlueGreen
 from slipway.api.canary import Canary
 from slipway.api.common import Resources
 from slipway.api.conditions import CONDITIONS, Condition
@@ -80,6 +81,9 @@ class Strategy(OneOf):
     """How a candidate earns traffic; exactly one member must be set."""
 
     canary: Canary | None = Field(default=None, description="canary raises the share step by step.")
+    blue_green: BlueGreen | None = Field(
+        default=None, description="blueGreen judges on a preview and then switches all traffic at once."
+    )
 
 
 class RolloutSpec(Model):
@@ -97,6 +101,22 @@ class RolloutSpec(Model):
             "s.metrics.all(m, self.analysis.metrics.exists(known, known.name == m)))",
             "a step names a metric that spec.analysis.metrics does not have: correct its name, or add the metric",
             field_path=".strategy.canary.steps",
+        ),
+        Rule(
+            "!has(self.traffic.sticky) || !has(self.strategy.blueGreen)",
+            "strategy.blueGreen moves all users at once, so traffic.sticky has no effect: remove traffic.sticky",
+        ),
+        Rule(
+            "!has(self.strategy.blueGreen) || "
+            "self.strategy.blueGreen.previewHostnames.all(h, !(h in self.traffic.hostnames))",
+            "a host name is either served or a preview: remove it from traffic.hostnames or from previewHostnames",
+        ),
+        Rule(
+            "!has(self.strategy.blueGreen) || !has(self.strategy.blueGreen.metrics) || "
+            "self.strategy.blueGreen.metrics.all(m, self.analysis.metrics.exists(known, known.name == m))",
+            "strategy.blueGreen.metrics names a metric that spec.analysis.metrics does not have: correct its name, or "
+            "add the metric",
+            field_path=".strategy.blueGreen.metrics",
         ),
     )
 
@@ -180,6 +200,12 @@ class Command(StatusModel):
     message: Message = Field(default="", description="message says what was done, or why not.")
 
 
+class PreviousRevision(RevisionRef):
+    """The revision before stable, kept with all its pods: naming it again switches back at once."""
+
+    since: Timestamp = Field(description="since is when it was replaced.")
+
+
 class FailedRevision(RevisionRef):
     """A revision that was rolled back; it is not tried again before the retry annotation names its version."""
 
@@ -215,6 +241,9 @@ class RolloutStatus(StatusModel):
     step_started_at: Timestamp | None = Field(default=None, description="stepStartedAt is when the share took effect.")
     bake_started_at: Timestamp | None = Field(
         default=None, description="bakeStartedAt is when the candidate reached 100 percent."
+    )
+    previous: PreviousRevision | None = Field(
+        default=None, description="previous is the revision that was replaced and is still warm, without traffic."
     )
     retiring: list[RevisionRef] = Field(
         default=[],

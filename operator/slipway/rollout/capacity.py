@@ -26,7 +26,7 @@ def sizes(spec: RolloutSpec, status: RolloutStatus, deployed: Mapping[str, int])
     """Return every revision that has pods, and how many.
 
     Stable is always at full size: it can take all traffic back at any moment. A candidate grows ahead of its share and
-    does not shrink; what retires keeps its size until it is drained.
+    does not shrink; what is kept warm can take everything back too; what retires keeps its size until it is drained.
     """
     full = spec.serving.replicas
     found: list[tuple[RevisionRef, int]] = []
@@ -35,5 +35,7 @@ def sizes(spec: RolloutSpec, status: RolloutStatus, deployed: Mapping[str, int])
     if status.candidate is not None:
         wanted = max(needed(spec, status), deployed.get(status.candidate.revision, 0))
         found.append((status.candidate, min(full, wanted)))
+    if status.previous is not None:
+        found.append((status.previous, full))
     found += [(ref, deployed[ref.revision]) for ref in status.retiring if ref.revision in deployed]
     return found

@@ -15,6 +15,7 @@ from slipway.api.rollout import CandidateStatus, RolloutState, RolloutStatus
 from slipway.plan import Event
 from slipway.rollout import reasons
 from slipway.rollout.analysis import evidence
+from slipway.rollout.phase import revisions
 from slipway.rollout.rules.commands import command_line
 from slipway.rollout.rules.moves import blocking, seconds
 from slipway.rollout.situation import Situation
@@ -58,7 +59,7 @@ def described(s: Situation) -> RolloutStatus:
             "observed_generation": s.rollout.generation,
             "state": told.state,
             "message": told.message[:2048],
-            "replicas": sum(s.ready(ref) for ref in (s.status.stable, s.status.candidate, *s.status.retiring) if ref),
+            "replicas": sum(s.ready(ref) for ref in revisions(s.status)),
         }
     )
 
@@ -112,7 +113,8 @@ def candidate_judged(s: Situation) -> Told | None:
         return None
     baking = s.status.bake_started_at is not None
     waiting = _pauses(s, candidate)
-    step = f"step {s.status.step + 1} of {len(s.steps)}" if s.stepping else "all steps passed"
+    number = f"step {s.status.step + 1} of {len(s.steps)}" if s.stepping else "all steps passed"
+    step = f"on {s.step.name}" if s.step.name else number
     where = f"bake of {s.spec.bake_seconds} s" if baking else step
     shares = f"{candidate.version} at {s.status.percent} %, {stable.version} at {100 - s.status.percent} %"
     state: RolloutState = "Paused" if waiting else "Baking" if baking else "Progressing"
@@ -133,15 +135,15 @@ def returning(s: Situation) -> Told | None:
 
 def stable_in_trouble(s: Situation) -> Told | None:
     """Stable itself has no endpoint, or the gateway does not take the route."""
-    stable, route = s.status.stable, s.seen.route
+    stable = s.status.stable
     if stable is None:
         return None
     if s.ready(stable) == 0:
         why = s.seen.of(stable).problem or "see its pods' events and logs"
         return Told("Degraded", reasons.STABLE_NOT_READY, f"{stable.version} is stable and has no ready pod: {why}")
-    if route is not None and route.problem:
-        where = f"HTTPRoute {s.rollout.root.name}: {route.problem}"
-        return Told("Degraded", reasons.ROUTE_NOT_ACCEPTED, f"the gateway refuses the route: {where}")
+    refusal = _refusal(s)
+    if refusal:
+        return Told("Degraded", reasons.ROUTE_NOT_ACCEPTED, f"the gateway refuses the route{refusal}")
     return None
 
 
@@ -159,7 +161,13 @@ def failed_version(s: Situation) -> Told | None:
 
 
 def gives_way(s: Situation) -> Told | None:
-    """The next version waits until the last one is gone."""
+    """The next version waits until the last one is gone, or until the warm one is ready."""
+    previous = s.status.previous
+    if previous is not None and s.wants_this(previous):
+        ready = f"{s.ready(previous)} of {s.replicas} pods ready"
+        problem = s.seen.of(previous).problem
+        words = f"{previous.version} is warm and takes all traffic back when it can: {ready}"
+        return Told("Progressing", reasons.RETURNED, f"{words}{f', {problem}' if problem else ''}. {_serving(s)}")
     if s.wants is None or s.wants_this(s.status.stable):
         return Told("Progressing", reasons.DRAINING, _drains(s)) if s.status.retiring and s.wants is None else None
     return Told("Progressing", reasons.DRAINING, f"{s.wants.version} starts as soon as it can: {_drains(s)}")
@@ -191,7 +199,8 @@ def stable_scales(s: Situation) -> Told | None:
 
 def healthy(s: Situation) -> Told | None:
     """Nothing to do."""
-    return Told("Healthy", reasons.SERVING, _serving(s) + (f" {_drains(s)}" if s.status.retiring else ""))
+    words = [_serving(s), *([_drains(s)] if s.status.retiring else []), *_warm(s)]
+    return Told("Healthy", reasons.SERVING, " ".join(words))
 
 
 CASES: tuple[Callable[[Situation], Told | None], ...] = (
@@ -224,6 +233,15 @@ def _drains(s: Situation) -> str:
     if s.status.retiring_since is None:
         return f"Waiting for the gateway to confirm that {names} has no traffic."
     return f"{names} has no traffic and drains for {seconds(s.drain)}."
+
+
+def _warm(s: Situation) -> list[str]:
+    """Say what can be returned to at once, and until when."""
+    previous = s.status.previous
+    if previous is None:
+        return []
+    until = _clock(moment(previous.since), s.warmth)
+    return [f"{previous.version} stays warm until {until}: naming it in spec.version.name returns at once."]
 
 
 def _pauses(s: Situation, candidate: CandidateStatus) -> str:
@@ -259,8 +277,9 @@ def _awaits(s: Situation, candidate: CandidateStatus) -> str:
 
 
 def _refusal(s: Situation) -> str:
-    route = s.seen.route
-    return f": {route.problem}" if route is not None and route.problem else ""
+    """Say what the gateway has against a route; empty while it has nothing."""
+    refused = ((name, route.problem) for name, route in s.seen.routes.items() if route.problem)
+    return next((f": HTTPRoute {name}: {problem}" for name, problem in refused), "")
 
 
 def _unproven(s: Situation) -> str:

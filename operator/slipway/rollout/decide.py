@@ -75,6 +75,8 @@ def _moments(s: Situation) -> Iterable[datetime]:
     candidate = status.candidate
     if candidate is not None and candidate.waiting_since is not None:
         yield from _future(s, candidate.waiting_since, spec.progress_deadline_seconds)
+    if status.previous is not None:
+        yield from _future(s, status.previous.since, s.warmth.total_seconds())
     if status.retiring:
         yield from _future(s, status.retiring_since, s.drain.total_seconds())
     if s.at_target is not None and status.bake_started_at is not None:

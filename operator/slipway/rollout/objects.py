@@ -15,6 +15,7 @@ from slipway.plan import Manifest
 from slipway.rollout import routes, salt, traffic
 from slipway.rollout.capacity import sizes
 from slipway.rollout.observe import Seen
+from slipway.rollout.phase import revisions
 from slipway.rollout.pod import SERVING_PORT, STATUS_PORT, fetch_config, pod_template
 from slipway.rollout.rollout import Rollout
 from slipway.rollout.routes import PORT
@@ -41,7 +42,7 @@ DNS = 53
 def children(rollout: Rollout, status: RolloutStatus, seen: Seen, settings: Settings) -> list[Manifest]:
     """Return everything that should be, in the order of application."""
     found: list[Manifest] = []
-    found += [routes.http_route(rollout, route) for route in traffic.routes(rollout, status, seen.services)]
+    found += [routes.http_route(rollout, route) for route in traffic.routes(rollout, status, seen)]
     found += salt.published(rollout, status)
     sized = sizes(rollout.spec, status, seen.deployed)
     if sized:
@@ -54,7 +55,7 @@ def children(rollout: Rollout, status: RolloutStatus, seen: Seen, settings: Sett
 
 def kept(status: RolloutStatus, seen: Seen) -> frozenset[tuple[str, str]]:
     """Return what is left as it is: ControllerRevisions, and all of a revision whose template cannot be read."""
-    alive = {ref.revision for ref in (status.stable, status.candidate, *status.retiring) if ref is not None}
+    alive = {ref.revision for ref in revisions(status)}
     unreadable = alive - set(seen.templates)
     return frozenset(
         (kind, name)

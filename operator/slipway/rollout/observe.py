@@ -12,6 +12,7 @@ from slipway.plan import Answer, Facts, Manifest, View
 from slipway.rollout import measure_job, pods, revision
 from slipway.rollout.pods import NONE, Pods
 from slipway.rollout.revision import Template
+from slipway.rollout.rivals import contested
 from slipway.rollout.rollout import Rollout
 from slipway.rollout.routes import RouteSeen, read_route
 from slipway.rollout.wanted import Servable, Wanted, wanted
@@ -23,6 +24,8 @@ class Seen:
     """Everything outside the Rollout that its next step depends on."""
 
     wanted: Wanted
+    contested: bool = False
+    """An older Rollout routes one of its host names."""
     templates: Mapping[str, Template] = field(default_factory=dict)
     """By revision: what ControllerRevisions keep, and what is wanted now."""
     ordinals: Mapping[str, int] = field(default_factory=dict)
@@ -47,17 +50,19 @@ class Seen:
         return self.pods.get(ref.revision, NONE)
 
 
-def observe(rollout: Rollout, view: View, facts: Facts, settings: Settings) -> Seen:
+def observe(rollout: Rollout, manifest: Manifest, view: View, facts: Facts, settings: Settings) -> Seen:
     """Return what `view` and `facts` say about `rollout`."""
     root = rollout.root
     kept = revision.kept(view.owned(root.uid, "ControllerRevision"))
-    aim = wanted(rollout, view.get("ModelVersion", root.namespace, rollout.spec.version.name), kept, settings)
+    rival = contested(manifest, view)
+    aim = rival or wanted(rollout, view.get("ModelVersion", root.namespace, rollout.spec.version.name), kept, settings)
     templates = {name: made for name, (made, _) in kept.items()}
     if isinstance(aim, Servable):
         templates.setdefault(aim.ref.revision, aim.template)
     routes = {r["metadata"]["name"]: read_route(r, rollout) for r in view.owned(root.uid, "HTTPRoute")}
     return Seen(
         wanted=aim,
+        contested=rival is not None,
         templates=templates,
         ordinals={name: ordinal for name, (_, ordinal) in kept.items()},
         pods=pods.read(view.owned(root.uid, "Pod"), view.owned(root.uid, "EndpointSlice")),

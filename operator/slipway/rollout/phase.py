@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slipway.api.rollout import RolloutStatus
+from slipway.api.rollout import RevisionRef, RolloutStatus
 
 
 def judged(status: RolloutStatus) -> bool:
@@ -20,3 +20,9 @@ def answering(status: RolloutStatus) -> bool:
     """Tell whether the candidate gets requests: a share of them, or those that ask for it by header or host name."""
     candidate = status.candidate
     return candidate is not None and (status.percent > 0 or candidate.preview_since is not None)
+
+
+def revisions(status: RolloutStatus) -> list[RevisionRef]:
+    """Return every revision that has, or should have, pods."""
+    known = (status.stable, status.candidate, status.previous, *status.retiring)
+    return [ref for ref in known if ref is not None]

@@ -27,6 +27,7 @@ VERSION_FAILED: Final = "VersionFailed"
 VERSION_NOT_READY: Final = "VersionNotReady"
 MODEL_MISMATCH: Final = "ModelMismatch"
 FORMAT_MISSING: Final = "FormatMissing"
+HOSTNAME_TAKEN: Final = "HostnameTaken"
 
 # Why a candidate was rolled back
 METRIC_FAILED: Final = "MetricFailed"
@@ -58,4 +59,5 @@ ENDPOINTS_LOST: Final = "EndpointsLost"
 RETIRED: Final = "Retired"
 MEASURED: Final = {"Fail": "MeasurementFailed", "Error": "MeasurementError", "NoData": "MeasurementEmpty"}
 STEPS_EDITED: Final = "StepsEdited"
+COOLED: Final = "NoLongerWarm"
 PREVIEW_OPENED: Final = "PreviewOpened"

@@ -34,7 +34,7 @@ class Room:
             rollout = Rollout.parse(root)
         except ValidationError as error:
             return _unreadable(root, error, view, now)
-        return decide(rollout, observe(rollout, view, facts, self.settings), self.settings, now)
+        return decide(rollout, observe(rollout, root, view, facts, self.settings), self.settings, now)
 
     def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
         """Return the Rollouts that name the ModelVersion `changed`."""

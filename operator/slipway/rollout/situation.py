@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from slipway.api.bluegreen import BlueGreen
 from slipway.api.conditions import moment
 from slipway.api.rollout import CandidateStatus, RevisionRef, RolloutSpec, RolloutStatus
 from slipway.plan import Event
@@ -65,6 +66,12 @@ class Situation:
         return min(self.step.percent, paused.percent) if paused is not None else self.step.percent
 
     @property
+    def warmth(self) -> timedelta:
+        """How long a version that was replaced is kept warm."""
+        strategy = self.spec.strategy.chosen
+        return timedelta(seconds=strategy.scale_down_delay_seconds if isinstance(strategy, BlueGreen) else 0)
+
+    @property
     def needed(self) -> int:
         """Replicas that the candidate's present step needs."""
         return capacity.needed(self.spec, self.status)
@@ -77,22 +84,22 @@ class Situation:
     def wants(self) -> RevisionRef | None:
         """The revision that the spec names, if it may serve.
 
-        Stable serves already: where the spec names it, its ModelVersion has no say any more, and may even be gone.
+        Stable serves already, and what it replaced may still be warm: where the spec names one of them, its
+        ModelVersion has no say any more, and may even be gone.
         """
         if isinstance(self.seen.wanted, Servable):
             return self.seen.wanted.ref
-        stable, spec = self.status.stable, self.spec
-        named = stable is not None and (stable.version, stable.template) == (
-            spec.version.name,
-            serving_hash(spec.serving),
-        )
-        return stable if named else None
+        named = (self.spec.version.name, serving_hash(self.spec.serving))
+        known = (ref for ref in (self.status.stable, self.status.previous) if ref is not None)
+        return next((ref for ref in known if (ref.version, ref.template) == named), None)
 
     @property
     def obstacle(self) -> Waiting | Unusable | None:
         """Why the version that the spec names cannot serve, or not yet."""
         aim = self.seen.wanted
-        return None if isinstance(aim, Servable) or self.wants is not None else aim
+        if isinstance(aim, Servable) or (self.wants is not None and not self.seen.contested):
+            return None
+        return aim
 
     def wants_this(self, ref: RevisionRef | None) -> bool:
         """Tell whether the spec names revision `ref`."""
@@ -108,7 +115,7 @@ class Situation:
     @property
     def carried(self) -> bool:
         """The gateway confirmed the intended shares."""
-        return traffic.carried(self.rollout, self.status, self.seen.services, self.seen.routes)
+        return traffic.carried(self.rollout, self.status, self.seen)
 
     def elapsed(self, since: str | None) -> timedelta:
         """Return the time since a moment in status; zero when it is not set."""

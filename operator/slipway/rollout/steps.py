@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from slipway.api.bluegreen import BlueGreen
 from slipway.api.canary import Canary
 from slipway.api.rollout import RolloutSpec
 from slipway.contract.artifact import digest_of
@@ -32,6 +33,9 @@ class Step:
     pause: bool = False
     """People wait here: for the time of `hold`, or, where that is zero, for the command promote."""
 
+    name: str = ""
+    """What people call it, where a number says less."""
+
     @property
     def gate(self) -> bool:
         """The step ends by command alone."""
@@ -39,13 +43,19 @@ class Step:
 
 
 EVERYTHING = Step(100)
+ALL_REPLICAS = 1000
+"""As many as spec.serving.replicas can be: a step never has more pods than that says."""
 
 
 def steps_of(spec: RolloutSpec) -> tuple[Step, ...]:
     """Return the steps before promotion."""
-    chosen = spec.strategy.chosen
-    assert isinstance(chosen, Canary)
-    return _canary(chosen)
+    match spec.strategy.chosen:
+        case Canary() as canary:
+            return _canary(canary)
+        case BlueGreen() as blue_green:
+            return _blue_green(blue_green)
+        case unknown:
+            raise AssertionError(f"no strategy: {unknown}")
 
 
 def step_at(steps: Sequence[Step], index: int) -> Step:
@@ -76,3 +86,11 @@ def _canary(canary: Canary) -> tuple[Step, ...]:
         metrics = frozenset(step.metrics) if step.metrics is not None else None
         found.append(Step(step.percent or 0, hold, step.replicas or 0, metrics))
     return tuple(found)
+
+
+def _blue_green(blue_green: BlueGreen) -> tuple[Step, ...]:
+    """Return the preview, with all pods and none of the users, and the gate after it where people promote."""
+    metrics = frozenset(blue_green.metrics) if blue_green.metrics is not None else None
+    preview = Step(0, timedelta(seconds=blue_green.hold_seconds), ALL_REPLICAS, metrics, name="the preview")
+    gate = replace(preview, hold=timedelta(0), pause=True)
+    return (preview,) if blue_green.auto_promote else (preview, gate)

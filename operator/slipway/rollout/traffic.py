@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
 
+from slipway.api.bluegreen import BlueGreen
 from slipway.api.canary import Canary
 from slipway.api.rollout import RolloutStatus
 from slipway.names import child_name
 from slipway.rollout import sticky
+from slipway.rollout.observe import Seen
 from slipway.rollout.phase import answering
 from slipway.rollout.rollout import Rollout
-from slipway.rollout.routes import Header, Route, RouteRule, RouteSeen
+from slipway.rollout.routes import Header, Route, RouteRule
 from slipway.workload import Root
 
 MOST_MATCHES = 64
@@ -26,7 +29,7 @@ def shares(status: RolloutStatus) -> dict[str, int]:
         return {}
     candidate = {status.candidate.revision: status.percent} if status.candidate is not None else {}
     return (
-        {ref.revision: 0 for ref in status.retiring}
+        {ref.revision: 0 for ref in (status.previous, *status.retiring) if ref is not None}
         | candidate
         | {status.stable.revision: 100 - sum(candidate.values())}
     )
@@ -37,10 +40,14 @@ def routed(status: RolloutStatus, services: frozenset[str]) -> dict[str, int]:
     return {revision: share for revision, share in shares(status).items() if share > 0 or revision in services}
 
 
-def routes(rollout: Rollout, status: RolloutStatus, services: frozenset[str]) -> list[Route]:
+def routes(rollout: Rollout, status: RolloutStatus, seen: Seen) -> list[Route]:
     """Return the HTTPRoutes of the Rollout; none as long as nothing serves."""
-    weights = routed(status, services)
-    return [_main(rollout, status, weights)] if weights else []
+    weights = routed(status, seen.services)
+    wanted = [_main(rollout, status, weights), *_preview(rollout, status, weights)] if weights else []
+    if not seen.contested:
+        return wanted
+    # The older Rollout has the host name: what is routed stays so, and nothing is added.
+    return [replace(r, hostnames=seen.routes[r.name].hostnames) for r in wanted if r.name in seen.routes]
 
 
 def _main(rollout: Rollout, status: RolloutStatus, weights: dict[str, int]) -> Route:
@@ -52,11 +59,24 @@ def _main(rollout: Rollout, status: RolloutStatus, weights: dict[str, int]) -> R
     assert status.stable is not None
     hostnames = tuple(rollout.spec.traffic.hostnames)
     if status.candidate is None or not answering(status) or status.percent == 100:
-        return _named(rollout, hostnames, [(weights, ())])
+        return _named(rollout, rollout.root.name, hostnames, [(weights, ())])
     alone = only(status.candidate.revision, weights)
     rules = [(alone, headers) for headers in _chosen(rollout, status.percent)]
     rest = weights if rollout.spec.traffic.sticky is None else only(status.stable.revision, weights)
-    return _named(rollout, hostnames, [*rules, (rest, ())])
+    return _named(rollout, rollout.root.name, hostnames, [*rules, (rest, ())])
+
+
+def _preview(rollout: Rollout, status: RolloutStatus, weights: dict[str, int]) -> list[Route]:
+    """Return the route of the preview host names: to the candidate as soon as it is ready, else to stable.
+
+    It stays when there is no candidate, so that the gateway confirms that the last one has left it.
+    """
+    strategy, candidate = rollout.spec.strategy.chosen, status.candidate
+    if not isinstance(strategy, BlueGreen) or status.stable is None:
+        return []
+    shown = candidate.revision if candidate is not None and answering(status) else status.stable.revision
+    rules = [(only(shown, weights), ())]
+    return [_named(rollout, child_name(rollout.root.name, "preview"), tuple(strategy.preview_hostnames), rules)]
 
 
 def only(revision: str, weights: dict[str, int]) -> dict[str, int]:
@@ -64,10 +84,10 @@ def only(revision: str, weights: dict[str, int]) -> dict[str, int]:
     return {name: 100 if name == revision else 0 for name in weights}
 
 
-def carried(rollout: Rollout, status: RolloutStatus, services: frozenset[str], seen: Mapping[str, RouteSeen]) -> bool:
+def carried(rollout: Rollout, status: RolloutStatus, seen: Seen) -> bool:
     """Tell whether the gateway has confirmed exactly the routes that `status` intends."""
-    wanted = routes(rollout, status, services)
-    return all(route.name in seen and seen[route.name].confirms(route) for route in wanted)
+    wanted = routes(rollout, status, seen)
+    return all(route.name in seen.routes and seen.routes[route.name].confirms(route) for route in wanted)
 
 
 def service_name(root: Root, revision: str) -> str:
@@ -88,11 +108,11 @@ def _chosen(rollout: Rollout, percent: int) -> list[tuple[Header, ...]]:
 
 
 def _named(
-    rollout: Rollout, hostnames: tuple[str, ...], rules: list[tuple[dict[str, int], tuple[Header, ...]]]
+    rollout: Rollout, name: str, hostnames: tuple[str, ...], rules: Sequence[tuple[dict[str, int], tuple[Header, ...]]]
 ) -> Route:
     """Return the route with the Services of the revisions."""
     return Route(
-        rollout.root.name,
+        name,
         hostnames,
         tuple(
             RouteRule({service_name(rollout.root, revision): share for revision, share in weights.items()}, headers)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slipway.api.rollout import RolloutStatus
+from slipway.claims import claims
 from slipway.contract.job import Store
 from slipway.plan import Answer, Ask, Event, Facts, Plan, PrometheusQuery, Question
 from slipway.rollout.room import Room
@@ -28,6 +29,8 @@ SETTINGS = Settings(
     prometheus_url="http://prometheus:9090",
     drain_seconds=10,
 )
+PREVIEW_SHARE = 10.0
+"""Percent of a version's requests per second that testers send to a preview."""
 
 
 @dataclass
@@ -90,6 +93,7 @@ class World:
             "metadata": {"name": ROLLOUT, "namespace": NAMESPACE, "uid": UID, "generation": 1, "annotations": {}},
             "spec": rollout_spec(self.version) | self.spec,
         }
+        self.rivals: list[dict[str, Any]] = []  # other Rollouts of the namespace
         self.objects: dict[tuple[str, str], dict[str, Any]] = {}
         self.pods: dict[str, list[dict[str, Any]]] = {}
         self.behaves: dict[str, Behaviour] = {}
@@ -135,19 +139,18 @@ class World:
         for name in [name for name in self.pods if ("Deployment", name) not in self.objects]:
             del self.pods[name]
 
-    def gateway(self) -> None:
-        """Take over the route as it is, and confirm it."""
-        route = self.objects.get(("HTTPRoute", ROLLOUT))
-        if route is None:
-            self.live = {}
-            return
-        conditions = [
-            {"type": kind, "status": "True", "reason": kind, "observedGeneration": route["metadata"]["generation"]}
-            for kind in ("Accepted", "ResolvedRefs")
-        ]
-        parent = {"parentRef": route["spec"]["parentRefs"][0], "controllerName": "x/y", "conditions": conditions}
-        route["status"] = {"parents": [parent]}
-        self.live = live(route)
+    def gateway(self, *, skip: str = "", refuse: str = "") -> None:
+        """Take over every route as it is, and confirm it; not the one to skip, and not without complaint to refuse."""
+        routes = [obj for (kind, name), obj in self.objects.items() if kind == "HTTPRoute" and name != skip]
+        for route in routes:
+            refused = route["metadata"]["name"] == refuse
+            route["status"] = {"parents": [_parent_status(route, refused=refused)]}
+        named = {route["metadata"]["name"]: live(route) for route in routes}
+        if skip != ROLLOUT:
+            self.live = dict(named.get(ROLLOUT, {}))
+        for name, share in named.get(f"{ROLLOUT}-preview", {}).items():
+            if share and not self.live.get(name):  # testers of the preview
+                self.live[name] = PREVIEW_SHARE
 
     def scrape(self) -> None:
         """Answer what the last plan asked."""
@@ -251,6 +254,9 @@ class World:
     def list(self, kind: str, namespace: str) -> Sequence[Mapping[str, Any]]:
         return [self.root] if kind == "Rollout" else list(self.versions.values())
 
+    def claimants(self, kind: str, namespace: str, claim: str) -> Sequence[Mapping[str, Any]]:
+        return [root for root in (*self.rivals, self.root) if claim in claims(root)]
+
     def owned(self, uid: str, kind: str | None = None) -> Sequence[Mapping[str, Any]]:
         pods = [pod for pods in self.pods.values() for pod in pods]
         slices = [self._slice(name, obj) for (k, name), obj in self.objects.items() if k == "Service"]
@@ -315,6 +321,17 @@ class World:
 def _pod(name: str, labels: Mapping[str, str]) -> dict[str, Any]:
     meta = {"name": name, "namespace": NAMESPACE, "labels": dict(labels)}
     return {"kind": "Pod", "metadata": meta, "status": {"phase": "Pending"}}
+
+
+def _parent_status(route: Mapping[str, Any], *, refused: bool) -> dict[str, Any]:
+    generation = route["metadata"]["generation"]
+    conditions = [
+        {"type": kind, "status": "True", "reason": kind, "observedGeneration": generation}
+        for kind in ("Accepted", "ResolvedRefs")
+    ]
+    if refused:
+        conditions[0] |= {"status": "False", "reason": "NoMatchingListenerHostname", "message": "no listener has it"}
+    return {"parentRef": route["spec"]["parentRefs"][0], "controllerName": "x/y", "conditions": conditions}
 
 
 def _ready() -> list[dict[str, str]]:

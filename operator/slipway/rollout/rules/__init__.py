@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from slipway.rollout.rules import away, commands, people, preview, towards
+from slipway.rollout.rules import away, commands, people, preview, towards, warm
 from slipway.rollout.salt import salt_drawn
 from slipway.rollout.situation import Situation
 
@@ -29,7 +29,7 @@ TRAFFIC_AWAY: tuple[Rule, ...] = (
     away.endpoints_lost,
     away.readiness_awaited,
 )
-PODS_AWAY: tuple[Rule, ...] = (away.weight_gone, away.drained)
+PODS_AWAY: tuple[Rule, ...] = (warm.warm_returns, warm.warm_ends, away.weight_gone, away.drained)
 STARTS: tuple[Rule, ...] = (towards.candidate_starts, salt_drawn, towards.first_version_serves)
 COMMANDS: tuple[Rule, ...] = (
     # After whatever takes traffic away: no command overrules a verdict

@@ -7,7 +7,7 @@ from typing import Any
 
 from slipway.api.analysis import MetricStatus
 from slipway.api.conditions import timestamp
-from slipway.api.rollout import CandidateStatus, FailedRevision, RevisionRef
+from slipway.api.rollout import CandidateStatus, FailedRevision, PreviousRevision, RevisionRef
 from slipway.plan import Event
 from slipway.rollout import reasons
 from slipway.rollout.analysis import evidence
@@ -30,7 +30,8 @@ def roll_back(s: Situation, reason: str, message: str) -> Situation | None:
     candidate, stable = s.status.candidate, s.status.stable
     if candidate is None or stable is None:
         return None
-    share = "in the bake" if s.status.bake_started_at else f"at {s.status.percent} %"
+    where = f"on {s.step.name}" if s.step.name else f"at {s.status.percent} %"
+    share = "in the bake" if s.status.bake_started_at else where
     failed = FailedRevision(
         **plain(candidate).model_dump(), reason=reason, message=f"{share}: {message}"[:2048], at=timestamp(s.now)
     )
@@ -80,9 +81,9 @@ def failing_now(s: Situation) -> MetricStatus | None:
     return next((entry for entry in failing if limits is None or entry.metric in limits), None)
 
 
-def plain(candidate: CandidateStatus) -> RevisionRef:
-    """Return a candidate's identity."""
-    return RevisionRef(**{name: getattr(candidate, name) for name in RevisionRef.model_fields})
+def plain(ref: CandidateStatus | PreviousRevision) -> RevisionRef:
+    """Return a revision's identity alone."""
+    return RevisionRef(**{name: getattr(ref, name) for name in RevisionRef.model_fields})
 
 
 def figures(s: Situation) -> str:

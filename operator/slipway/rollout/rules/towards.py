@@ -11,6 +11,7 @@ from slipway.rollout import reasons
 from slipway.rollout.phase import judged
 from slipway.rollout.pods import NONE
 from slipway.rollout.rules.moves import AT_THE_BEGINNING, figures, onward, plain, proven, remembered
+from slipway.rollout.rules.warm import replaced
 from slipway.rollout.situation import Situation
 from slipway.rollout.steps import hash_of
 
@@ -121,7 +122,6 @@ def baked(s: Situation) -> Situation | None:
         event,
         stable=plain(candidate),
         candidate=None,
-        retiring=[status.stable],
-        retiring_since=None,
+        **replaced(s, status.stable),
         **AT_THE_BEGINNING,
     )

@@ -1,0 +1,28 @@
+"""Does an older Rollout route a host name that this one wants?
+
+Then the younger one waits: nothing of it starts, and none of its host names is routed that was not before. What it has
+on its way is judged on, and returns to stable when it fails.
+"""
+
+from __future__ import annotations
+
+from slipway.claims import claims, seniority
+from slipway.plan import Manifest, View
+from slipway.rollout import reasons
+from slipway.rollout.wanted import Unusable
+
+
+def contested(root: Manifest, view: View) -> Unusable | None:
+    """Return who holds a host name of `root`, and the cure; None where nobody older does."""
+    namespace = root["metadata"]["namespace"]
+    for claim in sorted(claims(root)):
+        others = [other for other in view.claimants("Rollout", namespace, claim) if seniority(other) < seniority(root)]
+        if others:
+            holder = min(others, key=seniority)["metadata"]["name"]
+            gateway, _, host = claim.rpartition("/")
+            return Unusable(
+                reasons.HOSTNAME_TAKEN,
+                f"host name {host} of Gateway {gateway} belongs to the older Rollout {holder}: remove it from the spec "
+                "of one of the two, or delete one of them",
+            )
+    return None
