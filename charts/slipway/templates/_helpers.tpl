@@ -84,3 +84,19 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
+
+{{/* The credentials of the installation's Prometheus, as sources of one projected volume. Empty where it asks for none. */}}
+{{- define "slipway.prometheus.secrets" -}}
+{{- with .Values.prometheus.caSecret }}{{ if .name }}
+- secret: {name: {{ .name }}, items: [{key: {{ .key }}, path: ca.crt}]}
+{{- end }}{{ end }}
+{{- with .Values.prometheus.bearerTokenSecret }}{{ if .name }}
+- secret: {name: {{ .name }}, items: [{key: {{ .key }}, path: token}]}
+{{- end }}{{ end }}
+{{- with .Values.prometheus.basicAuthSecret }}{{ if .name }}
+- secret: {name: {{ .name }}, items: [{key: username, path: username}, {key: password, path: password}]}
+{{- end }}{{ end }}
+{{- if and .Values.prometheus.bearerTokenSecret.name .Values.prometheus.basicAuthSecret.name }}
+{{- fail "set prometheus.bearerTokenSecret or prometheus.basicAuthSecret, not both" }}
+{{- end }}
+{{- end }}

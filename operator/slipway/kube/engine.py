@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,7 +24,7 @@ from slipway.kube.resync import Resync
 from slipway.kube.store import Store
 from slipway.metrics.operator import OperatorMetrics
 from slipway.names import UID_LABEL
-from slipway.plan import Room
+from slipway.plan import Manifest, Room
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class Engine:
         ]
         self.roots = roots(self.store, self.resync.heard)
         self.writer = Writer(api, self.store, clock)
-        self.health = Health(clock, metrics, self.watch_ages, lambda: self._ready, self._unsynced)
+        self.health = Health(clock, metrics, self.watch_ages, lambda: self._ready, self._unsynced, self._led)
         progress = ProgressServer(api, self.store, clock, metrics, self.writer, lambda: self._ready)
         self._listeners = [
             Listener(app, port)
@@ -197,6 +197,10 @@ class Engine:
             self.roots.stop()
             await asyncio.wait([kopf], timeout=10)
             await _cancel([kopf])
+
+    def _led(self) -> Iterable[Manifest]:
+        """Return the Rollouts that this process acts for."""
+        return self.store.all("Rollout") if self.elector.leading.is_set() else ()
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None], *, endless: bool = True) -> None:
         task = asyncio.create_task(work, name=name)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from slipway.kube.clock import Clock
+from slipway.metrics import rollouts
 from slipway.metrics.operator import OperatorMetrics
+from slipway.plan import Manifest
 
 BEAT_SECONDS = 1.0
 STUCK_SECONDS = 30.0
@@ -27,6 +29,8 @@ class Health:
     ages: Callable[[], Mapping[str, float]]
     ready: Callable[[], bool]
     waiting_for: Callable[[], str] = lambda: ""
+    rollouts: Callable[[], Iterable[Manifest]] = lambda: ()
+    """Those whose figures this process tells."""
     _beat: float | None = field(default=None)
 
     async def run(self) -> None:
@@ -62,7 +66,8 @@ class Health:
         return web.Response(status=503, text=f"waiting for the first list of {self.waiting_for()}\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=self.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        told = self.metrics.text() + (await rollouts.text(self.rollouts(), self.clock.now())).encode()
+        return web.Response(body=told, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 @dataclass

@@ -25,7 +25,7 @@ class _ByKind(Collector):
 
 
 class OperatorMetrics:
-    """All metrics of one operator process. Nothing is labelled by an object's name."""
+    """All metrics of one operator process. Nothing is labelled by an object's name, but see `rollouts`."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -66,7 +66,9 @@ class OperatorMetrics:
             "slipway_children_refused_total", "Children the API server refused.", ["kind"], registry=r
         )
         self.events_dropped = Counter("slipway_events_dropped_total", "Events not recorded.", ["why"], registry=r)
-        self.asks = Counter("slipway_asks_total", "Questions to Prometheus by result.", ["result"], registry=r)
+        self.asks = Counter(
+            "slipway_asks_total", "Questions to Prometheus and the web by result.", ["result"], registry=r
+        )
         self.progress = Counter("slipway_progress_pushes_total", "Progress pushes by answer.", ["code"], registry=r)
         self.loop_lag = Histogram(
             "slipway_loop_lag_seconds", "How late the event loop ran a timer.", buckets=_SECONDS, registry=r

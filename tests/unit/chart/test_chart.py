@@ -12,7 +12,7 @@ from slipway.api.crds import crd
 from slipway.api.kinds import KINDS
 from slipway.kube.resources import CHILDREN, ROOTS
 from slipway.settings import Settings
-from tests.unit.chart.render import CHART, ROOT, VALUES, Refused, helm, of_kind, render, rendered, the
+from tests.unit.chart.render import CHART, ROOT, VALUES, Manifest, Refused, helm, of_kind, render, rendered, the
 
 SETS = tuple(VALUES)
 DIGEST = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -210,6 +210,52 @@ def test_monitors_carry_the_labels_that_rollouts_ask_by() -> None:
     assert selector.items() <= service["metadata"]["labels"].items()
 
 
+def test_rollouts_make_the_operator_ask_nobody_unless_the_values_say_so() -> None:
+    def found(objects: tuple[Manifest, ...]) -> tuple[Settings, set[int]]:
+        settings = Settings.model_validate_json(the(objects, "ConfigMap", "settings")["data"]["settings.json"])
+        rules = the(objects, "NetworkPolicy", "operator")["spec"]["egress"]
+        return settings, {port["port"] for rule in rules for port in rule["ports"]}
+
+    closed, ports = found(rendered("default"))
+    assert (closed.analysis_hosts, closed.analysis_secrets) == ((), False)
+    open_, more = found(
+        render({"analysis": {"hosts": ["judge.example.com:8443"]}, "networkPolicies": {"analysisPorts": [8443]}})
+    )
+    assert open_.analysis_hosts == ("judge.example.com:8443",)
+    assert more - ports == {8443}
+    assert 8443 not in found(render({"networkPolicies": {"analysisPorts": [8443]}}))[1]
+
+
+def test_secrets_are_read_only_and_only_with_the_switch() -> None:
+    def secret_rules(values: dict[str, object]) -> list[dict[str, object]]:
+        roles = [*of_kind(render(values), "ClusterRole"), *of_kind(render(values), "Role")]
+        return [rule for role in roles for rule in role["rules"] if "secrets" in rule["resources"]]
+
+    assert [rule["verbs"] for rule in secret_rules({"analysis": {"secrets": True}})] == [["get"]]
+    some = {"analysis": {"secrets": True}, "operator": {"watchNamespaces": ["team-a"]}}
+    roles = [r for r in of_kind(render(some), "Role") if any("secrets" in rule["resources"] for rule in r["rules"])]
+    assert [role["metadata"]["namespace"] for role in roles] == ["team-a"]
+
+
+def test_credentials_of_prometheus_are_files_where_the_operator_looks_for_them() -> None:
+    named = {
+        "caSecret": {"name": "prometheus", "key": "tls.crt"},
+        "bearerTokenSecret": {"name": "prometheus"},
+    }
+    objects = render({"prometheus": named})
+    settings = Settings.model_validate_json(the(objects, "ConfigMap", "settings")["data"]["settings.json"])
+    pod = the(objects, "Deployment")["spec"]["template"]["spec"]
+    sources = next(v for v in pod["volumes"] if v["name"] == "prometheus")["projected"]["sources"]
+    folder = next(m for m in pod["containers"][0]["volumeMounts"] if m["name"] == "prometheus")["mountPath"]
+    files = {f"{folder}/{item['path']}": item["key"] for source in sources for item in source["secret"]["items"]}
+    assert files == {settings.prometheus_ca_file: "tls.crt", settings.prometheus_bearer_token_file: "token"}
+    basic = render({"prometheus": {"basicAuthSecret": {"name": "login"}}})
+    settings = Settings.model_validate_json(the(basic, "ConfigMap", "settings")["data"]["settings.json"])
+    assert settings.prometheus_basic_auth_folder == folder
+    bare = the(rendered("default"), "Deployment")["spec"]["template"]["spec"]
+    assert "prometheus" not in {volume["name"] for volume in bare["volumes"]}
+
+
 def test_definitions_are_those_of_the_models_and_stay() -> None:
     definitions = {o["metadata"]["name"]: o for o in of_kind(rendered("default"), "CustomResourceDefinition")}
     assert {name: o["spec"] for name, o in definitions.items()} == {
@@ -236,6 +282,11 @@ def test_definitions_are_those_of_the_models_and_stay() -> None:
             "set objectStore.credentials.existingSecret, or accessKeyId and secretAccessKey",
         ),
         ({"objectStore": {"credentials": {"accessKeyId": "half"}}}, "set accessKeyId and secretAccessKey both"),
+        ({"analysis": {"hosts": ["https://judge.example.com"]}}, "hosts"),
+        (
+            {"prometheus": {"bearerTokenSecret": {"name": "a"}, "basicAuthSecret": {"name": "b"}}},
+            "set prometheus.bearerTokenSecret or prometheus.basicAuthSecret, not both",
+        ),
         ({"serviceAccount": {"create": False}}, "name an existing account in serviceAccount.name"),
     ],
 )

@@ -19,6 +19,11 @@
   "store_secret" (include "slipway.objectStore.secret" .)
   "prometheus_url" .Values.prometheus.url
   "prometheus_timeout_seconds" .Values.prometheus.timeoutSeconds
+  "prometheus_ca_file" (empty .Values.prometheus.caSecret.name | ternary "" "/etc/slipway-prometheus/ca.crt")
+  "prometheus_bearer_token_file" (empty .Values.prometheus.bearerTokenSecret.name | ternary "" "/etc/slipway-prometheus/token")
+  "prometheus_basic_auth_folder" (empty .Values.prometheus.basicAuthSecret.name | ternary "" "/etc/slipway-prometheus")
+  "analysis_hosts" .Values.analysis.hosts
+  "analysis_secrets" .Values.analysis.secrets
   "progress_url" (printf "http://%s-progress.%s.svc:8090" (include "slipway.fullname" .) .Release.Namespace)
   "drain_seconds" (int .Values.operator.drainSeconds)
   "http_port" 8080
