@@ -1,0 +1,1 @@
+"""What does `kubectl slipway` do? It shows, explains and commands Rollouts from a person's terminal."""

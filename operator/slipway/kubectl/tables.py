@@ -1,0 +1,37 @@
+"""What does `list` show?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from slipway.api.conditions import moment
+from slipway.kubectl.picture import STATE_STYLE
+from slipway.kubectl.progress import place
+from slipway.kubectl.release import Release
+from slipway.kubectl.text import Screen, plain, span, table
+
+
+def listing(releases: Sequence[Release], now: datetime, screen: Screen, namespaces: bool) -> list[str]:
+    """Return a line for each Rollout, under a head."""
+    rows: list[tuple[str, ...]] = [
+        ("NAMESPACE", "NAME", "STATE", "STABLE", "CANDIDATE", "SHARE", "PLACE", "READY", "SINCE", "MESSAGE")
+    ]
+    rows += [tuple(_row(release, now)) for release in releases]
+    first = 0 if namespaces else 1
+    cells = table([row[first:] for row in rows], right=frozenset({5 - first, 7 - first}))
+    for row, release in zip(cells[1:], releases, strict=True):
+        row[2 - first] = screen.paint(row[2 - first], STATE_STYLE.get(release.status.state, "yellow"))
+    return screen.fit(["  ".join(row).rstrip() for row in cells])
+
+
+def _row(release: Release, now: datetime) -> Iterable[str]:
+    status, ready = release.status, release.ready
+    yield from (release.namespace, release.name, status.state)
+    yield status.stable.version if status.stable is not None else "-"
+    yield status.candidate.version if status.candidate is not None else "-"
+    yield f"{status.percent} %" if status.candidate is not None else "-"
+    yield place(release) or "-"
+    yield str(status.replicas)
+    yield span((now - moment(ready.last_transition_time)).total_seconds()) if ready is not None else "-"
+    yield plain(status.message)

@@ -1,0 +1,84 @@
+"""`why` tells the evidence behind every state, and what to do."""
+
+from __future__ import annotations
+
+import re
+from textwrap import dedent
+from typing import Any, get_args
+
+import pytest
+
+from slipway.api.rollout import RolloutState
+from slipway.kubectl.advice import ADVICE, advice
+from slipway.kubectl.release import read, story
+from slipway.kubectl.text import Screen
+from slipway.kubectl.why import why
+from tests.unit.kubectl import manifests as m
+
+
+def told(manifest: dict[str, Any]) -> str:
+    return "\n".join(why(read(manifest), story(m.EVENTS), m.NOW, Screen(100))) + "\n"
+
+
+def test_a_rollback_is_a_complete_story() -> None:
+    patch = r"kubectl patch rollout\.slipway\.dev assistant -n games --type merge -p "
+    body = r"""'{"spec":{"version":{"name":"(\w+)"}}}'"""
+    assert re.sub(patch + body, r"PATCH \1", told(m.ROLLED_BACK)) == dedent("""\
+        games/assistant is Degraded
+
+        What holds
+          Ready is False (RolledBack) since 2026-11-20 03:08:30 UTC, for 1 min 30 s.
+          Degraded in one sentence.
+
+        Evidence
+          v2 was sent back at 2026-11-20 03:09:30 UTC (MetricFailed): at 10 %: errors failed: 12 of 100
+          errors: Fail. candidate 12.00 %, stable 0.35 %, allowed ≤ 2.00 %, 100 requests, 2 failed
+          measurements in a row; measured 4 s ago.
+            errors in words
+
+        What was done
+          All traffic went back to v1. v2 with digest sha256:0123456789ab… is remembered: the same bytes,
+          served the same way, are not tried again before a retry.
+          1 min 29 s ago: CandidateStarted: v2 starts beside v1
+          5 s ago: RolledBack: v2 rolled back [31m at 10 % (3 times)
+
+        What to do
+          Repair the model and release a new version, or go on with another one:
+              PATCH VERSION
+          To settle for v1:
+              PATCH v1
+          If v2 was not to blame, try it again:
+              kubectl slipway rollout retry assistant -n games
+        """)
+
+
+def test_a_canary_says_what_it_waits_for() -> None:
+    text = told(m.STEPPING)
+    assert "Place: step 1 of 3, at 10 %; 12 s of 30 s, 18 s left." in text
+    assert "thumbs: not measured. no measurement yet." in text
+    assert "Metric slow needs more requests" in text
+    assert "kubectl slipway rollout abort assistant -n games" in text
+
+
+def test_advice_is_there_for_every_state() -> None:
+    assert set(ADVICE) == set(get_args(RolloutState)) == set(m.ALL)
+
+
+@pytest.mark.parametrize("manifest", [*m.ALL.values(), m.HELD, m.GATEWAY], ids=[*m.ALL, "Held", "Gateway"])
+def test_every_state_is_explained_with_something_to_do(manifest: dict[str, Any]) -> None:
+    release = read(manifest)
+    text = told(manifest)
+    assert f"{release.status.state} in one sentence." in text or release.status.message in text
+    assert any(item.command for item in advice(release))
+    assert "What to do" in text
+
+
+def test_an_old_rollback_is_not_the_reason_of_another_trouble() -> None:
+    before = m.GATEWAY | {"status": m.GATEWAY["status"] | {"lastRollback": m.FAILED, "failed": [m.FAILED]}}
+    assert "was sent back" not in told(before)
+    assert "Mend what the message names" in told(before)
+
+
+def test_what_the_operator_never_saw_is_explained_too() -> None:
+    fresh = {key: value for key, value in m.HEALTHY.items() if key != "status"}
+    assert "is it running?" in told(fresh)
