@@ -74,7 +74,7 @@ def _pause(release: Release) -> str:
 def _resume(release: Release) -> str:
     candidate = _on_its_way(release)
     if release.status.paused is None:
-        waits = release.pause is not None
+        waits = release.at_pause
         raise Refused(
             f"{candidate.version} waits at a step with pause, which promote ends: {release.command('promote')}"
             if waits
@@ -85,7 +85,7 @@ def _resume(release: Release) -> str:
 
 def _promote(release: Release) -> str:
     candidate = _on_its_way(release)
-    if release.steps and release.pause is None:
+    if release.steps and not release.at_pause:
         raise Refused(
             f"{candidate.version} waits at no step with pause ({place(release)}); skip-step ends the present step, "
             "promote-full all of them"

@@ -88,7 +88,7 @@ def measures(release: Release) -> list[Measure]:
     """Return the metrics in the order of the spec, then those that only status has; after a release, those measured."""
     found = {entry.metric: entry for entry in release.status.analysis}
     named = {metric.name: metric for metric in release.spec.analysis.metrics}
-    force = release.in_force
+    force = release.station.metrics if release.station is not None else None
     listed = [Measure(name, spec, found.get(name), force is None or name in force) for name, spec in named.items()]
     listed += [Measure(name, None, entry, False) for name, entry in found.items() if name not in named]
     on_its_way = release.status.candidate is not None

@@ -72,13 +72,15 @@ def _shares(release: Release, screen: Screen) -> Iterable[str]:
         rows.append(("stable", status.stable, 100 - status.percent if status.candidate is not None else 100))
     if status.candidate is not None:
         rows.append(("candidate", status.candidate, status.percent))
+    if status.previous is not None:
+        rows.append(("warm", status.previous, 0))
     rows += [("retiring", ref, 0) for ref in status.retiring]
     if not rows:
         return []
     cells = table([("", "VERSION", "REVISION", "SHARE", ""), *(
         (role, ref.version, ref.revision, f"{share} %", bar(share, 100, BAR)) for role, ref, share in rows
     )], right=frozenset({3}))  # fmt: skip
-    styles = {"stable": "green", "candidate": "cyan", "retiring": "dim"}
+    styles = {"stable": "green", "candidate": "cyan", "warm": "dim", "retiring": "dim"}
     head, *body = cells
     painted = [[*row[:-1], screen.paint(row[-1], styles[role])] for row, (role, _, _) in zip(body, rows, strict=True)]
     return [screen.paint("  ".join(head).rstrip(), "dim"), *("  ".join(row) for row in painted)]

@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from slipway.api.canary import CanaryStep
 from slipway.api.conditions import moment
 from slipway.kubectl.release import Release
 from slipway.kubectl.text import span
-
-DEFAULT_HOLD = 60
-"""Seconds of a canary step that names none."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +45,10 @@ def hold(release: Release) -> Hold | None:
         return None
     if status.bake_started_at is not None:
         return Hold(status.bake_started_at, release.spec.bake_seconds)
-    if not release.stepping or status.step >= len(release.steps):
+    station = release.station
+    if station is None or station.seconds is None:
         return None
-    length = _seconds(release.steps[status.step])
-    return Hold(status.step_started_at, length) if length is not None else None
+    return Hold(status.step_started_at, station.seconds)
 
 
 def place(release: Release) -> str:
@@ -66,7 +62,11 @@ def place(release: Release) -> str:
         return "bake"
     if not release.stepping:
         return "all steps passed"
-    return f"step {status.step + 1} of {status.steps}" + (", a pause" if release.pause is not None else "")
+    number = f"step {status.step + 1} of {status.steps}"
+    station = release.station
+    if station is None or (not station.pause and station.name.endswith("%")):
+        return number
+    return f"{number}, {station.name}"
 
 
 def goes_on(release: Release) -> str:
@@ -75,28 +75,16 @@ def goes_on(release: Release) -> str:
         return ""
     if release.status.paused is not None:
         return release.command("resume")
-    return release.command("promote") if release.pause is not None else ""
+    return release.command("promote") if release.at_pause else ""
 
 
 def way(release: Release) -> list[tuple[str, str]]:
-    """Return every station of a canary's way with how the candidate stands to it: done, now or later."""
+    """Return every station of the candidate's way with how the candidate stands to it: done, now or later."""
     status = release.status
     if not release.steps:
         return []
-    stations = [_station(step) for step in release.steps]
+    stations = [station.name for station in release.steps]
     stations += ["100 %", f"bake {span(release.spec.bake_seconds)}"]
     present = len(stations) - 1 if status.bake_started_at is not None else min(status.step, len(stations) - 2)
     marks = ["done" if i < present else "now" if i == present else "later" for i in range(len(stations))]
     return list(zip(stations, marks, strict=True))
-
-
-def _seconds(step: CanaryStep) -> int | None:
-    if step.pause is not None:
-        return step.pause.seconds
-    return DEFAULT_HOLD if step.hold_seconds is None else step.hold_seconds
-
-
-def _station(step: CanaryStep) -> str:
-    if step.pause is None:
-        return f"{step.percent} %"
-    return f"pause {span(step.pause.seconds)}" if step.pause.seconds is not None else "pause"

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from slipway.api.canary import CanaryStep, Pause
 from slipway.api.conditions import READY, Condition, find, moment
 from slipway.api.rollout import RolloutSpec, RolloutStatus
 from slipway.kubectl.failures import Refused
+from slipway.kubectl.stations import Station, stations
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,9 @@ class Release:
         return self.status.observed_generation < self.generation
 
     @property
-    def steps(self) -> list[CanaryStep]:
-        """The steps of a canary."""
-        canary = self.spec.strategy.canary
-        return list(canary.steps) if canary is not None else []
+    def steps(self) -> tuple[Station, ...]:
+        """The steps before all traffic."""
+        return stations(self.spec)
 
     @property
     def stepping(self) -> bool:
@@ -54,18 +53,14 @@ class Release:
         return under_way and status.bake_started_at is None and status.step < status.steps
 
     @property
-    def pause(self) -> Pause | None:
-        """The pause at which the candidate is, by its steps."""
-        return self.steps[self.status.step].pause if self.stepping and self.status.step < len(self.steps) else None
+    def station(self) -> Station | None:
+        """The step at which the candidate is; None before it starts and in the bake."""
+        return self.steps[self.status.step] if self.stepping and self.status.step < len(self.steps) else None
 
     @property
-    def in_force(self) -> frozenset[str] | None:
-        """Names of the metrics that the present step asks for; None means all. A pause keeps those of its step."""
-        if not self.stepping:
-            return None
-        shares = [step for step in self.steps[: self.status.step + 1] if step.pause is None]
-        named = shares[-1].metrics if shares else None
-        return frozenset(named) if named is not None else None
+    def at_pause(self) -> bool:
+        """The candidate is at a pause, by its steps."""
+        return self.station is not None and self.station.pause
 
     def command(self, verb: str) -> str:
         """Return the line that a person types."""

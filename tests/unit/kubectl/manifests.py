@@ -86,6 +86,11 @@ HELD = rollout(
     paused={"by": "Command", "since": stamp(20), "percent": 10, "message": "somebody asked"},
 )
 BAKING = rollout("Baking", candidate=candidate(), percent=100, step=3, stepStartedAt=stamp(70), bakeStartedAt=stamp(60))
+PREVIEW = rollout("Paused", candidate=candidate(), percent=0, step=1, steps=2, stepStartedAt=stamp(12), previous=None)
+PREVIEW["spec"] = PREVIEW["spec"] | {
+    "strategy": {"blueGreen": {"previewHostnames": ["next.example"], "autoPromote": False, "metrics": ["errors"]}}
+}
+WARM = rollout("Healthy", "Serving", version="v2", stable=revision("v2"), previous=revision("v1") | {"since": stamp(9)})
 FIRST = rollout("Initializing", stable=None, candidate=candidate("v2"))
 FAILED = revision("v2") | {"reason": "MetricFailed", "message": "at 10 %: errors failed: 12 of 100", "at": stamp(30)}
 JUDGED = [measured("errors", "Fail", candidate="12", stable="0.35", bound="2", samples=100, failures=2)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -38,6 +38,17 @@ def rolled_back() -> World:
     return world
 
 
+def preview() -> World:
+    blue_green = {"previewHostnames": ["next.example"], "holdSeconds": 5, "autoPromote": False}
+    world = serving(strategy={"blueGreen": blue_green})
+    world.want("v2")
+    for _ in range(10):
+        world.tick()
+        world.now += timedelta(seconds=1)
+    assert world.status.candidate is not None
+    return world
+
+
 def superseded() -> World:
     world = canary(10)
     world.want("not-there")
@@ -56,6 +67,7 @@ WORLDS: dict[str, Callable[[], World]] = {
     "at a pause": at_pause,
     "paused by command": held,
     "baking": baking,
+    "on a preview": preview,
     "serving": serving,
     "rolled back": rolled_back,
     "superseded by nothing that can serve": superseded,

@@ -45,10 +45,27 @@ def test_a_canary_with_shares_step_metrics_and_events() -> None:
 
 def test_a_pause_names_the_command_that_ends_it() -> None:
     assert "\n".join(drawn(m.AT_PAUSE).splitlines()[7:10]) == dedent("""\
-        Step 2 of 3, a pause
+        Step 2 of 3, pause
         Paused; it goes on with: kubectl slipway rollout promote assistant -n games
         ✓ 10 %  ▶ pause  · 50 %  · 100 %  · bake 10 min""")
     assert "goes on with: kubectl slipway rollout resume" in drawn(m.HELD)
+
+
+def test_blue_green_shows_its_preview_and_what_stays_warm() -> None:
+    lines = drawn(m.PREVIEW).splitlines()
+    assert lines[4:6] == [
+        "stable     v1       v1-rev    100 %  ████████████████████████",
+        "candidate  v2       v2-rev      0 %  ░░░░░░░░░░░░░░░░░░░░░░░░",
+    ]
+    assert lines[7:10] == [
+        "Step 2 of 2, pause",
+        "Paused; it goes on with: kubectl slipway rollout promote assistant -n games",
+        "✓ preview  ▶ pause  · 100 %  · bake 10 min",
+    ]
+    assert "slow    not measured, not in force" in drawn(m.PREVIEW)
+    before = m.PREVIEW | {"status": m.PREVIEW["status"] | {"step": 0}}
+    assert "Step 1 of 2, preview  ████" in drawn(before)
+    assert "warm    v1       v1-rev      0 %" in drawn(m.WARM)
 
 
 def test_a_bake_shows_its_time() -> None:
