@@ -179,6 +179,22 @@ def test_a_rollout_scales_by_kubectl(server: ApiServer) -> None:
     assert stored["spec"]["serving"]["replicas"] == 3
 
 
+def test_an_autoscaler_reads_pods_and_selector_from_the_scale_subresource(server: ApiServer) -> None:
+    _stored(server, objects.rollout("autoscaled"))
+    path = f"{objects.collection('Rollout')}/autoscaled"
+    selector = "slipway.dev/uid=42,slipway.dev/revision"
+    status = {"status": {"replicas": 2, "selector": selector}}
+    answer = server.request("PATCH", f"{path}/status", status, "application/merge-patch+json")
+    assert answer.code == 200, answer.message
+    scale = server.request("GET", f"{path}/scale").body
+    assert scale["status"] == {"replicas": 2, "selector": selector}
+    wanted = server.request("PATCH", f"{path}/scale", {"spec": {"replicas": 5}}, "application/merge-patch+json")
+    assert wanted.body["spec"] == {"replicas": 5}
+    assert server.request("GET", path).body["spec"]["serving"]["replicas"] == 5
+    refused = server.request("PATCH", f"{path}/scale", {"spec": {"replicas": 0}}, "application/merge-patch+json")
+    assert refused.code == 422
+
+
 def _stored(server: ApiServer, manifest: objects.Manifest) -> objects.Manifest:
     path = f"{objects.collection(manifest['kind'])}/{manifest['metadata']['name']}"
     found = server.request("GET", path)

@@ -37,6 +37,7 @@ def crd(kind: Kind) -> dict[str, Any]:
         subresources["scale"] = {
             "specReplicasPath": kind.scale.spec_path,
             "statusReplicasPath": kind.scale.status_path,
+            "labelSelectorPath": kind.scale.selector_path,
         }
     version = {
         "name": VERSION,

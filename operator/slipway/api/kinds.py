@@ -31,6 +31,7 @@ class Scale:
 
     spec_path: str
     status_path: str
+    selector_path: str
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ ROLLOUT = Kind(
         ),
     ),
     selectable=(".spec.model", ".status.state"),
-    scale=Scale(".spec.serving.replicas", ".status.replicas"),
+    scale=Scale(".spec.serving.replicas", ".status.replicas", ".status.selector"),
 )
 
 KINDS = (DATASET, TRAINING_JOB, MODEL_VERSION, ROLLOUT)

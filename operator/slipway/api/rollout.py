@@ -137,9 +137,23 @@ class RolloutSpec(Model):
         description="bakeSeconds is the time after promotion in which the version is still judged and the old one kept "
         "warm.",
     )
+    rollback_window: RollbackWindow | None = Field(
+        default=None,
+        description="rollbackWindow lets versions that were stable return without analysis; absent means that every "
+        "version earns its traffic.",
+    )
     progress_deadline_seconds: Annotated[Seconds, Field(ge=10)] = Field(
         default=600,
         description="progressDeadlineSeconds is the time in which the pods of a revision must become ready.",
+    )
+
+
+class RollbackWindow(Model):
+    """How far back a version may return without analysis."""
+
+    revisions: Annotated[int, Field(ge=1, le=10)] = Field(
+        description="revisions is how many revisions that were stable before the present one may return without "
+        "analysis: warmed up, then all traffic at once."
     )
 
 
@@ -171,8 +185,28 @@ class CandidateStatus(RevisionRef):
         default=None,
         description="waitingSince is since when more ready pods are awaited; absent while enough are ready.",
     )
+    unjudged: bool = Field(
+        default=False,
+        description="unjudged is true for a revision that was stable within spec.rollbackWindow: it returns without "
+        "analysis.",
+    )
     resumed_at: Timestamp | None = Field(
         default=None, description="resumedAt is when it last was resumed; silence is counted anew from there."
+    )
+
+
+class PastRevision(RevisionRef):
+    """A revision that is or was stable, or tried to be."""
+
+    promoted_at: Timestamp | None = Field(
+        default=None, description="promotedAt is when it became stable; absent where it never did."
+    )
+    replaced_at: Timestamp | None = Field(
+        default=None, description="replacedAt is when it lost its traffic; absent while it is stable."
+    )
+    outcome: Literal["Stable", "Replaced", "RolledBack", "Withdrawn"] = Field(
+        description="outcome is Stable (it serves), Replaced (it was stable), RolledBack (it failed or was aborted) or "
+        "Withdrawn (the spec changed its mind)."
     )
 
 
@@ -280,6 +314,20 @@ class RolloutStatus(StatusModel):
     )
     traffic: TrafficStatus | None = Field(
         default=None, description="traffic is what clients of sticky users have to know; absent without sticky."
+    )
+    history: list[PastRevision] = Field(
+        default=[],
+        max_length=16,
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        description="history lists the revisions that served or tried to, newest first.",
+    )
+    route_version: Count = Field(
+        default=0,
+        description="routeVersion counts the changes of shares. The HTTPRoute carries the number, so that an older one "
+        "is not taken for the present one.",
+    )
+    selector: Annotated[str, bounded(256, minimum=0)] = Field(
+        default="", description="selector finds the serving pods of all revisions; autoscalers read it."
     )
     replicas: Count = Field(default=0, description="replicas is the number of ready pods, all revisions together.")
     message: Message = Field(default="", description="message is the present situation in one sentence.")

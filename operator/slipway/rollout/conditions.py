@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from slipway.api.conditions import READY, Progressing, find, kstatus, moment
 from slipway.api.rollout import CandidateStatus, RolloutState, RolloutStatus
+from slipway.names import REVISION_LABEL, UID_LABEL
 from slipway.plan import Event
 from slipway.rollout import reasons
 from slipway.rollout.analysis import evidence
@@ -59,6 +60,8 @@ def described(s: Situation) -> RolloutStatus:
             "observed_generation": s.rollout.generation,
             "state": told.state,
             "message": told.message[:2048],
+            # Job pods of metrics belong to the Rollout too, but to no revision.
+            "selector": f"{UID_LABEL}={s.rollout.root.uid},{REVISION_LABEL}",
             "replicas": sum(s.ready(ref) for ref in revisions(s.status)),
         }
     )
@@ -268,6 +271,8 @@ def _awaits(s: Situation, candidate: CandidateStatus) -> str:
         return f"{pods.ready} of {s.needed} pods ready" + (f": {pods.problem}" if pods.problem else "")
     if s.status.step_started_at is None:
         return f"waiting for the gateway to confirm the shares{_refusal(s)}"
+    if candidate.unjudged:
+        return "it was stable before and returns without analysis (spec.rollbackWindow)"
     waiting = _unproven(s)
     if waiting:
         return f"waiting for {waiting}"

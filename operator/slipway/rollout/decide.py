@@ -41,7 +41,7 @@ def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> P
             *objects.children(rollout, status, seen, settings),
             *measure_job.children(rollout, status, evidence.jobs(rollout, status, now)),
         ],
-        keep=objects.kept(status, seen),
+        keep=objects.kept(rollout.spec, status, seen),
         events=[*_turns(rollout.status.analysis, judged.analysis), *settled.events, *([told] if told else [])],
         asks=evidence.asks(rollout, status, now),
         requeue_after=wake_up(replace(settled, status=status)),

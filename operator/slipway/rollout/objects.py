@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from slipway.api.rollout import RevisionRef, RolloutStatus
+from slipway.api.rollout import RevisionRef, RolloutSpec, RolloutStatus
 from slipway.names import REVISION_LABEL, UID_LABEL
 from slipway.plan import Manifest
 from slipway.rollout import routes, salt, traffic
 from slipway.rollout.capacity import sizes
+from slipway.rollout.history import returnable
 from slipway.rollout.observe import Seen
 from slipway.rollout.phase import revisions
 from slipway.rollout.pod import SERVING_PORT, STATUS_PORT, fetch_config, pod_template
@@ -53,14 +54,16 @@ def children(rollout: Rollout, status: RolloutStatus, seen: Seen, settings: Sett
     return found
 
 
-def kept(status: RolloutStatus, seen: Seen) -> frozenset[tuple[str, str]]:
+def kept(spec: RolloutSpec, status: RolloutStatus, seen: Seen) -> frozenset[tuple[str, str]]:
     """Return what is left as it is: ControllerRevisions, and all of a revision whose template cannot be read."""
     alive = {ref.revision for ref in revisions(status)}
+    # A revision that may return does so with the images that it was judged with.
+    remembered = alive | {past.revision for past in returnable(spec, status)}
     unreadable = alive - set(seen.templates)
     return frozenset(
         (kind, name)
         for kind, name, revision in seen.objects
-        if revision in unreadable or (revision in alive and kind == "ControllerRevision")
+        if revision in unreadable or (revision in remembered and kind == "ControllerRevision")
     )
 
 

@@ -13,6 +13,7 @@ def judged(status: RolloutStatus) -> bool:
         and status.stable is not None
         and answering(status)
         and candidate.traffic_since is not None
+        and not candidate.unjudged
     )
 
 

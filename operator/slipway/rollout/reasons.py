@@ -58,6 +58,7 @@ WITHDRAWN: Final = "Withdrawn"
 ENDPOINTS_LOST: Final = "EndpointsLost"
 RETIRED: Final = "Retired"
 MEASURED: Final = {"Fail": "MeasurementFailed", "Error": "MeasurementError", "NoData": "MeasurementEmpty"}
+ADOPTED: Final = "Adopted"
 STEPS_EDITED: Final = "StepsEdited"
 COOLED: Final = "NoLongerWarm"
 PREVIEW_OPENED: Final = "PreviewOpened"

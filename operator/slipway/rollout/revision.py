@@ -74,6 +74,12 @@ def reference(made: Template, serving: Serving) -> RevisionRef:
     )
 
 
+def kept_reference(name: str, made: Template) -> RevisionRef:
+    """Return the identity of revision `name`, whose template was kept."""
+    hashed = serving_hash(Serving(runtime=made.runtime, resources=made.resources))
+    return RevisionRef(revision=name, version=made.version, digest=made.artifact.digest, template=hashed)
+
+
 def kept(controller_revisions: Iterable[Manifest]) -> Mapping[str, tuple[Template, int]]:
     """Return the templates that ControllerRevisions keep, with their ordinals, by revision; no unreadable ones."""
     found: dict[str, tuple[Template, int]] = {}

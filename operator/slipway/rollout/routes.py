@@ -15,6 +15,10 @@ from slipway.rollout.rollout import Rollout
 GATEWAY_API = "gateway.networking.k8s.io"
 PORT = 80
 """Of every revision's Service."""
+ROUTE_VERSION = "slipway.dev/route-version"
+"""Annotation: a cached route that is older than our last change of shares must not confirm it."""
+ROUTE_STABLE = "slipway.dev/stable"
+"""Annotation: what serves, should the Rollout's status ever be lost."""
 EVERY_PATH = {"type": "PathPrefix", "value": "/"}
 
 Header = tuple[str, str]
@@ -38,6 +42,8 @@ class Route:
     name: str
     hostnames: tuple[str, ...]
     rules: tuple[RouteRule, ...]
+    version: int = 0
+    stable: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,10 @@ class RouteSeen:
     known: bool = True
     """The gateway has said something of some generation: the route is its own."""
     hostnames: tuple[str, ...] = ()
+    version: int = 0
+    """Which of our changes of shares it shows at least (status.routeVersion)."""
+    stable: str = ""
+    """The revision that was stable when it was written."""
 
     @property
     def weights(self) -> Mapping[str, int]:
@@ -60,8 +70,9 @@ class RouteSeen:
         return next((rule.weights for rule in self.rules if not rule.headers), {})
 
     def confirms(self, route: Route) -> bool:
-        """Tell whether the gateway has taken over exactly `route`."""
-        return self.accepted and (self.hostnames, self.rules) == (route.hostnames, route.rules)
+        """Tell whether the gateway has taken over exactly `route`, and not an older one that looked the same."""
+        same_write = self.version == route.version
+        return self.accepted and same_write and (self.hostnames, self.rules) == (route.hostnames, route.rules)
 
 
 def http_route(rollout: Rollout, route: Route) -> Manifest:
@@ -70,7 +81,12 @@ def http_route(rollout: Rollout, route: Route) -> Manifest:
     return {
         "apiVersion": f"{GATEWAY_API}/v1",
         "kind": "HTTPRoute",
-        "metadata": {"name": route.name, "namespace": root.namespace, "labels": root.labels()},
+        "metadata": {
+            "name": route.name,
+            "namespace": root.namespace,
+            "labels": root.labels(),
+            "annotations": {ROUTE_VERSION: str(route.version), ROUTE_STABLE: route.stable},
+        },
         "spec": {
             "parentRefs": [parent(rollout)],
             "hostnames": list(route.hostnames),
@@ -86,6 +102,7 @@ def read_route(manifest: Manifest, rollout: Rollout) -> RouteSeen:
     # A foreign rule makes the route differ from any we intend.
     ours = tuple(rule for rule in rules if rule is not None)
     generation = int(manifest["metadata"].get("generation") or 0)
+    annotations = manifest["metadata"].get("annotations") or {}
     parents = _parents(manifest, rollout)
     answers = [_answer(entry, generation) for entry in parents]
     complete = [answer for answer in answers if len(answer) == 2]
@@ -96,6 +113,8 @@ def read_route(manifest: Manifest, rollout: Rollout) -> RouteSeen:
         problem=problem,
         known=bool(parents),
         hostnames=tuple(spec.get("hostnames") or ()),
+        version=int(told) if (told := str(annotations.get(ROUTE_VERSION) or "0")).isdigit() else 0,
+        stable=str(annotations.get(ROUTE_STABLE) or ""),
     )
 
 

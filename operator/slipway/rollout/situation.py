@@ -12,6 +12,7 @@ from slipway.api.rollout import CandidateStatus, RevisionRef, RolloutSpec, Rollo
 from slipway.plan import Event
 from slipway.rollout import capacity, traffic
 from slipway.rollout.observe import Seen
+from slipway.rollout.phase import answering
 from slipway.rollout.revision import serving_hash
 from slipway.rollout.rollout import Rollout
 from slipway.rollout.steps import Step, step_at, steps_of
@@ -32,7 +33,10 @@ class Situation:
     def moved(self, event: Event | None = None, **changes: Any) -> Situation:
         """Return the situation after a change of status, with the event that tells of it."""
         events = (*self.events, event) if event is not None else self.events
-        return replace(self, status=self.status.model_copy(update=changes), events=events)
+        status = self.status.model_copy(update=changes)
+        if _directed(status) != _directed(self.status):
+            status = status.model_copy(update={"route_version": status.route_version + 1})
+        return replace(self, status=status, events=events)
 
     @property
     def spec(self) -> RolloutSpec:
@@ -120,3 +124,8 @@ class Situation:
     def elapsed(self, since: str | None) -> timedelta:
         """Return the time since a moment in status; zero when it is not set."""
         return self.now - moment(since) if since else timedelta(0)
+
+
+def _directed(status: RolloutStatus) -> tuple[dict[str, int], bool]:
+    """Return what of a status the routes are made from."""
+    return traffic.shares(status), answering(status)

@@ -43,7 +43,10 @@ def routed(status: RolloutStatus, services: frozenset[str]) -> dict[str, int]:
 def routes(rollout: Rollout, status: RolloutStatus, seen: Seen) -> list[Route]:
     """Return the HTTPRoutes of the Rollout; none as long as nothing serves."""
     weights = routed(status, seen.services)
-    wanted = [_main(rollout, status, weights), *_preview(rollout, status, weights)] if weights else []
+    if not weights or status.stable is None:
+        return []
+    named = [_main(rollout, status, weights), *_preview(rollout, status, weights)]
+    wanted = [replace(r, version=status.route_version, stable=status.stable.revision) for r in named]
     if not seen.contested:
         return wanted
     # The older Rollout has the host name: what is routed stays so, and nothing is added.

@@ -267,10 +267,11 @@ class World:
 
     def _put(self, key: tuple[str, str], child: dict[str, Any]) -> None:
         old = self.objects.get(key)
-        if old is not None and old["spec" if "spec" in old else "data"] == child.get("spec", child.get("data")):
+        same = old is not None and old["spec" if "spec" in old else "data"] == child.get("spec", child.get("data"))
+        if old is not None and same and old["metadata"].get("annotations") == child["metadata"].get("annotations"):
             return
         self.writes += 1
-        generation = old["metadata"]["generation"] + 1 if old else 1
+        generation = old["metadata"]["generation"] + (not same) if old else 1
         child = copy.deepcopy(child)
         child["metadata"]["generation"] = generation
         if old is not None and "status" in old:

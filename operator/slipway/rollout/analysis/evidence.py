@@ -106,7 +106,7 @@ def silence_deadline(analysis: Analysis, status: RolloutStatus) -> datetime | No
 
 def silences(analysis: Analysis, status: RolloutStatus) -> dict[str, datetime]:
     """Return since when each metric has been without numbers, at the earliest since its step began."""
-    if status.step_started_at is None or status.candidate is None or status.percent == 0:
+    if status.step_started_at is None or status.candidate is None or status.percent == 0 or not judged(status):
         return {}
     start = moment(max(status.step_started_at, status.candidate.resumed_at or ""))
     answered = {entry.metric: entry.answered_at for entry in status.analysis}

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from slipway.rollout.rules import away, commands, people, preview, towards, warm
+from slipway.rollout.rules import away, commands, memory, people, preview, towards, warm
 from slipway.rollout.salt import salt_drawn
 from slipway.rollout.situation import Situation
 
 Rule = Callable[[Situation], Situation | None]
 
-PEOPLE: tuple[Rule, ...] = (commands.retry, commands.abort, people.steps_edited)
+PEOPLE: tuple[Rule, ...] = (memory.stable_forgotten, commands.retry, commands.abort, people.steps_edited)
 TRAFFIC_AWAY: tuple[Rule, ...] = (
     # For good
     away.verdict_failed,
@@ -46,5 +46,6 @@ TRAFFIC_TOWARDS: tuple[Rule, ...] = (
     towards.step_passed,
     towards.bake_begins,
     towards.baked,
+    towards.returned,
 )
 RULES: tuple[Rule, ...] = (*PEOPLE, *TRAFFIC_AWAY, *PODS_AWAY, *STARTS, *COMMANDS, *TRAFFIC_TOWARDS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from slipway.api.conditions import timestamp
 from slipway.api.rollout import COMMAND_PREFIX, CandidateStatus, Command, CommandName, Paused
@@ -185,6 +185,15 @@ def handled(
     entry = Command(name=name, value=written, at=timestamp(s.now), outcome=outcome, message=words[:2048])
     others = [command for command in s.status.commands if command.name != name]
     return s.moved(commands=sorted([*others, entry], key=lambda command: command.name))
+
+
+def spend_all(s: Situation, why: str) -> Situation:
+    """Return the situation in which every command that is written counts as handled."""
+    for name in get_args(CommandName):
+        written = unhandled(s, name)
+        if written is not None:
+            s = handled(s, name, written, "Stale", why)
+    return s
 
 
 def command_line(s: Situation, name: CommandName, version: str) -> str:

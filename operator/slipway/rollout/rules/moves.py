@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from slipway.api.analysis import MetricStatus
 from slipway.api.conditions import timestamp
 from slipway.api.rollout import CandidateStatus, FailedRevision, PreviousRevision, RevisionRef
 from slipway.plan import Event
-from slipway.rollout import reasons
+from slipway.rollout import history, reasons
 from slipway.rollout.analysis import evidence
 from slipway.rollout.situation import Situation
 from slipway.rollout.steps import step_at
@@ -41,19 +41,24 @@ def roll_back(s: Situation, reason: str, message: str) -> Situation | None:
         "Warning",
     )
     others = [entry for entry in s.status.failed if entry.revision != candidate.revision]
-    return retire(s.moved(last_rollback=failed, failed=[failed, *others][:REMEMBERED]), event)
+    return _retired(s.moved(last_rollback=failed, failed=[failed, *others][:REMEMBERED]), event, "RolledBack")
 
 
-def retire(s: Situation, event: Event, cancelled: str = "") -> Situation:
-    """Take the candidate's traffic and let it drain. Judgements that it did not live to see are cancelled."""
+def retire(s: Situation, event: Event, why: str) -> Situation:
+    """Withdraw the candidate. Judgements that it did not live to see are cancelled."""
+    cancelled = s.moved(analysis=evidence.cancelled(s.status.analysis, why))
+    return _retired(cancelled, event, "Withdrawn")
+
+
+def _retired(s: Situation, event: Event, outcome: Literal["RolledBack", "Withdrawn"]) -> Situation:
+    """Take the candidate's traffic and let it drain."""
     assert s.status.candidate is not None
-    judgements = evidence.cancelled(s.status.analysis, cancelled) if cancelled else s.status.analysis
     return s.moved(
         event,
         candidate=None,
         retiring=[plain(s.status.candidate)],
         retiring_since=None,
-        analysis=judgements,
+        history=history.ended(s, s.status.candidate, outcome),
         **AT_THE_BEGINNING,
     )
 
@@ -103,3 +108,24 @@ def onward(s: Situation) -> dict[str, Any]:
     """
     same = step_at(s.steps, s.status.step + 1).percent == s.status.percent
     return {"step": s.status.step + 1} | ({"step_started_at": None} if same else {})
+
+
+def become_stable(s: Situation, event: Event) -> Situation:
+    """Make the candidate stable; the revision that was drains, or stays warm for a while."""
+    assert s.status.candidate is not None
+    ref = plain(s.status.candidate)
+    return s.moved(
+        event,
+        stable=ref,
+        candidate=None,
+        history=history.promoted(s, ref),
+        **(replaced(s, s.status.stable) if s.status.stable is not None else {}),
+        **AT_THE_BEGINNING,
+    )
+
+
+def replaced(s: Situation, stable: RevisionRef) -> dict[str, Any]:
+    """Return what becomes of `stable` when the candidate replaces it: it drains, or stays warm for a while."""
+    if not s.warmth:
+        return {"retiring": [stable], "retiring_since": None}
+    return {"previous": PreviousRevision(**stable.model_dump(), since=timestamp(s.now))}

@@ -8,10 +8,10 @@ from slipway.api.conditions import timestamp
 from slipway.api.rollout import CandidateStatus
 from slipway.plan import Event
 from slipway.rollout import reasons
+from slipway.rollout.history import returnable
 from slipway.rollout.phase import judged
 from slipway.rollout.pods import NONE
-from slipway.rollout.rules.moves import AT_THE_BEGINNING, figures, onward, plain, proven, remembered
-from slipway.rollout.rules.warm import replaced
+from slipway.rollout.rules.moves import AT_THE_BEGINNING, become_stable, figures, onward, proven, remembered
 from slipway.rollout.situation import Situation
 from slipway.rollout.steps import hash_of
 
@@ -25,16 +25,18 @@ def candidate_starts(s: Situation) -> Situation | None:
     leftovers = wanted.revision in s.seen.deployed or s.seen.of(wanted) != NONE
     if s.status.stable is not None and (remembered(s, wanted) or leftovers):
         return None
-    since = timestamp(s.now)
-    candidate = CandidateStatus(**wanted.model_dump(), since=since)
+    known = next((past for past in returnable(s.spec, s.status) if past.revision == wanted.revision), None)
+    candidate = CandidateStatus(**wanted.model_dump(), since=timestamp(s.now), unjudged=known is not None)
     over = f" beside {s.status.stable.version}" if s.status.stable is not None else " as the first version"
+    if known is not None:
+        over += f"; it was stable until {known.replaced_at} and returns without analysis (spec.rollbackWindow)"
     return s.moved(
         Event(reasons.CANDIDATE_STARTED, f"{wanted.version} (revision {wanted.revision}) starts{over}"),
         candidate=candidate,
         steps=len(s.steps),
         steps_hash=hash_of(s.steps),
         analysis=[],
-        **AT_THE_BEGINNING,
+        **AT_THE_BEGINNING | ({"step": len(s.steps)} if known is not None else {}),
     )
 
 
@@ -44,9 +46,7 @@ def first_version_serves(s: Situation) -> Situation | None:
     if candidate is None or s.status.stable is not None or s.ready(candidate) < s.replicas:
         return None
     words = f"{candidate.version} is ready and serves 100 % as the first version, unjudged"
-    return s.moved(
-        Event(reasons.PROMOTED, words), stable=plain(candidate), candidate=None, analysis=[], **AT_THE_BEGINNING
-    )
+    return become_stable(s.moved(analysis=[]), Event(reasons.PROMOTED, words))
 
 
 def share_changes(s: Situation) -> Situation | None:
@@ -99,8 +99,8 @@ def bake_begins(s: Situation) -> Situation | None:
     candidate, status = s.at_target, s.status
     if candidate is None or status.stable is None or s.stepping or status.bake_started_at is not None:
         return None
-    if status.percent < s.step.percent:
-        return None  # paused on its way there
+    if candidate.unjudged or status.percent < s.step.percent:
+        return None  # stable at once, or paused on its way there
     words = f"{candidate.version} serves 100 % and is judged for {s.spec.bake_seconds} s more"
     return s.moved(
         Event(reasons.BAKING, f"{words}; {status.stable.version} stays warm"), bake_started_at=timestamp(s.now)
@@ -118,10 +118,13 @@ def baked(s: Situation) -> Situation | None:
     if not over or not proven(s, status.bake_started_at) or s.ready(candidate) < s.replicas:
         return None
     event = Event(reasons.PROMOTED, f"{candidate.version} is stable, {status.stable.version} retires: {figures(s)}")
-    return s.moved(
-        event,
-        stable=plain(candidate),
-        candidate=None,
-        **replaced(s, status.stable),
-        **AT_THE_BEGINNING,
-    )
+    return become_stable(s, event)
+
+
+def returned(s: Situation) -> Situation | None:
+    """A revision that was stable before is stable again as soon as the gateway has confirmed its traffic."""
+    candidate, stable = s.at_target, s.status.stable
+    if candidate is None or stable is None or not candidate.unjudged or s.status.percent < 100 or s.status.paused:
+        return None
+    words = f"{candidate.version} is stable again without analysis, {stable.version} retires"
+    return become_stable(s, Event(reasons.PROMOTED, words))

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from slipway.api.conditions import timestamp
-from slipway.api.rollout import PreviousRevision, RevisionRef
 from slipway.plan import Event
-from slipway.rollout import reasons
+from slipway.rollout import history, reasons
 from slipway.rollout.rules.moves import blocking, plain, seconds
 from slipway.rollout.situation import Situation
-
-
-def replaced(s: Situation, stable: RevisionRef) -> dict[str, Any]:
-    """Return what becomes of `stable` when the candidate replaces it: it drains, or stays warm for a while."""
-    if not s.warmth:
-        return {"retiring": [stable], "retiring_since": None}
-    return {"previous": PreviousRevision(**stable.model_dump(), since=timestamp(s.now))}
 
 
 def warm_returns(s: Situation) -> Situation | None:
@@ -34,6 +23,7 @@ def warm_returns(s: Situation) -> Situation | None:
         retiring=[*s.status.retiring, stable],
         retiring_since=None,
         analysis=[],
+        history=history.promoted(s, previous),
     )
 
 

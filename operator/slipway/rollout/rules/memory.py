@@ -1,0 +1,60 @@
+"""What is known when the status is not there any more?"""
+
+from __future__ import annotations
+
+from slipway.api.rollout import RevisionRef
+from slipway.plan import Event
+from slipway.rollout import history, reasons, revision
+from slipway.rollout.rules.commands import spend_all
+from slipway.rollout.rules.moves import AT_THE_BEGINNING
+from slipway.rollout.situation import Situation
+from slipway.rollout.traffic import service_name
+
+
+def stable_forgotten(s: Situation) -> Situation | None:
+    """Where a status was lost, what the route says serves stays stable, whatever version the spec names.
+
+    Only a Rollout with a stable revision has a route. What else stands in it is drained; the version wanted then earns
+    its traffic like any other. Commands of the time before are spent: nobody can tell any more whether they were.
+    """
+    if s.status.stable is not None or s.seen.route is None:
+        return None
+    found = _standing_in_the_route(s)
+    if not found:
+        return None
+    stable = found.pop(_former_stable(s, found))
+    words = f"the status was lost: {stable.version} (revision {stable.revision}) serves and is taken for stable"
+    after = s.moved(
+        Event(reasons.ADOPTED, words, "Warning"),
+        stable=stable,
+        candidate=None,
+        previous=None,
+        retiring=list(found.values())[:8],
+        retiring_since=None,
+        analysis=[],
+        history=history.promoted(s, stable),
+        **AT_THE_BEGINNING,
+    )
+    return spend_all(after, words)
+
+
+def _standing_in_the_route(s: Situation) -> dict[str, RevisionRef]:
+    """Return the revisions that the route names and whose template is kept, the oldest first."""
+    assert s.seen.route is not None
+    named = s.seen.route.weights
+    oldest_first = sorted(s.seen.ordinals, key=lambda name: s.seen.ordinals[name])
+    return {
+        name: revision.kept_reference(name, s.seen.templates[name])
+        for name in oldest_first
+        if service_name(s.rollout.root, name) in named
+    }
+
+
+def _former_stable(s: Situation, found: dict[str, RevisionRef]) -> str:
+    """Return the revision that the route calls stable, else the oldest with traffic: a candidate is younger."""
+    assert s.seen.route is not None
+    if s.seen.route.stable in found:
+        return s.seen.route.stable
+    weights = s.seen.route.weights
+    serving = (name for name in found if weights[service_name(s.rollout.root, name)] > 0)
+    return next(serving, next(iter(found)))
