@@ -58,6 +58,14 @@ test-train: venv ## the trainer with torch, on CPU
 test-e2e: venv ## the demo's story with small numbers on a real cluster
 	@$(CHECKS) e2e
 
+.PHONY: bench-rollback
+bench-rollback: venv ## how long a bad version keeps its traffic, beside argo-rollouts; writes docs/benchmarks.md
+	@$(PYTHON) -m bench.rollback $(ARGUMENTS)
+
+.PHONY: bench-scale
+bench-scale: venv ## what thousands of Rollouts cost, beside argo-rollouts; writes docs/benchmarks.md
+	@$(PYTHON) -m bench.scale $(ARGUMENTS)
+
 .PHONY: generate
 generate: venv ## write CRDs, the chart's CRDs and the reference documentation from the models
 	@$(PYTHON) -m slipway.api.crds

@@ -95,6 +95,23 @@ def gateway_api() -> Path:
     return cache.stored("gateway-api", cache.content_key(module), copy)
 
 
+def argo_rollouts() -> Path:
+    """Return the folder with the benches' peer: the program `rollouts-controller`, and its CRDs in `crds`.
+
+    It is built in its own source, because its go.mod replaces modules and Go heeds that of the main module only.
+    """
+    module = MODULES / "argo-rollouts"
+
+    def build(out: Path) -> None:
+        answer = json.loads(go("mod", "download", "-json", "github.com/argoproj/argo-rollouts", folder=module))
+        source = Path(answer["Dir"])
+        options = ["-trimpath", "-ldflags", "-s -w"]
+        go("build", *options, "-o", str(out / "rollouts-controller"), "./cmd/rollouts-controller", folder=source)
+        shutil.copytree(source / "manifests" / "crds", out / "crds", copy_function=shutil.copyfile)
+
+    return cache.stored("argo-rollouts", cache.content_key(module), build)
+
+
 def go(*arguments: str, folder: Path) -> str:
     """Run the Go command in `folder` and return its output; sources and objects stay in the cache folder."""
     workspace = cache.root() / "go"

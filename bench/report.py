@@ -1,0 +1,104 @@
+"""How are results published? One JSON line, and a table between two marks in docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.figures import Spread, ratio
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAGE = REPOSITORY / "docs" / "benchmarks.md"
+RAW = REPOSITORY / "out" / "bench"
+
+Figure = float | Spread | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table; less is better in every column. `None` was not measured."""
+
+    what: str
+    ours: Figure
+    theirs: Sequence[Figure]
+    goal: str = ""
+    remark: str = ""
+
+
+def table(peers: Sequence[str], rows: Iterable[Row]) -> str:
+    """Return a Markdown table: ours, each peer, and ours against the best peer."""
+    head = ["", "Slipway", *peers, "Slipway is", "Goal", "Remark"]
+    lines = [head, ["---"] * len(head)]
+    for row in rows:
+        cells = [cell(row.ours), *(cell(figure) for figure in row.theirs)]
+        lines.append([row.what, *cells, standing(row), row.goal, row.remark])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def cell(figure: Figure) -> str:
+    """Return a figure as text."""
+    match figure:
+        case None:
+            return ""
+        case Spread():
+            return f"{number(figure.p50)} / {number(figure.p99)}"
+    return number(figure)
+
+
+def number(value: float) -> str:
+    """Return a number with as many digits as it deserves."""
+    if abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"
+
+
+def standing(row: Row) -> str:
+    """Return ours against the best of the peers, by the p99 where there is one."""
+    theirs = [size(figure) for figure in row.theirs if figure is not None]
+    return ratio(size(row.ours), min(theirs)) if row.ours is not None and theirs else ""
+
+
+def size(figure: Figure) -> float:
+    """Return the number by which figures are compared."""
+    if figure is None:
+        raise ValueError("what was not measured cannot be compared")
+    return figure.p99 if isinstance(figure, Spread) else figure
+
+
+def spliced(page: str, name: str, text: str) -> str:
+    """Return `page` with what stands between the marks of `name` replaced."""
+    begin, end = f"<!-- {name} begins -->", f"<!-- {name} ends -->"
+    before, found, rest = page.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"the page lacks the lines {begin} and {end}: put them where the table belongs")
+    return f"{before}{begin}\n{text.strip()}\n{end}{after}"
+
+
+def publish(name: str, text: str, result: Mapping[str, Any]) -> None:
+    """Write the table into the page, the raw figures beside it, and print one JSON object as the last line."""
+    PAGE.write_text(spliced(PAGE.read_text(), name, text))
+    RAW.mkdir(parents=True, exist_ok=True)
+    (RAW / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result), flush=True)
+
+
+def machine() -> str:
+    """Return what the figures were measured on, in words."""
+    cpus = len(os.sched_getaffinity(0))
+    model = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.machine(),
+    )
+    memory = next((int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
+    return f"{cpus} cores of {model}, {memory / 1024 / 1024:.0f} GiB, Linux {platform.release().split('-')[0]}"
+
+
+def _lines(path: str) -> list[str]:
+    file = Path(path)
+    return file.read_text().splitlines() if file.exists() else []

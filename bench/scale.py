@@ -1,0 +1,300 @@
+"""What does it cost to look after many Rollouts? `python -m bench.scale`
+
+Everything runs on an etcd and a kube-apiserver of its own; pods are not run but said to be ready, by the same program
+for both systems.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bench.api import Api, Object, follow, until
+from bench.argo_side import LEASE_SECONDS, Argo
+from bench.driver import Observed, all_healthy, background, create, leading, observed
+from bench.figures import bucket_quantile, since, spread
+from bench.ground import Ground, control_plane
+from bench.measurements import Measurements
+from bench.process import cpu_seconds, rss_mib
+from bench.report import Row, machine, publish, table
+from bench.rollback import Stage, fallen, risen
+from bench.sides import Backends, Operator, Side, Source, name_of, samples
+from bench.slipway_side import Slipway
+from e2e.setup.progress import Steps, say
+
+SIZES = (500, 2000, 5000)
+QUIET_SECONDS = 8.0
+"""Without any change for so long, a system has settled."""
+BUSY = 100
+"""Rollouts that move at the same time."""
+VERDICTS = 30
+LOOK_SECONDS = 0.2
+WRITES = ("POST", "PUT", "PATCH", "APPLY", "DELETE")
+
+
+@dataclass
+class Figures:
+    """What was measured of one system at one size."""
+
+    converge_s: float = 0.0
+    cpu_s: float = 0.0
+    apiserver_cpu_s: float = 0.0
+    rss_mib: float = 0.0
+    idle_writes: float = 0.0
+    idle_cpu_s_per_min: float = 0.0
+    takeover_s: float | None = None
+    takeover_from_stop_s: float | None = None
+    cold_start_s: float | None = None
+    cold_cpu_s: float | None = None
+    queue_p99_s: float | None = None
+    first_bad_to_route: list[float] = field(default_factory=list)
+
+    def json(self) -> dict[str, Any]:
+        """Return the figures under the keys that are published."""
+        found: dict[str, Any] = {
+            name: round(value, 3) if value is not None else None
+            for name, value in vars(self).items()
+            if not isinstance(value, list)
+        }
+        if self.first_bad_to_route:
+            found["first_bad_to_route_ms"] = spread(self.first_bad_to_route).json()
+        return found
+
+
+@dataclass(frozen=True)
+class Many:
+    """A system with many Rollouts, watched, and everything that is needed to measure it."""
+
+    ground: Ground
+    api: Api
+    side: Side
+    seen: Observed
+    measured: Measurements
+    count: int
+
+
+@asynccontextmanager
+async def arranged(ground: Ground, side: Side, count: int) -> AsyncIterator[Many]:
+    """Prepare what users have before their Rollouts, and watch."""
+    measured = Measurements()
+    await measured.serve("127.0.0.1")
+    try:
+        async with ground.api() as api:
+            backends = Backends()
+            await side.prepare(api, count, Source(f"http://127.0.0.1:{measured.port}", prometheus=False), backends)
+            async with background(*side.parts(api, backends, gateway=False)), observed(api, side) as seen:
+                yield Many(ground, api, side, seen, measured, count)
+    finally:
+        await measured.close()
+
+
+async def converge(many: Many, operator: Operator, figures: Figures, patience: float) -> None:
+    """Create all Rollouts at once and wait until every one serves its version."""
+    before = cpu_seconds(operator.child.pid), cpu_seconds(many.ground.apiserver_pid)
+    begun = time.monotonic()
+    await create(many.api, many.side, range(many.count))
+    await all_healthy(many.seen, many.count, patience)
+    figures.converge_s = time.monotonic() - begun
+    await quiet(many)
+    figures.cpu_s = cpu_seconds(operator.child.pid) - before[0]
+    figures.apiserver_cpu_s = cpu_seconds(many.ground.apiserver_pid) - before[1]
+
+
+async def quiet(many: Many) -> None:
+    """Wait until nothing changes any more."""
+    await until(lambda: time.monotonic() - many.seen.changed_at > QUIET_SECONDS, 300, "the system settles", 0.2)
+
+
+async def writes(api: Api) -> float:
+    """Return the writes that the apiserver served, but for Leases and for what it writes by itself."""
+    own = {"leases", "flowschemas", "prioritylevelconfigurations", "apiservices", "configmaps", "endpoints"}
+    text = await api.text("/metrics")
+    return sum(
+        value
+        for has, value in samples(text, "apiserver_request_total")
+        if has.get("verb") in WRITES and has.get("resource") not in own and has.get("dry_run") != "All"
+    )
+
+
+async def idle(many: Many, operator: Operator, figures: Figures, seconds: float) -> None:
+    """Watch the system do nothing."""
+    before = await writes(many.api), cpu_seconds(operator.child.pid)
+    await asyncio.sleep(seconds)
+    figures.idle_cpu_s_per_min = (cpu_seconds(operator.child.pid) - before[1]) / seconds * 60
+    figures.idle_writes = await writes(many.api) - before[0]
+    figures.rss_mib = rss_mib(operator.child.pid)
+
+
+async def decided(many: Many, operator: Operator, patience: float = 180.0) -> None:
+    """Wait until an operator has looked at every Rollout."""
+    deadline = time.monotonic() + patience
+    while not many.side.decided(await asyncio.to_thread(operator.metrics), many.count):
+        if time.monotonic() > deadline or not operator.child.alive:
+            raise TimeoutError(f"{many.side.name} has not looked at every Rollout:\n{operator.child.tail()}")
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def take_over(many: Many, first: Operator, second: Operator, figures: Figures) -> None:
+    """Stop the leader; measure until the standby, which was warm, has looked at every Rollout."""
+    await asyncio.sleep(3)  # it is warm
+    free = asyncio.Event()
+    moments: dict[str, float] = {}
+
+    def hear(moment: float, kind: str, lease: Object) -> None:
+        if "stopped" in moments and not many.side.leads(lease):
+            moments.setdefault("free", moment)
+            free.set()
+
+    collection = many.side.lease.rpartition("/")[0]
+    async with background(follow(many.api, collection, hear)):
+        await asyncio.sleep(0.2)
+        moments["stopped"] = time.monotonic()
+        await asyncio.to_thread(first.child.stop)
+        await asyncio.sleep(0.2)
+        if not free.is_set():  # it does not give its Lease back: free is what has run out
+            moments["free"] = moments["stopped"] + await remaining(many)
+        await decided(many, second)
+        done = time.monotonic()
+    figures.takeover_s = done - moments["free"]
+    figures.takeover_from_stop_s = done - moments["stopped"]
+
+
+async def remaining(many: Many) -> float:
+    """Return in how many seconds the Lease runs out, counted from its last renewal."""
+    lease = await many.api.call("GET", many.side.lease)
+    renewed = datetime.fromisoformat(lease["spec"]["renewTime"].replace("Z", "+00:00")).timestamp()
+    return max(0.0, renewed + float(lease["spec"].get("leaseDurationSeconds") or LEASE_SECONDS) - time.time())
+
+
+async def cold(many: Many, stack: ExitStack, figures: Figures) -> Operator:
+    """Start an operator while nobody leads; measure until it has looked at every Rollout."""
+    await many.api.call("DELETE", many.side.lease, ok=(404,))
+    begun = time.monotonic()
+    operator = stack.enter_context(many.side.operator(many.ground.server.kubeconfig, many.ground.folder, "cold"))
+    await decided(many, operator)
+    figures.cold_start_s = time.monotonic() - begun
+    figures.cold_cpu_s = cpu_seconds(operator.child.pid)
+    return operator
+
+
+async def busy(many: Many, operator: Operator, figures: Figures) -> None:
+    """Start a version of many Rollouts at once, then let some of them turn bad one after another."""
+    numbers = range(min(BUSY, many.count))
+    stage = Stage(many.api, many.side, many.seen, many.measured, operator)
+    before = many.side.queue(await asyncio.to_thread(operator.metrics))
+    await risen(stage, numbers, 2)
+    await asyncio.sleep(5)
+    after = many.side.queue(await asyncio.to_thread(operator.metrics))
+    figures.queue_p99_s = bucket_quantile(since(before, after), 99)
+    chance = random.Random(7)
+    for number in numbers[:VERDICTS]:
+        await asyncio.sleep(chance.random())
+        await fallen(stage, [number])
+        name = name_of(number)
+        figures.first_bad_to_route.append((many.seen.zero_at[name] - many.measured.first_bad[name]) * 1000)
+
+
+async def measure(side: Side, count: int, idle_seconds: float, *, whole: bool) -> Figures:
+    """Measure one system at one size; without `whole` only what the client's limits can change."""
+    figures = Figures()
+    patience = 120 + count * 0.3
+    with control_plane() as ground, ExitStack() as stack:
+        config, folder = ground.server.kubeconfig, ground.folder
+        async with arranged(ground, side, count) as many:
+            first = stack.enter_context(side.operator(config, folder, "first"))
+            await leading(many.api, side, first)
+            await converge(many, first, figures, patience)
+            say(f"      all healthy after {figures.converge_s:.1f} s, {figures.cpu_s:.1f} CPU s")
+            await idle(many, first, figures, idle_seconds)
+            say(f"      idle: {figures.idle_writes:.0f} writes, {figures.idle_cpu_s_per_min:.2f} CPU s a minute, "
+                f"{figures.rss_mib:.0f} MiB")  # fmt: skip
+            if not whole:
+                return figures
+            second = stack.enter_context(side.operator(config, folder, "second"))
+            await take_over(many, first, second, figures)
+            say(f"      taken over {figures.takeover_s:.1f} s after the Lease was free")
+            await asyncio.to_thread(second.child.stop)
+            third = await cold(many, stack, figures)
+            say(f"      cold start {figures.cold_start_s:.1f} s, {figures.cold_cpu_s:.1f} CPU s")
+            await busy(many, third, figures)
+            verdicts = spread(figures.first_bad_to_route)
+            say(f"      queue p99 {figures.queue_p99_s} s, first bad to route p99 {verdicts.p99:.0f} ms")
+    return figures
+
+
+LINES = (
+    ("all reconciled after a bulk apply, s", "converge_s", ""),
+    ("CPU of the operator for it, s", "cpu_s", ""),
+    ("CPU of the apiserver for it, s", "apiserver_cpu_s", ""),
+    ("memory after settling, MiB", "rss_mib", "300 at 5,000"),
+    ("writes in the idle time", "idle_writes", "0"),
+    ("CPU while idle, s a minute", "idle_cpu_s_per_min", "0.1"),
+    ("cold start: every Rollout decided, s", "cold_start_s", ""),
+    ("CPU of the cold start, s", "cold_cpu_s", ""),
+    ("warm take-over after the Lease is free, s", "takeover_s", "3"),
+    ("take-over after the leader was stopped, s", "takeover_from_stop_s", ""),
+    (f"wait in the queue with {BUSY} moving, p99, s (upper bound of the bucket)", "queue_p99_s", ""),
+)
+
+
+def rows(ours: Figures, theirs: Sequence[Figures]) -> list[Row]:
+    """Return the lines of one size's table."""
+    found = [Row(what, getattr(ours, name), [getattr(one, name) for one in theirs], goal) for what, name, goal in LINES]
+    verdicts = [spread(one.first_bad_to_route) if one.first_bad_to_route else None for one in (ours, *theirs)]
+    found.append(Row("first bad answer → weight 0, ms (p50 / p99)", verdicts[0], verdicts[1:], "20 / 50"))
+    return found
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
+    parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="numbers of Rollouts, with commas")
+    parser.add_argument("--idle", type=float, default=60.0, help="seconds to watch the idle system")
+    parser.add_argument("--only", choices=("slipway", "argo"), help="measure one system and publish nothing")
+    arguments = parser.parse_args()
+    sizes = [int(size) for size in arguments.sizes.split(",")]
+    begun = time.monotonic()
+    # With its default limits the peer is measured up to the middle size only: the rest would take most of an hour.
+    sides: list[tuple[Side, bool]] = [(Slipway(), True), (Argo(1000), True), (Argo(), False)]
+    if arguments.only:
+        wanted = {"slipway": "Slipway", "argo": "argo-rollouts, "}[arguments.only]
+        sides = [(side, whole) for side, whole in sides if side.name.startswith(wanted)]
+    plan = [(size, side, whole) for size in sizes for side, whole in sides if whole or size <= 2000]
+    steps = Steps(len(plan))
+    found: dict[tuple[int, str], Figures] = {}
+    try:
+        for size, side, whole in plan:
+            with steps.step(f"{side.name} with {size} Rollouts"):
+                found[size, side.name] = asyncio.run(measure(side, size, arguments.idle, whole=whole))
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted; everything that was started has ended") from None
+    if arguments.only:
+        print(json.dumps({f"{name} {size}": one.json() for (size, name), one in found.items()}), flush=True)
+        return
+    names = [side.name for side, _ in sides]
+    sections = []
+    for size in sizes:
+        theirs = [found.get((size, name), Figures()) for name in names[1:]]
+        present = [name for name in names[1:] if (size, name) in found]
+        lines = rows(
+            found[size, names[0]], [one for name, one in zip(names[1:], theirs, strict=True) if name in present]
+        )
+        sections.append(f"### {size:,} Rollouts\n\n{table(present, lines)}")
+    limits = "; ".join(f"{side.name}: {side.limits}" for side, _ in sides)
+    text = "\n\n".join([*sections, f"Measured on {machine()}. Client limits: {limits}."])
+    result: dict[str, Any] = {str(size): found[size, names[0]].json() for size in sizes}
+    for key, name in (("argo_rollouts", "argo-rollouts"), ("argo_rollouts_1000_qps", names[1])):
+        result[key] = {str(size): one.json() for (size, who), one in found.items() if who == name}
+    publish("bench-scale", text, result | {"machine": machine(), "seconds": round(time.monotonic() - begun)})
+
+
+if __name__ == "__main__":
+    main()

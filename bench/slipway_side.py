@@ -1,0 +1,262 @@
+"""How is Slipway driven and watched by a bench?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.api import Api, Object, Refused, all_of, follow
+from bench.ground import REPOSITORY, define, documents, gateway_definitions, namespace
+from bench.measurements import SERIES
+from bench.process import running
+from bench.sides import (
+    SHARE,
+    Backends,
+    Operator,
+    Source,
+    histogram,
+    host_of,
+    name_of,
+    samples,
+    slice_of,
+    space_of,
+    spaces,
+)
+from slipway.names import REVISION_LABEL, UID_LABEL, VERSION_LABEL
+from tests.apiserver.server import free_port
+
+OURS = "/apis/slipway.dev/v1alpha1"
+NAMESPACE = "slipway-system"
+GATEWAY = {"name": "slipway", "namespace": "slipway-gateway"}
+GATEWAY_API = "/apis/gateway.networking.k8s.io/v1"
+DRAIN_SECONDS = 1
+
+
+def version_name(number: int, version: int) -> str:
+    """Return the name of a ModelVersion."""
+    return f"{name_of(number)}-v{version}"
+
+
+class Slipway:
+    """Our side. `lease_of` names the Lease of the settings below."""
+
+    name = "Slipway"
+    limits = "at most 32 requests at a time, no rate limit (as installed)"
+    roots = f"{OURS}/rollouts"
+    routes = f"{GATEWAY_API}/httproutes"
+    lease = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/slipway-operator"
+
+    def __init__(self) -> None:
+        self._source = Source("", prometheus=True)
+
+    async def prepare(self, api: Api, count: int, source: Source, backends: Backends, versions: int = 2) -> None:
+        """Create definitions, namespaces and `versions` ModelVersions for each Rollout, verified already."""
+        self._source = source
+        await define(api, [*documents(*sorted((REPOSITORY / "crds").glob("*.yaml"))), *gateway_definitions()])
+        for space in (NAMESPACE, GATEWAY["namespace"], *spaces(count)):
+            await namespace(api, space)
+        await all_of(_version(api, number, v) for number in range(count) for v in range(1, versions + 1))
+
+    def root(self, number: int) -> tuple[str, Object]:
+        """Return a Rollout of the first version."""
+        name = name_of(number)
+        query = f'{SERIES}{{rollout="{{{{rollout}}}}"}}'
+        spec = {
+            "model": name,
+            "version": {"name": version_name(number, 1)},
+            "serving": {"runtime": {"llamaCpp": {}}, "replicas": 1},
+            "traffic": {"gateway": GATEWAY, "hostnames": [host_of(number)]},
+            "strategy": {"canary": {"steps": [{"percent": SHARE, "holdSeconds": 86_400}]}},
+            "analysis": {
+                "intervalSeconds": self._source.interval_seconds,
+                "windowSeconds": max(5, self._source.interval_seconds),
+                "metrics": [{"name": "bad", "prometheus": {"query": query, "max": "0.5"}}],
+            },
+            "bakeSeconds": 0,
+        }
+        manifest = {
+            "apiVersion": "slipway.dev/v1alpha1",
+            "kind": "Rollout",
+            "metadata": {"name": name, "namespace": space_of(number)},
+            "spec": spec,
+        }
+        return f"{OURS}/namespaces/{space_of(number)}/rollouts", manifest
+
+    def release(self, number: int, version: int) -> tuple[str, Object]:
+        """Name another ModelVersion."""
+        path = f"{OURS}/namespaces/{space_of(number)}/rollouts/{name_of(number)}"
+        return path, {"spec": {"version": {"name": version_name(number, version)}}}
+
+    def parts(self, api: Api, backends: Backends, gateway: bool) -> Sequence[Coroutine[Any, Any, None]]:
+        """Return what makes Deployments ready and, without a gateway, accepts routes."""
+        pods = _Pods(api, backends)
+        found = [pods.run()]
+        if not gateway:
+            found.append(_Gateway(api).run())
+        return found
+
+    @contextmanager
+    def operator(self, kubeconfig: Path, folder: Path, name: str) -> Iterator[Operator]:
+        """Run `python -m slipway.main` with the chart's settings, but for ports and a shorter drain."""
+        port = free_port()
+        settings = {
+            "namespace": NAMESPACE,
+            "images": {"data": "data@x", "train_torch": "train@x", "serve_llamacpp": "serve@x", "proxy": "proxy@x"},
+            "store": {"bucket": "slipway"},
+            "http_port": port,
+            "progress_port": free_port(),
+            "drain_seconds": DRAIN_SECONDS,
+            "prometheus_url": self._source.url,
+        }
+        file = folder / f"{name}.json"
+        file.write_text(json.dumps(settings))
+        command = [sys.executable, "-m", "slipway.main", "--settings", str(file), "--kubeconfig", str(kubeconfig)]
+        with running(name, command, folder / f"{name}.log", {"PYTHONPATH": str(REPOSITORY / "operator")}) as child:
+            yield Operator(child, port)
+
+    def leads(self, lease: Object) -> bool:
+        """Tell whether somebody holds the Lease."""
+        return bool((lease.get("spec") or {}).get("holderIdentity"))
+
+    def healthy(self, root: Object) -> bool:
+        """Tell whether the version wanted is stable and ready."""
+        status = root.get("status") or {}
+        seen = status.get("observedGeneration") == root["metadata"]["generation"]
+        return seen and status.get("state") == "Healthy"
+
+    def settled(self, root: Object) -> bool:
+        """Tell whether nothing but stable is left."""
+        status = root.get("status") or {}
+        return not status.get("candidate") and not status.get("retiring") and bool(status.get("stable"))
+
+    def share(self, route: Object) -> int:
+        """Return what is not stable's; before the first version serves there is no other."""
+        refs = [ref for rule in route["spec"].get("rules") or () for ref in rule.get("backendRefs") or ()]
+        return 100 - max((int(ref.get("weight", 1)) for ref in refs), default=100)
+
+    def route_of(self, route: Object) -> str:
+        """Return the Rollout's name, which is the route's."""
+        return str(route["metadata"]["name"])
+
+    def verdicts(self) -> str:
+        """Verdicts stand in the Rollout's own status."""
+        return self.roots
+
+    def failed(self, one: Object) -> tuple[str, str] | None:
+        """Return the newest rollback."""
+        last = (one.get("status") or {}).get("lastRollback")
+        return (one["metadata"]["name"], last["version"]) if last else None
+
+    def decided(self, text: str, count: int) -> bool:
+        """Tell whether as many Rollouts were reconciled and the queue is empty."""
+        done = sum(
+            value
+            for has, value in samples(text, "controller_runtime_reconcile_total")
+            if has["controller"] == "Rollout"
+        )
+        waiting = sum(value for _, value in samples(text, "workqueue_depth"))
+        working = sum(value for _, value in samples(text, "controller_runtime_active_workers"))
+        return done >= count and waiting == 0 and working == 0
+
+    def queue(self, text: str) -> dict[float, float]:
+        """Return the waiting times of all keys."""
+        return histogram(text, "workqueue_queue_duration_seconds")
+
+
+async def _version(api: Api, number: int, version: int) -> None:
+    """Create a ModelVersion whose digest is checked and whose gates passed."""
+    name, space = version_name(number, version), space_of(number)
+    path = f"{OURS}/namespaces/{space}/modelversions"
+    digest = "sha256:" + f"{number * 1000 + version:064x}"
+    manifest = {
+        "apiVersion": "slipway.dev/v1alpha1",
+        "kind": "ModelVersion",
+        "metadata": {"name": name, "namespace": space},
+        "spec": {
+            "model": name_of(number),
+            "version": f"{version}.0.0",
+            "artifact": {"uri": f"s3://models/{name}/", "digest": digest, "formats": ["GGUF"], "kind": "Model"},
+        },
+    }
+    await api.call("POST", path, manifest)
+    status = {"state": "Ready", "stage": "Candidate", "observedGeneration": 1, "verified": {"digest": digest}}
+    await api.merge(f"{path}/{name}/status", {"status": status})
+
+
+class _Pods:
+    """Deployment controller, kubelet and endpoint controller in one: what is deployed is ready at once."""
+
+    def __init__(self, api: Api, backends: Backends) -> None:
+        self._api, self._backends = api, backends
+        self._work: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Follow Deployments."""
+        await follow(self._api, "/apis/apps/v1/deployments", self._hear)
+
+    def _hear(self, _: float, kind: str, deployment: Object) -> None:
+        if kind == "MODIFIED" and deployment["metadata"]["generation"] == 1:
+            return  # nothing about its pods can have changed
+        task = asyncio.create_task(self._act(kind == "DELETED", deployment))
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    async def _act(self, gone: bool, deployment: Object) -> None:
+        meta = deployment["metadata"]
+        name, space = meta["name"], meta["namespace"]
+        path = f"/apis/discovery.k8s.io/v1/namespaces/{space}/endpointslices/{name}"
+        if gone:
+            await self._api.call("DELETE", path, ok=(404,))
+            return
+        labels = {label: meta["labels"][label] for label in (UID_LABEL, REVISION_LABEL)}
+        first = deployment["spec"]["template"]["metadata"]["labels"][VERSION_LABEL].endswith("-v1")
+        port = self._backends.stable if first else self._backends.candidate
+        pods = deployment["spec"]["replicas"]
+        await self._api.apply(path, slice_of(name, space, labels, self._backends.address, port, pods))
+
+
+class _Gateway:
+    """A gateway controller that accepts every route."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._work: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Follow routes."""
+        await follow(self._api, Slipway.routes, self._hear)
+
+    def _hear(self, _: float, kind: str, route: Object) -> None:
+        parents = (route.get("status") or {}).get("parents") or ()
+        seen = {c.get("observedGeneration") for parent in parents for c in parent.get("conditions") or ()}
+        if kind == "DELETED" or seen == {route["metadata"]["generation"]}:
+            return
+        task = asyncio.create_task(self._accept(route))
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    async def _accept(self, route: Object) -> None:
+        meta = route["metadata"]
+        conditions = [
+            {
+                "type": kind,
+                "status": "True",
+                "reason": kind,
+                "message": "",
+                "observedGeneration": meta["generation"],
+                "lastTransitionTime": meta["creationTimestamp"],
+            }
+            for kind in ("Accepted", "ResolvedRefs")
+        ]
+        parent = {"controllerName": "bench/x", "parentRef": route["spec"]["parentRefs"][0], "conditions": conditions}
+        path = f"{GATEWAY_API}/namespaces/{meta['namespace']}/httproutes/{meta['name']}/status"
+        try:
+            await self._api.merge(path, {"status": {"parents": [parent]}})
+        except Refused as refused:
+            if "404" not in str(refused):
+                raise

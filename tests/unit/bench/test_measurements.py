@@ -1,0 +1,64 @@
+"""Do both ways of asking get the same figure, and is the first bad answer remembered?"""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+
+from bench.measurements import Measurements
+from bench.users import Tally, answer, ask
+
+
+async def test_figures_turn_bad_and_good_again() -> None:
+    measured = Measurements(("a", "b"))
+    await measured.serve("127.0.0.1")
+    url = f"http://127.0.0.1:{measured.port}"
+    try:
+        async with aiohttp.ClientSession() as session:
+
+            async def prometheus(name: str) -> str:
+                query = {"query": f'bench_errors{{rollout="{name}"}}'}
+                async with session.post(f"{url}/api/v1/query", data=query) as found:
+                    return str((await found.json())["data"]["result"][0]["value"][1])
+
+            async def web(name: str) -> int:
+                async with session.get(f"{url}/web/{name}") as found:
+                    return int((await found.json())["value"])
+
+            assert (await prometheus("a"), await web("a")) == ("0", 0)
+            measured.turn_bad("a")
+            assert measured.first_bad == {}
+            assert (await prometheus("a"), await web("a"), await web("b")) == ("1", 1, 0)
+            first = measured.first_bad["a"]
+            async with session.get(f"{url}/metrics") as found:
+                assert 'bench_errors{rollout="a"} 1\nbench_errors{rollout="b"} 0' in await found.text()
+            assert measured.first_bad == {"a": first}
+            measured.turn_good("a")
+            assert await web("a") == 0
+            assert measured.asked["a"] == 6
+            async with session.get(f"{url}/api/v1/query?query=up") as found:
+                assert found.status == 400
+    finally:
+        await measured.close()
+
+
+async def test_users_count_answers_by_version_and_failures_by_kind() -> None:
+    server = await asyncio.start_server(lambda reader, writer: answer("candidate", reader, writer), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    tally = Tally()
+    asking = asyncio.create_task(ask(f"127.0.0.1:{port}", "x.example", 0.001, tally))
+    async with asyncio.timeout(10):
+        while tally.count.get("candidate", 0) < 5:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    assert tally.failures == {}
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    server.close()
+    refused = asyncio.create_task(ask("127.0.0.1:1", "x.example", 0.001, tally))
+    async with asyncio.timeout(10):
+        while not tally.failures:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    refused.cancel()
+    await asyncio.gather(refused, return_exceptions=True)
+    assert tally.failures == {"ConnectionRefusedError": 1}
