@@ -25,7 +25,7 @@ class Refused(RuntimeError):
 class Api:
     """The administrator's requests and watches. Use as an async context manager."""
 
-    def __init__(self, url: str, tls: ssl.SSLContext, headers: Mapping[str, str]) -> None:
+    def __init__(self, url: str, tls: ssl.SSLContext | bool, headers: Mapping[str, str]) -> None:
         self.url, self._tls, self._headers = url.rstrip("/"), tls, dict(headers)
         self._limit = asyncio.Semaphore(CONCURRENCY)
         self._session: aiohttp.ClientSession

@@ -34,7 +34,6 @@ ARGO = "/apis/argoproj.io/v1alpha1"
 TRAEFIK = "/apis/traefik.io/v1alpha1"
 NAMESPACE = "argo-rollouts"
 TEMPLATE = "bad"
-VERSION_ANNOTATION = "bench/version"
 LEASE_SECONDS = 15.0
 TRAEFIK_KINDS = {
     "IngressRoute": "ingressroutes",
@@ -61,11 +60,11 @@ class Argo:
         self._qps = qps
         self.name = f"argo-rollouts, {qps} QPS" if qps else "argo-rollouts"
         self.limits = f"--qps={qps} --burst={qps}" if qps else "--qps=40 --burst=80 (its defaults)"
-        self._source = Source("", prometheus=False)
+        self._source, self._image = Source("", prometheus=False), ""
 
     async def prepare(self, api: Api, count: int, source: Source, backends: Backends, versions: int = 2) -> None:
         """Create definitions, namespaces, the analysis template, Services, their endpoints and Traefik's objects."""
-        self._source = source
+        self._source, self._image = source, backends.image
         crds = documents(*sorted((gotools.argo_rollouts() / "crds").glob("*-crd.yaml")))
         await define(api, [*crds, *(_traefik_definition(kind, plural) for kind, plural in TRAEFIK_KINDS.items())])
         for space in (NAMESPACE, *spaces(count)):
@@ -95,7 +94,7 @@ class Argo:
             "replicas": 1,
             "revisionHistoryLimit": 1,
             "selector": {"matchLabels": {"app": name}},
-            "template": _pod(name, 1),
+            "template": self._pod(number, 1),
             "strategy": {"canary": canary},
         }
         manifest = {
@@ -109,11 +108,11 @@ class Argo:
     def release(self, number: int, version: int) -> tuple[str, Object]:
         """Change the pod template."""
         path = f"{ARGO}/namespaces/{space_of(number)}/rollouts/{name_of(number)}"
-        return path, {"spec": {"template": {"metadata": {"annotations": {VERSION_ANNOTATION: str(version)}}}}}
+        return path, {"spec": {"template": self._pod(number, version)}}
 
     def parts(self, api: Api, backends: Backends, gateway: bool) -> Sequence[Coroutine[Any, Any, None]]:
         """Return what makes ReplicaSets ready. Its router for Traefik waits for nobody's confirmation."""
-        return [_Pods(api).run()]
+        return [] if backends.image else [_Pods(api).run()]
 
     @contextmanager
     def operator(self, kubeconfig: Path, folder: Path, name: str) -> Iterator[Operator]:
@@ -129,6 +128,13 @@ class Argo:
         ]
         with running(name, command, folder / f"{name}.log") as child:
             yield Operator(child, metrics)
+
+    def answers_as(self, number: int, version: int) -> str:
+        """Pods answer with what their template says."""
+        return f"{name_of(number)}-v{version}"
+
+    def _pod(self, number: int, version: int) -> Object:
+        return _pod(name_of(number), self.answers_as(number, version), self._image or "x@x")
 
     def leads(self, lease: Object) -> bool:
         """Tell whether somebody holds the Lease."""
@@ -175,20 +181,17 @@ class Argo:
         return histogram(text, "workqueue_queue_duration_seconds", name="Rollouts")
 
 
-def _pod(name: str, version: int) -> Object:
-    return {
-        "metadata": {"labels": {"app": name}, "annotations": {VERSION_ANNOTATION: str(version)}},
-        "spec": {
-            "containers": [
-                {
-                    "name": "engine",
-                    "image": "serve@x",
-                    "ports": [{"name": "http", "containerPort": 8080}],
-                    "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}},
-                }
-            ]
-        },
+def _pod(name: str, version: str, image: str) -> Object:
+    engine = {
+        "name": "engine",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "env": [{"name": "SLIPWAY_VERSION", "value": version}],
+        "ports": [{"name": "http", "containerPort": 8080}],
+        "readinessProbe": {"httpGet": {"path": "/", "port": 9901}, "periodSeconds": 2},
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
     }
+    return {"metadata": {"labels": {"app": name}}, "spec": {"containers": [engine]}}
 
 
 def _template(source: Source) -> Object:
@@ -242,8 +245,9 @@ async def _services(api: Api, number: int, backends: Backends) -> None:
         ports = [{"name": "http", "port": 80, "targetPort": 8080}]
         manifest = {"metadata": {"name": service}, "spec": {"selector": {"app": name}, "ports": ports}}
         await api.call("POST", f"/api/v1/namespaces/{space}/services", manifest)
-        path = f"/apis/discovery.k8s.io/v1/namespaces/{space}/endpointslices"
-        await api.call("POST", path, slice_of(service, space, {}, backends.address, port, 1))
+        if not backends.image:
+            path = f"/apis/discovery.k8s.io/v1/namespaces/{space}/endpointslices"
+            await api.call("POST", path, slice_of(service, space, {}, backends.address, port, 1))
     weighted = [{"name": f"{name}-{role}", "port": 80, "weight": weight} for role, (weight, _) in weights.items()]
     split = {
         "apiVersion": "traefik.io/v1alpha1",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.api import Api
+from bench.ground import Ground
 from bench.process import Child, running
 from e2e.setup import tools
 from tests.apiserver.server import free_port
@@ -30,7 +31,7 @@ class Gateway:
 
 
 @contextmanager
-def traefik(url: str, token: str, ca: Path, folder: Path, gateway_api: bool) -> Iterator[Gateway]:
+def traefik(kubeconfig: Path, folder: Path, gateway_api: bool) -> Iterator[Gateway]:
     """Run Traefik with the provider that a system's routes need, and the throttle of the cluster's own."""
     port = free_port()
     provider = "kubernetesgateway" if gateway_api else "kubernetescrd"
@@ -38,9 +39,6 @@ def traefik(url: str, token: str, ca: Path, folder: Path, gateway_api: bool) -> 
         str(tools.traefik()),
         f"--entrypoints.http.address=127.0.0.1:{port}",
         f"--providers.{provider}=true",
-        f"--providers.{provider}.endpoint={url}",
-        f"--providers.{provider}.token={token}",
-        f"--providers.{provider}.certauthfilepath={ca}",
         # As in e2e/cluster/manifests/gateway.yaml.
         "--providers.providersthrottleduration=50ms",
         "--log.level=INFO",
@@ -49,8 +47,18 @@ def traefik(url: str, token: str, ca: Path, folder: Path, gateway_api: bool) -> 
     ]
     if gateway_api:
         command.append("--providers.kubernetesgateway.statusaddress.ip=127.0.0.1")
-    with running("traefik", command, folder / "traefik.log") as child:
+    with running("traefik", command, folder / "traefik.log", {"KUBECONFIG": str(kubeconfig)}) as child:
         yield Gateway(child, port)
+
+
+async def of(api: Api, ground: Ground, stack: ExitStack, *, gateway_api: bool) -> str:
+    """Return HOST:PORT of the gateway for a system's routes: the cluster's own where it has one that reads them."""
+    if gateway_api and ground.gateway:
+        return ground.gateway
+    found = stack.enter_context(traefik(ground.kubeconfig, ground.folder, gateway_api))
+    if gateway_api:
+        await declare(api, found.port)
+    return found.address
 
 
 async def declare(api: Api, port: int) -> None:

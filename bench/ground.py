@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,41 +14,51 @@ import yaml
 from bench.api import Api, Object, until
 from bench.process import child_named
 from e2e.setup import gotools
-from tests.apiserver.server import ApiServer, running
+from slipway.kube.connection import Kubeconfig
+from tests.apiserver.server import running
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+MARK = {"slipway.dev/bench": "true"}
+"""What a bench created in a cluster that it does not own, and removes again."""
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
 class Ground:
-    """A control plane and what is known of its processes."""
+    """Something that answers as Kubernetes, and what is known of it."""
 
-    server: ApiServer
+    kubeconfig: Path
     folder: Path
-    apiserver_pid: int
-    etcd_pid: int
+    """For logs and settings; gone at the end."""
+    apiserver_pid: int = 0
+    """0: not a process of this bench."""
+    pods: str = ""
+    """The image that stands in for models where pods really run; empty where they do not."""
+    gateway: str = ""
+    """HOST:PORT of the Gateway `slipway-gateway/slipway` where there is one."""
 
     def api(self) -> Api:
         """Return the administrator's client, not yet open."""
-        tls = ssl.create_default_context(cafile=str(self.server.ca))
-        return Api(self.server.url, tls, {"Authorization": f"Bearer {self.server.token}"})
+        connection = Kubeconfig(str(self.kubeconfig))
+        return Api(connection.server, connection.tls(), connection.headers())
 
 
 @contextmanager
 def control_plane() -> Iterator[Ground]:
-    """Run etcd and kube-apiserver as long as the block lasts."""
+    """Run etcd and kube-apiserver, without a kubelet, as long as the block lasts."""
     with running() as server:
-        yield Ground(server, server.folder, child_named("kube-apiserver"), child_named("etcd"))
+        yield Ground(server.kubeconfig, server.folder, child_named("kube-apiserver"))
 
 
 async def define(api: Api, definitions: list[Object]) -> None:
-    """Create CRDs and wait until they are served."""
-    names = []
-    for definition in definitions:
-        if definition.get("kind") == "CustomResourceDefinition":
-            names.append(definition["metadata"]["name"])
-            await api.apply(f"{CRDS}/{names[-1]}", definition)
+    """Create the CRDs that are missing and wait until all are served."""
+    there = {one["metadata"]["name"] for one in (await api.listed(CRDS))[0]}
+    wanted = [one for one in definitions if one.get("kind") == "CustomResourceDefinition"]
+    names = [one["metadata"]["name"] for one in wanted]
+    for definition in wanted:
+        meta = definition["metadata"]
+        if meta["name"] not in there:
+            await api.apply(f"{CRDS}/{meta['name']}", definition | {"metadata": meta | {"labels": MARK}})
     established: set[str] = set()
 
     async def look() -> None:
@@ -87,4 +96,4 @@ def own_address() -> str:
 
 async def namespace(api: Api, name: str) -> None:
     """Create a namespace unless it is there."""
-    await api.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}}, ok=(409,))
+    await api.call("POST", "/api/v1/namespaces", {"metadata": {"name": name, "labels": MARK}}, ok=(409,))

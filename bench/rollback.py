@@ -12,8 +12,8 @@ import json
 import random
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,14 +24,16 @@ from bench.driver import PATIENCE_SECONDS, Observed, all_healthy, background, cr
 from bench.figures import Spread, spread
 from bench.ground import REPOSITORY, Ground, control_plane, own_address
 from bench.measurements import Measurements
+from bench.node import node
 from bench.process import cpu_seconds
 from bench.prometheus import prometheus
 from bench.report import Row, machine, publish, table
-from bench.sides import SHARE, Backends, Operator, Side, Source, host_of, name_of
+from bench.sides import CANDIDATE, SHARE, Backends, Operator, Side, Source, host_of, name_of
 from bench.slipway_side import Slipway
 from e2e.setup.progress import Steps, say
 from tests.apiserver.server import free_port
 
+GroundOf = Callable[[], AbstractContextManager[Ground]]
 FLEETS = (20, 100)
 LATE_SECONDS = 1.0
 """How long after weight 0 a request may still arrive at the bad version and be counted."""
@@ -82,10 +84,11 @@ class Users:
 @asynccontextmanager
 async def users(gateway: str, hosts: Sequence[str], backends: Backends, rate: int) -> AsyncIterator[Users]:
     """Run the users as long as the block lasts."""
-    serve = f"{backends.address}:{backends.stable}:{backends.candidate}"
     arguments = [word for host in hosts for word in ("--host", host)]
+    if not backends.image:
+        arguments += ["--serve", f"{backends.address}:{backends.stable}:{backends.candidate}"]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.users", "--gateway", gateway, "--rate", str(rate), "--serve", serve, *arguments),
+        *(sys.executable, "-m", "bench.users", "--gateway", gateway, "--rate", str(rate), *arguments),
         cwd=REPOSITORY,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -111,6 +114,7 @@ class Stage:
     seen: Observed
     measured: Measurements
     operator: Operator
+    real_pods: bool = False
 
 
 @asynccontextmanager
@@ -118,8 +122,7 @@ async def staged(
     ground: Ground, side: Side, count: int, versions: int, *, scraped: bool = False, rate: int = 0
 ) -> AsyncIterator[tuple[Stage, Users | None]]:
     """Bring a system up with `count` healthy Rollouts, and with users if a `rate` is given."""
-    address = own_address()
-    backends = Backends(address, free_port(), free_port())
+    backends = Backends(own_address(), free_port(), free_port(), ground.pods)
     measured = Measurements(tuple(name_of(number) for number in range(count)))
     with ExitStack() as stack:
         try:
@@ -129,36 +132,25 @@ async def staged(
                 source = Source(stack.enter_context(prometheus(measured.port, ground.folder)), prometheus=True)
             async with ground.api() as api:
                 await side.prepare(api, count, source, backends, versions)
-                gateway = None
+                gateway = ""
                 if rate:
-                    server = ground.server
-                    is_ours = isinstance(side, Slipway)
-                    gateway = stack.enter_context(
-                        gateways.traefik(server.url, server.token, server.ca, ground.folder, is_ours)
-                    )
-                    if is_ours:
-                        await gateways.declare(api, gateway.port)
-                operator = stack.enter_context(side.operator(server_config(ground), ground.folder, "operator"))
+                    gateway = await gateways.of(api, ground, stack, gateway_api=isinstance(side, Slipway))
+                operator = stack.enter_context(side.operator(ground.kubeconfig, ground.folder, "operator"))
                 async with (
-                    background(*side.parts(api, backends, gateway is not None)),
+                    background(*side.parts(api, backends, bool(gateway))),
                     observed(api, side) as seen,
                 ):
                     await leading(api, side, operator)
                     await create(api, side, range(count))
                     await all_healthy(seen, count, PATIENCE_SECONDS)
-                    stage = Stage(api, side, seen, measured, operator)
-                    if gateway is None:
+                    stage = Stage(api, side, seen, measured, operator, bool(ground.pods))
+                    if not gateway:
                         yield stage, None
                     else:
-                        async with users(gateway.address, [host_of(0)], backends, rate) as asking:
+                        async with users(gateway, [host_of(0)], backends, rate) as asking:
                             yield stage, asking
         finally:
             await measured.close()
-
-
-def server_config(ground: Ground) -> Any:
-    """Return the administrator's kubeconfig."""
-    return ground.server.kubeconfig
 
 
 async def risen(stage: Stage, numbers: Sequence[int], version: int) -> None:
@@ -207,17 +199,18 @@ async def repeat(stage: Stage, asking: Users | None, version: int, chance: rando
     if verdict is not None:
         result.verdict_to_route.append((route - verdict) * 1000)
     if asking is not None:
-        last = (await asking.tally())["last"].get("candidate")
+        bad_version = stage.side.answers_as(0, version) if stage.real_pods else CANDIDATE
+        last = (await asking.tally())["last"].get(bad_version)
         if last is None:
             raise RuntimeError("no request ever reached the candidate: nothing was measured")
         result.first_bad_to_last_request.append(max(0.0, last - bad) * 1000)
     await rested(stage, [0])
 
 
-async def single(side: Side, repetitions: int, result: Result) -> None:
+async def single(side: Side, ground_of: GroundOf, repetitions: int, result: Result) -> None:
     """Measure one Rollout again and again, under requests."""
     chance = random.Random(7)
-    with control_plane() as ground:
+    with ground_of() as ground:
         async with staged(ground, side, 1, repetitions + 2, rate=200) as (stage, asking):
             assert asking is not None
             before = cpu_seconds(stage.operator.child.pid)
@@ -268,12 +261,14 @@ async def fleet(side: Side, size: int, result: Result) -> None:
             say(f"      {size} at once: the last route after {result.fleets[size]:.0f} ms")
 
 
-async def measure(side: Side, repetitions: int, scrapes: int, steps: Steps, *, fleets_only: bool = False) -> Result:
-    """Measure everything of one system."""
+async def measure(
+    side: Side, ground_of: GroundOf, repetitions: int, scrapes: int, steps: Steps, *, fleets_only: bool = False
+) -> Result:
+    """Measure everything of one system. Fleets never have pods: a node holds fewer than they need."""
     result = Result()
     if not fleets_only:
         with steps.step(f"{side.name}: {repetitions} rollbacks under requests"):
-            await single(side, repetitions, result)
+            await single(side, ground_of, repetitions, result)
         with steps.step(f"{side.name}: {scrapes} rollbacks by a Prometheus that scrapes each second"):
             await scraped(side, scrapes, result)
     for size in FLEETS:
@@ -316,6 +311,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.rollback", description=__doc__)
     parser.add_argument("--repetitions", type=int, default=30)
     parser.add_argument("--scrapes", type=int, default=12)
+    parser.add_argument(
+        "--on",
+        choices=("node", "control-plane"),
+        default="node",
+        help="where single rollbacks happen: with pods on a real node, or with stand-ins for them on a bare apiserver",
+    )
     parser.add_argument("--only", choices=("slipway", "argo"), help="measure one system and publish nothing")
     arguments = parser.parse_args()
     begun = time.monotonic()
@@ -326,7 +327,14 @@ def main() -> None:
     try:
         found = [
             asyncio.run(
-                measure(side, arguments.repetitions, arguments.scrapes, steps, fleets_only=side.name.endswith("QPS"))
+                measure(
+                    side,
+                    node if arguments.on == "node" else control_plane,
+                    arguments.repetitions,
+                    arguments.scrapes,
+                    steps,
+                    fleets_only=side.name.endswith("QPS"),
+                )
             )
             for side in sides
         ]
@@ -340,6 +348,7 @@ def main() -> None:
         "argo_rollouts": {**theirs[0].json(), "limits": sides[1].limits},
         "argo_rollouts_1000_qps": {**theirs[1].json(), "limits": sides[2].limits},
         "machine": machine(),
+        "on": arguments.on,
         "seconds": round(time.monotonic() - begun),
     }
     limits = "; ".join(f"{side.name}: {side.limits}" for side in sides)

@@ -178,7 +178,7 @@ async def cold(many: Many, stack: ExitStack, figures: Figures) -> Operator:
     """Start an operator while nobody leads; measure until it has looked at every Rollout."""
     await many.api.call("DELETE", many.side.lease, ok=(404,))
     begun = time.monotonic()
-    operator = stack.enter_context(many.side.operator(many.ground.server.kubeconfig, many.ground.folder, "cold"))
+    operator = stack.enter_context(many.side.operator(many.ground.kubeconfig, many.ground.folder, "cold"))
     await decided(many, operator)
     figures.cold_start_s = time.monotonic() - begun
     figures.cold_cpu_s = cpu_seconds(operator.child.pid)
@@ -207,7 +207,7 @@ async def measure(side: Side, count: int, idle_seconds: float, *, whole: bool) -
     figures = Figures()
     patience = 120 + count * 0.3
     with control_plane() as ground, ExitStack() as stack:
-        config, folder = ground.server.kubeconfig, ground.folder
+        config, folder = ground.kubeconfig, ground.folder
         async with arranged(ground, side, count) as many:
             first = stack.enter_context(side.operator(config, folder, "first"))
             await leading(many.api, side, first)

@@ -48,6 +48,8 @@ class Backends:
     address: str = "192.0.2.10"
     stable: int = 18081
     candidate: int = 18082
+    image: str = ""
+    """The image of real pods; where there is one, no stand-in is needed."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,9 @@ class Side(Protocol):
 
     def operator(self, kubeconfig: Path, folder: Path, name: str) -> AbstractContextManager[Operator]:
         """Run its operator process as long as the block lasts."""
+
+    def answers_as(self, number: int, version: int) -> str:
+        """Return what real pods of a version answer as."""
 
     def leads(self, lease: Object) -> bool:
         """Tell whether somebody holds the Lease."""

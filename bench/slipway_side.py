@@ -31,7 +31,7 @@ from slipway.names import REVISION_LABEL, UID_LABEL, VERSION_LABEL
 from tests.apiserver.server import free_port
 
 OURS = "/apis/slipway.dev/v1alpha1"
-NAMESPACE = "slipway-system"
+NAMESPACE = "bench-slipway"
 GATEWAY = {"name": "slipway", "namespace": "slipway-gateway"}
 GATEWAY_API = "/apis/gateway.networking.k8s.io/v1"
 DRAIN_SECONDS = 1
@@ -52,14 +52,18 @@ class Slipway:
     lease = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/slipway-operator"
 
     def __init__(self) -> None:
-        self._source = Source("", prometheus=True)
+        self._source, self._image = Source("", prometheus=True), ""
 
     async def prepare(self, api: Api, count: int, source: Source, backends: Backends, versions: int = 2) -> None:
         """Create definitions, namespaces and `versions` ModelVersions for each Rollout, verified already."""
-        self._source = source
+        self._source, self._image = source, backends.image
         await define(api, [*documents(*sorted((REPOSITORY / "crds").glob("*.yaml"))), *gateway_definitions()])
         for space in (NAMESPACE, GATEWAY["namespace"], *spaces(count)):
             await namespace(api, space)
+        keys = {"stringData": {"accessKeyId": "x", "secretAccessKey": "x"}}
+        for space in spaces(count):
+            secret = {"metadata": {"name": "slipway-object-store"}} | keys
+            await api.call("POST", f"/api/v1/namespaces/{space}/secrets", secret)
         await all_of(_version(api, number, v) for number in range(count) for v in range(1, versions + 1))
 
     def root(self, number: int) -> tuple[str, Object]:
@@ -69,7 +73,7 @@ class Slipway:
         spec = {
             "model": name,
             "version": {"name": version_name(number, 1)},
-            "serving": {"runtime": {"llamaCpp": {}}, "replicas": 1},
+            "serving": {"runtime": {"llamaCpp": {}}, "replicas": 1, "resources": {"cpu": "50m", "memory": "64Mi"}},
             "traffic": {"gateway": GATEWAY, "hostnames": [host_of(number)]},
             "strategy": {"canary": {"steps": [{"percent": SHARE, "holdSeconds": 86_400}]}},
             "analysis": {
@@ -94,8 +98,7 @@ class Slipway:
 
     def parts(self, api: Api, backends: Backends, gateway: bool) -> Sequence[Coroutine[Any, Any, None]]:
         """Return what makes Deployments ready and, without a gateway, accepts routes."""
-        pods = _Pods(api, backends)
-        found = [pods.run()]
+        found = [] if backends.image else [_Pods(api, backends).run()]
         if not gateway:
             found.append(_Gateway(api).run())
         return found
@@ -104,9 +107,10 @@ class Slipway:
     def operator(self, kubeconfig: Path, folder: Path, name: str) -> Iterator[Operator]:
         """Run `python -m slipway.main` with the chart's settings, but for ports and a shorter drain."""
         port = free_port()
+        image = self._image or "x@x"
         settings = {
             "namespace": NAMESPACE,
-            "images": {"data": "data@x", "train_torch": "train@x", "serve_llamacpp": "serve@x", "proxy": "proxy@x"},
+            "images": dict.fromkeys(("data", "train_torch", "serve_llamacpp", "proxy"), image),
             "store": {"bucket": "slipway"},
             "http_port": port,
             "progress_port": free_port(),
@@ -118,6 +122,10 @@ class Slipway:
         command = [sys.executable, "-m", "slipway.main", "--settings", str(file), "--kubeconfig", str(kubeconfig)]
         with running(name, command, folder / f"{name}.log", {"PYTHONPATH": str(REPOSITORY / "operator")}) as child:
             yield Operator(child, port)
+
+    def answers_as(self, number: int, version: int) -> str:
+        """Pods answer with the name of their ModelVersion."""
+        return version_name(number, version)
 
     def leads(self, lease: Object) -> bool:
         """Tell whether somebody holds the Lease."""

@@ -81,6 +81,7 @@ PROMETHEUS = GoTool(
     minutes="3 minutes",
 )
 KIND = GoTool("kind", "sigs.k8s.io/kind")
+STANDIN = GoTool("standin", minutes="a few seconds")
 
 
 def gateway_api() -> Path:
