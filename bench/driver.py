@@ -107,7 +107,8 @@ async def leading(api: Api, side: Side, operator: Operator) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         lease = await api.call("GET", side.lease, ok=(404,))
-        if side.leads(lease) and await asyncio.to_thread(operator.metrics):
+        text = await asyncio.to_thread(operator.metrics)
+        if side.leads(lease) and text:
             return
         if not operator.child.alive:
             raise RuntimeError(f"{side.name} ended:\n{operator.child.tail()}")

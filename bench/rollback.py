@@ -10,28 +10,27 @@ import argparse
 import asyncio
 import json
 import random
-import sys
+import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from bench import gateway as gateways
-from bench.api import Api, until
+from bench.api import until
 from bench.argo_side import Argo
-from bench.driver import PATIENCE_SECONDS, Observed, all_healthy, background, create, leading, observed, release
+from bench.driver import PATIENCE_SECONDS, release
 from bench.figures import Spread, spread
-from bench.ground import REPOSITORY, Ground, control_plane, own_address
-from bench.measurements import Measurements
+from bench.ground import Ground, control_plane
 from bench.node import node
 from bench.process import cpu_seconds
-from bench.prometheus import prometheus
 from bench.report import Row, machine, publish, table
-from bench.sides import CANDIDATE, SHARE, Backends, Operator, Side, Source, host_of, name_of
+from bench.sides import CANDIDATE, SHARE, Side, name_of
 from bench.slipway_side import Slipway
+from bench.stages import Stages, read
+from bench.staging import Stage, Users, fallen, rested, risen, staged
 from e2e.setup.progress import Steps, say
-from tests.apiserver.server import free_port
 
 GroundOf = Callable[[], AbstractContextManager[Ground]]
 FLEETS = (20, 100)
@@ -63,127 +62,6 @@ class Result:
         found: dict[str, Any] = {key: spread(values).json() for key, values in keys.items() if values}
         found |= {f"fleet_{size}_last_route_ms": round(value, 1) for size, value in self.fleets.items()}
         return found | {"failed_requests": self.failed_requests}
-
-
-class Users:
-    """The process that asks and answers; see `bench.users`."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    async def tally(self) -> dict[str, Any]:
-        """Return what the users saw so far."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(b"\n")
-        await self._process.stdin.drain()
-        found: dict[str, Any] = json.loads(await asyncio.wait_for(self._process.stdout.readline(), 20))
-        return found
-
-
-@asynccontextmanager
-async def users(gateway: str, hosts: Sequence[str], backends: Backends, rate: int) -> AsyncIterator[Users]:
-    """Run the users as long as the block lasts."""
-    arguments = [word for host in hosts for word in ("--host", host)]
-    if not backends.image:
-        arguments += ["--serve", f"{backends.address}:{backends.stable}:{backends.candidate}"]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.users", "--gateway", gateway, "--rate", str(rate), *arguments),
-        cwd=REPOSITORY,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield Users(process)
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            await asyncio.wait_for(process.wait(), 5)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-
-
-@dataclass
-class Stage:
-    """A system that runs and is watched: what the repetitions work on."""
-
-    api: Api
-    side: Side
-    seen: Observed
-    measured: Measurements
-    operator: Operator
-    real_pods: bool = False
-
-
-@asynccontextmanager
-async def staged(
-    ground: Ground, side: Side, count: int, versions: int, *, scraped: bool = False, rate: int = 0
-) -> AsyncIterator[tuple[Stage, Users | None]]:
-    """Bring a system up with `count` healthy Rollouts, and with users if a `rate` is given."""
-    backends = Backends(own_address(), free_port(), free_port(), ground.pods)
-    measured = Measurements(tuple(name_of(number) for number in range(count)))
-    with ExitStack() as stack:
-        try:
-            await measured.serve("127.0.0.1")
-            source = Source(f"http://127.0.0.1:{measured.port}", prometheus=scraped)
-            if scraped:
-                source = Source(stack.enter_context(prometheus(measured.port, ground.folder)), prometheus=True)
-            async with ground.api() as api:
-                await side.prepare(api, count, source, backends, versions)
-                gateway = ""
-                if rate:
-                    gateway = await gateways.of(api, ground, stack, gateway_api=isinstance(side, Slipway))
-                operator = stack.enter_context(side.operator(ground.kubeconfig, ground.folder, "operator"))
-                async with (
-                    background(*side.parts(api, backends, bool(gateway))),
-                    observed(api, side) as seen,
-                ):
-                    await leading(api, side, operator)
-                    await create(api, side, range(count))
-                    await all_healthy(seen, count, PATIENCE_SECONDS)
-                    stage = Stage(api, side, seen, measured, operator, bool(ground.pods))
-                    if not gateway:
-                        yield stage, None
-                    else:
-                        async with users(gateway, [host_of(0)], backends, rate) as asking:
-                            yield stage, asking
-        finally:
-            await measured.close()
-
-
-async def risen(stage: Stage, numbers: Sequence[int], version: int) -> None:
-    """Start a version of some Rollouts and wait until each has its share and is measured."""
-    names = [name_of(number) for number in numbers]
-    stage.measured.turn_good(*names)
-    await release(stage.api, stage.side, numbers, version)
-    await until(
-        lambda: all(stage.seen.shares.get(name) == SHARE for name in names), PATIENCE_SECONDS, "every share given"
-    )
-    for name in names:
-        stage.measured.asked.pop(name, None)
-    await until(
-        lambda: all(stage.measured.asked[name] >= 2 for name in names), PATIENCE_SECONDS, "every candidate measured"
-    )
-
-
-async def fallen(stage: Stage, numbers: Sequence[int]) -> None:
-    """Turn some Rollouts bad at once and wait until no candidate has a share."""
-    names = [name_of(number) for number in numbers]
-    stage.seen.forget(names)
-    stage.measured.turn_bad(*names)
-    await until(lambda: all(name in stage.seen.zero_at for name in names), PATIENCE_SECONDS, "every share taken", 0.005)
-
-
-async def rested(stage: Stage, numbers: Sequence[int]) -> None:
-    """Wait until some Rollouts could start another version."""
-    names = [name_of(number) for number in numbers]
-    await until(
-        lambda: all(stage.side.settled(stage.seen.roots[name]) for name in names),
-        PATIENCE_SECONDS,
-        "every Rollout at rest",
-    )
 
 
 async def repeat(stage: Stage, asking: Users | None, version: int, chance: random.Random, result: Result) -> None:
@@ -261,6 +139,22 @@ async def fleet(side: Side, size: int, result: Result) -> None:
             say(f"      {size} at once: the last route after {result.fleets[size]:.0f} ms")
 
 
+async def timed(repetitions: int) -> Stages:
+    """Measure the stages of Slipway's own path. Without users: what they use of the cores is not the operator's."""
+    chance, moments = random.Random(7), []
+    with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder, control_plane() as ground:
+        notes = Path(folder) / "notes"
+        async with staged(ground, Slipway(notes), 1, repetitions + 2) as (stage, _):
+            for number in range(repetitions + 1):
+                result = Result()
+                await repeat(stage, None, number + 2, chance, result)
+                moments.append((stage.measured.first_bad[name_of(0)], stage.seen.zero_at[name_of(0)]))
+        stages, noted = Stages(), read(notes)
+        for bad, heard in moments[1:]:
+            stages.add(noted, bad, heard)
+        return stages
+
+
 async def measure(
     side: Side, ground_of: GroundOf, repetitions: int, scrapes: int, steps: Steps, *, fleets_only: bool = False
 ) -> Result:
@@ -323,7 +217,7 @@ def main() -> None:
     sides: list[Side] = [Slipway(), Argo(), Argo(1000)]
     if arguments.only:
         sides = [side for side in sides if side.name.startswith({"slipway": "Slipway", "argo": "argo"}[arguments.only])]
-    steps = Steps(sum(len(FLEETS) if side.name.endswith("QPS") else len(FLEETS) + 2 for side in sides))
+    steps = Steps(sum(len(FLEETS) + 2 * (not side.name.endswith("QPS")) for side in sides) + (not arguments.only))
     try:
         found = [
             asyncio.run(
@@ -343,17 +237,23 @@ def main() -> None:
     if arguments.only:
         print(json.dumps({side.name: one.json() for side, one in zip(sides, found, strict=True)}), flush=True)
         return
+    with steps.step(f"Slipway, stage by stage: {arguments.repetitions} rollbacks"):
+        stages = asyncio.run(timed(arguments.repetitions))
     ours, theirs = found[0], found[1:]
     result = ours.json() | {
         "argo_rollouts": {**theirs[0].json(), "limits": sides[1].limits},
         "argo_rollouts_1000_qps": {**theirs[1].json(), "limits": sides[2].limits},
         "machine": machine(),
         "on": arguments.on,
+        "stages_ms": {stage: one.json() for stage, one in stages.spreads().items()},
         "seconds": round(time.monotonic() - begun),
     }
     limits = "; ".join(f"{side.name}: {side.limits}" for side in sides)
     lines = table([side.name for side in sides[1:]], rows(ours, theirs))
-    text = f"{lines}\n\nMeasured on {machine()}. Client limits: {limits}."
+    where = (
+        "### Where the time goes\n\nFrom the bad answer to the watch's news of the route, in Slipway, without users."
+    )
+    text = f"{lines}\n\nMeasured on {machine()}. Client limits: {limits}.\n\n{where}\n\n{stages.table()}"
     publish("bench-rollback", text, result)
 
 

@@ -25,9 +25,9 @@ from bench.ground import Ground, control_plane
 from bench.measurements import Measurements
 from bench.process import cpu_seconds, rss_mib
 from bench.report import Row, machine, publish, table
-from bench.rollback import Stage, fallen, risen
 from bench.sides import Backends, Operator, Side, Source, name_of, samples
 from bench.slipway_side import Slipway
+from bench.staging import Stage, fallen, risen
 from e2e.setup.progress import Steps, say
 
 SIZES = (500, 2000, 5000)

@@ -51,7 +51,9 @@ class Slipway:
     routes = f"{GATEWAY_API}/httproutes"
     lease = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/slipway-operator"
 
-    def __init__(self) -> None:
+    def __init__(self, notes: Path | None = None) -> None:
+        """With `notes` its operator runs with a stopwatch and writes them there when it ends."""
+        self._notes = notes
         self._source, self._image = Source("", prometheus=True), ""
 
     async def prepare(self, api: Api, count: int, source: Source, backends: Backends, versions: int = 2) -> None:
@@ -119,8 +121,10 @@ class Slipway:
         }
         file = folder / f"{name}.json"
         file.write_text(json.dumps(settings))
-        command = [sys.executable, "-m", "slipway.main", "--settings", str(file), "--kubeconfig", str(kubeconfig)]
-        with running(name, command, folder / f"{name}.log", {"PYTHONPATH": str(REPOSITORY / "operator")}) as child:
+        program = ["bench.stopwatch", str(self._notes)] if self._notes else ["slipway.main"]
+        command = [sys.executable, "-m", *program, "--settings", str(file), "--kubeconfig", str(kubeconfig)]
+        path = f"{REPOSITORY / 'operator'}:{REPOSITORY}"
+        with running(name, command, folder / f"{name}.log", {"PYTHONPATH": path}) as child:
             yield Operator(child, port)
 
     def answers_as(self, number: int, version: int) -> str:

@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
 VERSION_HEADER = "x-slipway-version"
 
@@ -95,11 +96,7 @@ async def work(arguments: argparse.Namespace) -> None:
     if arguments.serve:
         address, stable, candidate = arguments.serve.split(":")
         for version, port in (("stable", stable), ("candidate", candidate)):
-            servers.append(
-                await asyncio.start_server(
-                    lambda reader, writer, version=version: answer(version, reader, writer), address, int(port)
-                )
-            )
+            servers.append(await asyncio.start_server(partial(answer, version), address, int(port)))
     tally = Tally()
     workers = max(1, arguments.rate // 50)
     askers = [
