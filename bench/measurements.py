@@ -1,17 +1,14 @@
-"""What do the operators measure? Figures that the bench turns bad, served as Prometheus, as JSON and for scraping."""
+"""What do the operators measure? Figures that the bench turns bad, served as JSON and for scraping."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs
 
 from aiohttp import web
 
 SERIES = "bench_errors"
-_ROLLOUT = re.compile(r'rollout="([^"]+)"')
 
 
 @dataclass
@@ -47,7 +44,6 @@ class Measurements:
         """Listen until `close`."""
         app = web.Application()
         app.router.add_get("/web/{rollout}", self._json)
-        app.router.add_route("*", "/api/v1/query", self._prometheus)
         app.router.add_get("/metrics", self._scrape)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
@@ -62,16 +58,6 @@ class Measurements:
 
     async def _json(self, request: web.Request) -> web.Response:
         return web.json_response({"value": self.figure(request.match_info["rollout"])})
-
-    async def _prometheus(self, request: web.Request) -> web.Response:
-        text = request.query.get("query") or parse_qs((await request.read()).decode()).get("query", [""])[0]
-        found = _ROLLOUT.search(text)
-        if found is None:
-            return web.json_response(
-                {"status": "error", "errorType": "bad_data", "error": f"no rollout in {text}"}, status=400
-            )
-        sample = {"metric": {"rollout": found[1]}, "value": [time.time(), str(self.figure(found[1]))]}
-        return web.json_response({"status": "success", "data": {"resultType": "vector", "result": [sample]}})
 
     async def _scrape(self, request: web.Request) -> web.Response:
         lines = [f'{SERIES}{{rollout="{name}"}} {self.figure(name)}' for name in self.names]

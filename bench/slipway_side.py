@@ -71,7 +71,6 @@ class Slipway:
     def root(self, number: int) -> tuple[str, Object]:
         """Return a Rollout of the first version."""
         name = name_of(number)
-        query = f'{SERIES}{{rollout="{{{{rollout}}}}"}}'
         spec = {
             "model": name,
             "version": {"name": version_name(number, 1)},
@@ -81,7 +80,7 @@ class Slipway:
             "analysis": {
                 "intervalSeconds": self._source.interval_seconds,
                 "windowSeconds": max(5, self._source.interval_seconds),
-                "metrics": [{"name": "bad", "prometheus": {"query": query, "max": "0.5"}}],
+                "metrics": [{"name": "bad"} | _measured(self._source)],
             },
             "bakeSeconds": 0,
         }
@@ -117,7 +116,8 @@ class Slipway:
             "http_port": port,
             "progress_port": free_port(),
             "drain_seconds": DRAIN_SECONDS,
-            "prometheus_url": self._source.url,
+            "prometheus_url": self._source.url if self._source.prometheus else "",
+            "analysis_hosts": ["127.0.0.1"],
         }
         file = folder / f"{name}.json"
         file.write_text(json.dumps(settings))
@@ -178,6 +178,13 @@ class Slipway:
     def queue(self, text: str) -> dict[float, float]:
         """Return the waiting times of all keys."""
         return histogram(text, "workqueue_queue_duration_seconds")
+
+
+def _measured(source: Source) -> Object:
+    """Return how one figure is measured: with a web server's answer, or with a Prometheus' query."""
+    if source.prometheus:
+        return {"prometheus": {"query": f'{SERIES}{{rollout="{{{{rollout}}}}"}}', "max": "0.5"}}
+    return {"web": {"url": f"{source.url}/web/{{{{rollout}}}}", "valuePath": "/value", "max": "0.5"}}
 
 
 async def _version(api: Api, number: int, version: int) -> None:
