@@ -15,6 +15,7 @@ HELP = {
     "retry": "try the failed version that the spec names once more",
     "skip-step": "end the present step: its time and metrics are not awaited",
 }
+VERBS = ("list", "get", "why", "history", *COMMANDS)
 EPILOG = "exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted"
 
 
@@ -48,6 +49,10 @@ def parser() -> argparse.ArgumentParser:
     _output(got, "json", "yaml", "name")
 
     _name(verb("why", "explain the present state: evidence, what was done, what to do"))
+
+    told = verb("history", "list the revisions that served or tried to, the newest first")
+    _name(told)
+    _output(told, "json", "yaml")
 
     for command in COMMANDS:
         made = verb(command, HELP[command])

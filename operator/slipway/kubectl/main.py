@@ -21,7 +21,7 @@ from slipway.kubectl.failures import Refused, Unusable
 from slipway.kubectl.following import follow
 from slipway.kubectl.picture import picture
 from slipway.kubectl.release import Told, read, story
-from slipway.kubectl.tables import listing
+from slipway.kubectl.tables import history, listing
 from slipway.kubectl.waiting import await_answer
 from slipway.kubectl.why import why
 
@@ -87,6 +87,16 @@ def _why(cluster: Cluster, namespace: str, given: argparse.Namespace, out: TextI
     return OK
 
 
+def _history(cluster: Cluster, namespace: str, given: argparse.Namespace, out: TextIO) -> int:
+    found = cluster.rollout(namespace, given.name)
+    if given.output:
+        status = found.get("status") or {}
+        _dump({key: status.get(key, []) for key in ("history", "failed")}, given.output, out)
+    else:
+        live.write(history(read(found), live.screen_of(out)), out)
+    return OK
+
+
 def _command(cluster: Cluster, namespace: str, given: argparse.Namespace, out: TextIO) -> int:
     found = cluster.rollout(namespace, given.name)
     order = Order(given.verb, given.version or meant(given.verb, read(found)), _now())
@@ -103,6 +113,7 @@ VERBS: dict[str, Verb] = {
     "list": _list,
     "get": _get,
     "why": _why,
+    "history": _history,
     **dict.fromkeys(COMMANDS, _command),
 }
 

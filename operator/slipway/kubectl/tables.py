@@ -1,4 +1,4 @@
-"""What does `list` show?"""
+"""What do `list` and `history` show?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from slipway.api.conditions import moment
 from slipway.kubectl.picture import STATE_STYLE
 from slipway.kubectl.progress import place
 from slipway.kubectl.release import Release
-from slipway.kubectl.text import Screen, plain, span, table
+from slipway.kubectl.text import Screen, clock, plain, span, table
 
 
 def listing(releases: Sequence[Release], now: datetime, screen: Screen, namespaces: bool) -> list[str]:
@@ -22,7 +22,7 @@ def listing(releases: Sequence[Release], now: datetime, screen: Screen, namespac
     cells = table([row[first:] for row in rows], right=frozenset({5 - first, 7 - first}))
     for row, release in zip(cells[1:], releases, strict=True):
         row[2 - first] = screen.paint(row[2 - first], STATE_STYLE.get(release.status.state, "yellow"))
-    return screen.fit(["  ".join(row).rstrip() for row in cells])
+    return screen.narrowed(["  ".join(row).rstrip() for row in cells])
 
 
 def _row(release: Release, now: datetime) -> Iterable[str]:
@@ -35,3 +35,28 @@ def _row(release: Release, now: datetime) -> Iterable[str]:
     yield str(status.replicas)
     yield span((now - moment(ready.last_transition_time)).total_seconds()) if ready is not None else "-"
     yield plain(status.message)
+
+
+def history(release: Release, screen: Screen) -> list[str]:
+    """Return a line for each revision that served or tried to, the newest first."""
+    status = release.status
+    if not status.history:
+        return ["Nothing has served yet."]
+    why = {(entry.revision, entry.at): f"{entry.reason}: {plain(entry.message)}" for entry in status.failed}
+    rows = [("VERSION", "REVISION", "DIGEST", "STABLE SINCE", "ENDED", "OUTCOME", "WHY")]
+    rows += [
+        (
+            entry.version,
+            entry.revision,
+            entry.digest.removeprefix("sha256:")[:12],
+            clock(entry.promoted_at),
+            clock(entry.replaced_at),
+            entry.outcome,
+            why.get((entry.revision, entry.replaced_at or ""), ""),
+        )
+        for entry in status.history
+    ]
+    cells = table(rows)
+    for row, entry in zip(cells[1:], status.history, strict=True):
+        row[5] = screen.paint(row[5], {"Stable": "green", "RolledBack": "red"}.get(entry.outcome, ""))
+    return screen.narrowed(["  ".join(row).rstrip() for row in cells])

@@ -26,9 +26,13 @@ class Screen:
         """Return `text` in a style of STYLES, or as it is."""
         return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if self.color and style and text else text
 
+    def narrowed(self, lines: Sequence[str]) -> list[str]:
+        """Return lines that do not wrap."""
+        return [cut(line, self.width) for line in lines]
+
     def fit(self, lines: Sequence[str]) -> list[str]:
         """Return lines that neither wrap nor scroll, so that they can be drawn over."""
-        fitted = [cut(line, self.width) for line in lines]
+        fitted = self.narrowed(lines)
         if not self.height or len(fitted) <= self.height:
             return fitted
         return [*fitted[: self.height - 1], f"… {len(fitted) - self.height + 1} more lines"]

@@ -91,6 +91,11 @@ PREVIEW["spec"] = PREVIEW["spec"] | {
     "strategy": {"blueGreen": {"previewHostnames": ["next.example"], "autoPromote": False, "metrics": ["errors"]}}
 }
 WARM = rollout("Healthy", "Serving", version="v2", stable=revision("v2"), previous=revision("v1") | {"since": stamp(9)})
+HISTORY = [
+    revision("v2") | {"replacedAt": stamp(30), "outcome": "RolledBack"},
+    revision("v1") | {"promotedAt": stamp(7200), "outcome": "Stable"},
+    revision("v0") | {"promotedAt": stamp(90_000), "replacedAt": stamp(7200), "outcome": "Replaced"},
+]
 FIRST = rollout("Initializing", stable=None, candidate=candidate("v2"))
 FAILED = revision("v2") | {"reason": "MetricFailed", "message": "at 10 %: errors failed: 12 of 100", "at": stamp(30)}
 JUDGED = [measured("errors", "Fail", candidate="12", stable="0.35", bound="2", samples=100, failures=2)]

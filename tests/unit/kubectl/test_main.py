@@ -92,6 +92,14 @@ def test_programs_get_json_yaml_and_names(cluster: FakeCluster, capsys: pytest.C
     assert capsys.readouterr().out == "rollout.slipway.dev/assistant\n"
 
 
+def test_history_is_text_or_json(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.found["status"] |= {"history": m.HISTORY, "failed": [m.FAILED]}
+    assert main.main([*ROLLOUT, "history", "assistant"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert main.main([*ROLLOUT, "history", "assistant", "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"history": m.HISTORY, "failed": [m.FAILED]}
+
+
 def test_an_empty_namespace_is_no_failure(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["rollout", "list"]) == 0
     assert capsys.readouterr().err == "No Rollouts found in namespace default.\n"

@@ -10,7 +10,7 @@ import pytest
 
 from slipway.kubectl.picture import picture
 from slipway.kubectl.release import read, story
-from slipway.kubectl.tables import listing
+from slipway.kubectl.tables import history, listing
 from slipway.kubectl.text import Screen
 from tests.unit.kubectl import manifests as m
 
@@ -161,6 +161,18 @@ def test_a_list_has_a_line_for_each() -> None:
         "assistant  Healthy      v1      -              -  -                2  1 min 30 s",
         "assistant  Progressing  v1      v2          10 %  step 1 of 3      0  1 min 30 s",
     ]
+    assert len(listing(releases * 20, m.NOW, Screen(80, 10), namespaces=False)) == 41, "a list may scroll"
     everywhere = listing(releases, m.NOW, Screen(), namespaces=True)
     assert everywhere[1].startswith("games      assistant  Healthy")
     assert everywhere[1].endswith("Healthy in one sentence.")
+
+
+def test_a_history_tells_what_served_and_why_others_did_not() -> None:
+    past = m.ROLLED_BACK | {"status": m.ROLLED_BACK["status"] | {"history": m.HISTORY}}
+    assert history(read(past), Screen(106)) == [
+        "VERSION  REVISION  DIGEST        STABLE SINCE             ENDED                    OUTCOME     WHY",
+        "v2       v2-rev    0123456789ab  -                        2026-11-20 03:09:30 UTC  RolledBack  MetricFail…",
+        "v1       v1-rev    0123456789ab  2026-11-20 01:10:00 UTC  -                        Stable",
+        "v0       v0-rev    0123456789ab  2026-11-19 02:10:00 UTC  2026-11-20 01:10:00 UTC  Replaced",
+    ]
+    assert history(read(m.FIRST), Screen()) == ["Nothing has served yet."]
