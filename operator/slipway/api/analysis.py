@@ -6,7 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from slipway.api.base import Count, Decimal, Message, Model, Name, Rule, Seconds, StatusModel, Timestamp, bounded
+from slipway.api.base import (
+    Count,
+    Decimal,
+    Message,
+    Model,
+    Name,
+    Percent,
+    Rule,
+    Seconds,
+    StatusModel,
+    Timestamp,
+    bounded,
+)
 from slipway.api.measures import JobMetric, PercentText, PrometheusServer, WebMetric
 
 Outcome = Literal["Pass", "Fail", "NoData", "TooFewSamples", "Error", "Cancelled"]
@@ -21,7 +33,7 @@ class ErrorRate(Model):
     max_increase_percent: PercentText | None = Field(
         default=None,
         description="maxIncreasePercent is by how many percentage points the rate may exceed that of stable, as a "
-        "string.",
+        "string. It fails when chance can no longer explain the difference: see falseAlarmPercent.",
     )
     failures: list[Literal["ServerError", "ClientError"]] = Field(
         default=["ServerError"],
@@ -51,7 +63,9 @@ class Latency(Model):
         default=None, description="maxMilliseconds is the largest quantile that passes."
     )
     max_increase_percent: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
-        default=None, description="maxIncreasePercent is by how many percent the quantile may exceed that of stable."
+        default=None,
+        description="maxIncreasePercent is by how many percent the quantile may exceed that of stable. It fails when "
+        "chance can no longer explain that more requests are slower than so: see falseAlarmPercent.",
     )
     min_samples: Annotated[int, Field(ge=1, le=1_000_000_000)] = Field(
         default=50, description="minSamples is the number of requests to the candidate before any verdict."
@@ -66,7 +80,7 @@ class Latency(Model):
 
 
 class PrometheusMetric(Model):
-    """A PromQL instant query. NaN, infinity and an empty result are NoData; several series are an Error."""
+    """A PromQL instant query. NaN, infinity and an empty result are NoData; series says what several series are."""
 
     query: Annotated[str, bounded(4096)] = Field(
         description="query in PromQL. {{model}}, {{rollout}}, {{namespace}}, {{candidate}} and {{stable}} (revisions) "
@@ -74,6 +88,12 @@ class PrometheusMetric(Model):
     )
     min: Decimal | None = Field(default=None, description="min is the smallest value that passes, as a string.")
     max: Decimal | None = Field(default=None, description="max is the largest value that passes, as a string.")
+    series: Literal["Single", "All", "Any"] = Field(
+        default="Single",
+        description="series says what a result of several series is: Single (an Error), All (every one must be within "
+        "bounds, and one without a number is NoData) or Any (one within bounds is enough; those without a number are "
+        "left out).",
+    )
 
     rules = (
         Rule("has(self.min) || has(self.max)", "set min, max or both"),
@@ -93,6 +113,14 @@ class AnalysisMetric(Model):
             "has(self.job)].filter(x, x).size() == 1",
             "set exactly one of errorRate, latency, prometheus, web, job",
         ),
+        Rule(
+            "!self.critical || self.weight == 1",
+            "weight counts among metrics that are not critical: set critical: false, or leave weight out",
+        ),
+        Rule(
+            "!self.dryRun || (self.critical && self.failureLimit == 0 && !has(self.errorLimit))",
+            "dryRun acts on nothing: leave out critical, weight, failureLimit and errorLimit, or dryRun",
+        ),
     )
 
     name: Name = Field(description="name of the metric, unique in the list.")
@@ -105,6 +133,24 @@ class AnalysisMetric(Model):
     job: JobMetric | None = Field(default=None, description="job judges what a pod of your own measures.")
     failure_limit: Annotated[int, Field(ge=0, le=100)] = Field(
         default=0, description="failureLimit is the number of failed measurements in a row that are forgiven."
+    )
+    error_limit: Annotated[int, Field(ge=0, le=100)] | None = Field(
+        default=None,
+        description="errorLimit is the number of measurements in a row that may end in Error before noData.action "
+        "follows, though noData.afterSeconds are not over; absent means that only noData.afterSeconds counts.",
+    )
+    critical: bool = Field(
+        default=True,
+        description="critical says that one failure of this metric sends the candidate back. Metrics that are not "
+        "critical fail together: see weight and maxFailedWeightPercent.",
+    )
+    weight: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=1, description="weight of a metric that is not critical among those that are not."
+    )
+    dry_run: bool = Field(
+        default=False,
+        description="dryRun measures and shows this metric, and does nothing else: it neither sends a candidate back "
+        "nor holds it.",
     )
 
 
@@ -134,6 +180,10 @@ class Analysis(Model):
             "noData.afterSeconds must be at least the timeoutSeconds of every job, or its silence is acted upon before "
             "it can speak",
         ),
+        Rule(
+            "double(self.falseAlarmPercent) > 0.0 && double(self.falseAlarmPercent) <= 50.0",
+            "falseAlarmPercent must be above 0, for no finite evidence excludes chance altogether, and at most 50",
+        ),
     )
 
     interval_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
@@ -153,8 +203,64 @@ class Analysis(Model):
     prometheus: PrometheusServer | None = Field(
         default=None, description="prometheus to ask for this Rollout; absent means the installation's."
     )
+    false_alarm_percent: PercentText = Field(
+        default="1",
+        description="falseAlarmPercent is the probability, as a string, with which a candidate that is as good as "
+        "maxIncreasePercent allows may be sent back by mistake, over the whole rollout, however often it is measured. "
+        "It is shared out equally among the metrics that compare with stable.",
+    )
+    requests_per_user: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=1,
+        description="requestsPerUser is how many requests may share one fate, for example those of one user who "
+        "retries; so many count as one witness in comparisons with stable.",
+    )
+    max_failed_weight_percent: Percent = Field(
+        default=50,
+        description="maxFailedWeightPercent is the largest share of the weight of all metrics that are not critical "
+        "that may fail; a larger one sends the candidate back.",
+    )
     no_data: NoDataPolicy = Field(
         default=NoDataPolicy(), description="noData says what follows silence. Silence never promotes."
+    )
+
+
+class StepEvidence(StatusModel):
+    """The requests of one step that were weighed."""
+
+    step: Count = Field(description="step is the index of the canary step, from 0; the bake follows the last one.")
+    candidate: Count = Field(default=0, description="candidate is the number of its requests.")
+    candidate_bad: Count = Field(default=0, description="candidateBad is how many of them failed, or were slow.")
+    stable: Count = Field(default=0, description="stable is the number of its requests, at the same time.")
+    stable_bad: Count = Field(default=0, description="stableBad is how many of them failed, or were slow.")
+
+
+class EvidenceStatus(StatusModel):
+    """What comparing with stable has shown so far. Each request is weighed once."""
+
+    rule: Annotated[str, bounded(16)] = Field(
+        description="rule is the hash of what the metric compares; evidence for another one is dropped."
+    )
+    until: Timestamp = Field(description="until is the moment up to which requests have been weighed.")
+    percent: Percent = Field(description="percent of requests sent to the candidate at that moment.")
+    times: Decimal = Field(
+        default="1",
+        description="times is the evidence (an e-value): a candidate that is as good as allowed ever reaches so much "
+        "with a probability of at most 1 in times.",
+    )
+    needed: Decimal = Field(description="needed is the number of times from which on the metric fails.")
+    steady: Decimal = Field(
+        default="0", description="steady is the natural logarithm of the evidence for a small, lasting difference."
+    )
+    sudden: Decimal = Field(
+        default="0", description="sudden is the natural logarithm of the evidence for a sudden difference."
+    )
+    recent: Count = Field(default=0, description="recent is the number of the candidate's newest requests, faded.")
+    recent_bad: Count = Field(default=0, description="recentBad is how many of them failed, or were slow.")
+    steps: list[StepEvidence] = Field(
+        default=[],
+        max_length=40,
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        description="steps are the requests weighed in each step.",
     )
 
 
@@ -171,7 +277,14 @@ class MetricStatus(StatusModel):
     )
     bound: Decimal | None = Field(default=None, description="bound that the candidate was held against.")
     samples: Count = Field(default=0, description="samples is the number of requests to the candidate in the window.")
+    stable_samples: Count = Field(
+        default=0, description="stableSamples is the number of requests to stable that it was compared with."
+    )
+    evidence: EvidenceStatus | None = Field(
+        default=None, description="evidence of the comparison with stable, where the metric has maxIncreasePercent."
+    )
     failures: Count = Field(default=0, description="failures is the number of failed measurements in a row.")
+    errors: Count = Field(default=0, description="errors is the number of measurements in a row that ended in Error.")
     at: Timestamp = Field(description="at is when the measurement was made.")
     answered_at: Timestamp | None = Field(
         default=None, description="answeredAt is when it last was Pass, Fail or TooFewSamples."

@@ -15,7 +15,7 @@ from slipway.api.rollout import CandidateStatus, RolloutState, RolloutStatus
 from slipway.names import REVISION_LABEL, UID_LABEL
 from slipway.plan import Event
 from slipway.rollout import reasons
-from slipway.rollout.analysis import evidence
+from slipway.rollout.analysis import verdict
 from slipway.rollout.phase import revisions
 from slipway.rollout.rules.commands import command_line
 from slipway.rollout.rules.moves import blocking, seconds
@@ -291,13 +291,13 @@ def _unproven(s: Situation) -> str:
     """Name the metrics that do not pass, with the silent ones' time of silence."""
     since = s.status.bake_started_at or s.status.step_started_at or ""
     found = {entry.metric: entry for entry in s.status.analysis}
-    silence = evidence.silent(s.spec.analysis, s.status, s.now)
+    silence = verdict.silent(s.rollout, s.status, s.now)
     words = []
-    for metric in s.spec.analysis.metrics:
+    for metric in verdict.holding(s.rollout, s.status, since):
         entry = found.get(metric.name)
         if entry is None or (entry.outcome == "Pass" and entry.at < since):
             words.append(f"{metric.name} (not measured at this share yet)")
-        elif entry.outcome != "Pass":
+        else:
             words.append(f"{metric.name} ({entry.outcome}: {entry.message})")
     if silence is not None and words:
         return (

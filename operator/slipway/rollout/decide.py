@@ -14,7 +14,7 @@ from slipway.api.analysis import MetricStatus
 from slipway.api.conditions import moment
 from slipway.plan import Event, Plan
 from slipway.rollout import measure_job, objects, reasons
-from slipway.rollout.analysis import evidence
+from slipway.rollout.analysis import evidence, verdict
 from slipway.rollout.conditions import described, transition
 from slipway.rollout.observe import Seen
 from slipway.rollout.rollout import Rollout
@@ -83,7 +83,7 @@ def _moments(s: Situation) -> Iterable[datetime]:
         yield from _future(s, status.bake_started_at, spec.bake_seconds)
     elif s.at_target is not None and s.stepping:
         yield from _future(s, status.step_started_at, s.step.hold.total_seconds())
-    silence = evidence.silence_deadline(spec.analysis, status)
+    silence = verdict.silence_deadline(s.rollout, status)
     if silence is not None and silence > s.now:
         yield silence
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.api.analysis import AnalysisMetric
+from slipway.api.analysis import AnalysisMetric, EvidenceStatus, StepEvidence
 from slipway.plan import Answer
 from slipway.rollout.analysis.binomial import tail
-from slipway.rollout.analysis.evidence import decimal
-from slipway.rollout.analysis.judge import Judgement, judge, quantile
+from slipway.rollout.analysis.counted import histogram
+from slipway.rollout.analysis.decimals import decimal
+from slipway.rollout.analysis.judge import Judgement, judge
 from slipway.rollout.analysis.queries import Scope, Side, query
 from slipway.rollout.rollout import Rollout
 from tests.unit.rollout.world import World
@@ -30,9 +31,15 @@ def codes(
     return [({"revision": revision, "envoy_response_code_class": name}, n) for name, n in numbers.items()]
 
 
-def error_rate(series: list[Any], **rule: Any) -> Judgement:
+def evidence(times: str = "1", weighed: int = 100) -> EvidenceStatus:
+    """Return evidence that reaches `times` of 100 needed."""
+    steps = [StepEvidence(step=0, candidate=weighed, candidate_bad=weighed // 10, stable=9 * weighed, stable_bad=9)]
+    return EvidenceStatus(rule="x", until="2026-11-20T03:00:00Z", percent=10, times=times, needed="100", steps=steps)
+
+
+def error_rate(series: list[Any], found: EvidenceStatus | None = None, **rule: Any) -> Judgement:
     metric = AnalysisMetric.model_validate({"name": "errors", "errorRate": {"minSamples": 50} | rule})
-    return judge(metric, Answer(NOW, tuple(series)), SCOPE)
+    return judge(metric, Answer(NOW, tuple(series)), SCOPE, found or evidence())
 
 
 ERROR_RATES = [
@@ -53,10 +60,10 @@ ERROR_RATES = [
     (codes("c", 0, 5), [], {"maxPercent": "20"}, "Fail"),
     (codes("c", 0, 60), [], {"maxPercent": "100"}, "Pass"),
     (codes("c", 95, 5), codes("s", 970, 30), {"maxIncreasePercent": "2"}, "Pass"),
-    (codes("c", 94, 6), codes("s", 970, 30), {"maxIncreasePercent": "2"}, "Fail"),
+    (codes("c", 94, 6), codes("s", 970, 30), {"maxIncreasePercent": "2"}, "TooFewSamples"),
     (codes("c", 100, 0), codes("s", 40, 0), {"maxIncreasePercent": "2"}, "TooFewSamples"),
     (codes("c", 95, 5), codes("s", 90, 10), {"maxPercent": "4", "maxIncreasePercent": "2"}, "Fail"),
-    (codes("c", 95, 5), codes("s", 99, 1), {"maxPercent": "10", "maxIncreasePercent": "2"}, "Fail"),
+    (codes("c", 95, 5), codes("s", 99, 1), {"maxPercent": "10", "maxIncreasePercent": "2"}, "TooFewSamples"),
     (codes("c", 50, 50), codes("s", 4, 0), {"maxPercent": "10", "maxIncreasePercent": "2"}, "Fail"),
 ]
 
@@ -68,10 +75,32 @@ def test_error_rates(mine: list[Any], theirs: list[Any], rule: dict[str, Any], o
     assert found.message
 
 
-def test_a_verdict_carries_the_numbers_of_both_sides() -> None:
-    found = error_rate([*codes("c", 90, 10), *codes("s", 990, 10)], maxIncreasePercent="2")
-    assert found.message == "10.00 % (10 of 100 requests in 30 s) failed, allowed 3 % (stable has 1.00 %)"
+def test_a_comparison_fails_by_evidence_alone() -> None:
+    series = [*codes("c", 98, 2), *codes("s", 970, 30)]
+    assert error_rate(series, evidence("99.9"), maxIncreasePercent="2").outcome == "Pass"
+    found = error_rate(series, evidence("250.7"), maxIncreasePercent="2")
+    assert found.outcome == "Fail"
+    assert found.message == (
+        "candidate 10.00 % of 100 failed, stable 1.00 % of 900, 2 points more are allowed; "
+        "chance of such a difference by luck below 1 in 250"
+    )
+
+
+def test_a_comparison_beyond_its_bound_is_held_while_chance_may_explain_it() -> None:
+    found = error_rate([*codes("c", 90, 10), *codes("s", 990, 10)], evidence("12.34"), maxIncreasePercent="2")
+    assert found.outcome == "TooFewSamples"
+    assert found.message == (
+        "10.00 % (10 of 100 requests in 30 s) failed, allowed 3 % (stable has 1.00 %); "
+        "beyond the bound, but chance may explain it: evidence 12.3, a verdict needs 100"
+    )
     assert (found.candidate, found.stable, found.bound, found.samples) == (10.0, 1.0, 3.0, 100)
+    assert found.stable_samples == 1000
+
+
+def test_a_comparison_that_could_weigh_nothing_never_passes() -> None:
+    found = error_rate([*codes("c", 100, 0), *codes("s", 990, 10)], evidence(weighed=0), maxIncreasePercent="2")
+    assert found.outcome == "TooFewSamples"
+    assert "envoy_server_uptime" in found.message
 
 
 def test_an_error_is_an_error_whatever_was_asked() -> None:
@@ -94,7 +123,12 @@ LATENCIES = [
     (buckets("c", {100: nan, inf: nan}), [], {"maxMilliseconds": 100}, "NoData"),
     (buckets("c", {100: 0, inf: 100}), [], {"maxMilliseconds": 99}, "Fail"),
     (buckets("c", {110: 100, inf: 100}), buckets("s", {100: 100, inf: 100}), {"maxIncreasePercent": 20}, "Pass"),
-    (buckets("c", {130: 100, inf: 100}), buckets("s", {100: 100, inf: 100}), {"maxIncreasePercent": 20}, "Fail"),
+    (
+        buckets("c", {130: 100, inf: 100}),
+        buckets("s", {100: 100, inf: 100}),
+        {"maxIncreasePercent": 20},
+        "TooFewSamples",
+    ),
     (buckets("c", {130: 100, inf: 100}), buckets("s", {100: 10, inf: 10}), {"maxIncreasePercent": 20}, "TooFewSamples"),
 ]
 
@@ -102,28 +136,40 @@ LATENCIES = [
 @pytest.mark.parametrize(("mine", "theirs", "rule", "outcome"), LATENCIES)
 def test_latencies(mine: list[Any], theirs: list[Any], rule: dict[str, Any], outcome: str) -> None:
     metric = AnalysisMetric.model_validate({"name": "slow", "latency": {"minSamples": 50} | rule})
-    found = judge(metric, Answer(NOW, (*mine, *theirs)), SCOPE)
+    found = judge(metric, Answer(NOW, (*mine, *theirs)), SCOPE, evidence())
     assert found.outcome == outcome, found.message
 
 
 FREE = [
-    ([0.5], {"max": "1"}, "Pass"),
-    ([1.5], {"max": "1"}, "Fail"),
-    ([0.5], {"min": "1"}, "Fail"),
-    ([5.0], {"min": "1", "max": "9"}, "Pass"),
-    ([], {"max": "1"}, "NoData"),
-    ([nan], {"max": "1"}, "NoData"),
-    ([inf], {"max": "1"}, "NoData"),
-    ([-inf], {"min": "1"}, "NoData"),
-    ([0.1, 0.2], {"max": "1"}, "Error"),
+    # values, rule, outcome, the value that is told
+    ([0.5], {"max": "1"}, "Pass", 0.5),
+    ([1.5], {"max": "1"}, "Fail", 1.5),
+    ([0.5], {"min": "1"}, "Fail", 0.5),
+    ([5.0], {"min": "1", "max": "9"}, "Pass", 5.0),
+    ([], {"max": "1"}, "NoData", None),
+    ([nan], {"max": "1"}, "NoData", None),
+    ([inf], {"max": "1"}, "NoData", None),
+    ([-inf], {"min": "1"}, "NoData", None),
+    ([0.1, 0.2], {"max": "1"}, "Error", None),
+    ([nan, 0.2], {"max": "1"}, "Error", None),
+    ([0.1, 0.2], {"max": "1", "series": "All"}, "Pass", 0.1),
+    ([0.1, 1.2], {"max": "1", "series": "All"}, "Fail", 1.2),
+    ([0.1, nan], {"max": "1", "series": "All"}, "NoData", None),
+    ([], {"max": "1", "series": "All"}, "NoData", None),
+    ([1.1, 0.2], {"max": "1", "series": "Any"}, "Pass", 0.2),
+    ([1.1, 1.2], {"max": "1", "series": "Any"}, "Fail", 1.1),
+    ([nan, 0.2], {"max": "1", "series": "Any"}, "Pass", 0.2),
+    ([nan, inf], {"max": "1", "series": "Any"}, "NoData", None),
+    ([], {"max": "1", "series": "Any"}, "NoData", None),
 ]
 
 
-@pytest.mark.parametrize(("values", "rule", "outcome"), FREE)
-def test_free_queries(values: list[float], rule: dict[str, str], outcome: str) -> None:
+@pytest.mark.parametrize(("values", "rule", "outcome", "told"), FREE)
+def test_free_queries(values: list[float], rule: dict[str, str], outcome: str, told: float | None) -> None:
     metric = AnalysisMetric.model_validate({"name": "free", "prometheus": {"query": "up"} | rule})
     series = tuple(({"i": str(i)}, value) for i, value in enumerate(values))
-    assert judge(metric, Answer(NOW, series), SCOPE).outcome == outcome
+    found = judge(metric, Answer(NOW, series), SCOPE)
+    assert (found.outcome, found.candidate) == (outcome, told), found.message
 
 
 def test_the_words_of_a_free_query_are_replaced() -> None:
@@ -161,7 +207,8 @@ def test_a_quantile_lies_in_the_bucket_that_holds_its_rank(sizes: list[int], per
     bounds = [10.0 * (i + 1) for i in range(len(sizes))]
     cumulated = [sum(sizes[: i + 1]) for i in range(len(sizes))]
     series = buckets("c", dict(zip(bounds, map(float, cumulated), strict=True)) | {inf: float(cumulated[-1])})
-    value, count = quantile(series, "c", percent)
+    found = histogram(series, "c")
+    value, count = found.quantile(percent), found.total
     assert count == cumulated[-1]
     if count:
         rank = count * percent / 100

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from slipway.api.analysis import ErrorRate
-from slipway.rollout.analysis.judge import Counts, counts, quantile
+from slipway.rollout.analysis.counted import Counts, counts, histogram
 from slipway.rollout.analysis.queries import CODE, RESET
 from tests.unit.rollout.toy_engine import ToyEngine
 
@@ -111,7 +111,7 @@ def test_what_clients_see_is_what_is_counted(proxy: Proxy) -> None:
         proxy.get("/v1/broken")
     _eventually(lambda: proxy.counts() == Counts(6, 3))
     assert counts(proxy.series(), "abc", ErrorRate(max_percent="1", failures=["ClientError"])) == Counts(6, 1)
-    _eventually(lambda: quantile([(x, v) for x, v in proxy.series() if "le" in x], "abc", 95)[1] >= 4)
+    _eventually(lambda: histogram([(x, v) for x, v in proxy.series() if "le" in x], "abc").total >= 4)
 
 
 def test_an_engine_that_is_gone_is_a_server_error(proxy: Proxy) -> None:

@@ -7,7 +7,6 @@ of them does its part only when told to, so that a test (or hypothesis) decides 
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from slipway.plan import Answer, Ask, Event, Facts, Plan, PrometheusQuery, Quest
 from slipway.rollout.room import Room
 from slipway.settings import Images, Settings
 from tests.unit.rollout.gateway import backends, live
+from tests.unit.rollout.promql import BOUNDS, counted, parts
 
 NAMESPACE, ROLLOUT, UID = "games", "assistant", "0b5b1f0e-9c1d-4a55-8a8b-1f2e3d4c5b6a"
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -294,28 +294,20 @@ class World:
         query = question.query
         if not self.prometheus:
             return Answer(self.now, error="connection refused")
+        asked = parts(query, self.now)
+        if not asked:
+            return Answer(self.now, (({}, float(query)),))
         series: list[tuple[dict[str, str], float]] = []
-        for part in query.split(" or "):
-            found = re.search(r'revision="([0-9a-f]+)"[^\[]*\[(\d+)s\]( @ )?', part)
-            if found is None:
-                return Answer(self.now, ((({}), float(query)),))
-            revision, window, frozen = found[1], int(found[2]), bool(found[3])
-            name = f"{ROLLOUT}-{revision}"
+        for part in asked:
+            name = f"{ROLLOUT}-{part.revision}"
             good = self.behaves.get(self.version_of(name), Behaviour())
-            share = 100 if frozen else self.live.get(name, 0)
-            requests = good.requests_per_second * window * share / 100
-            if "rq_xx" in part:
-                bad = requests * good.failing_percent / 100
-                series += [
-                    ({"revision": revision, "envoy_response_code_class": c}, n)
-                    for c, n in (("2", requests - bad), ("5", bad))
-                ]
-            elif "bucket" in part:
-                for bound in (50.0, 100.0, 150.0, 200.0, 400.0, 800.0, float("inf")):
-                    label = "+Inf" if bound == float("inf") else str(bound)
-                    series.append(
-                        ({"revision": revision, "le": label}, requests if bound >= good.milliseconds else 0.0)
-                    )
+            # What had traffic once and has none now had all of it.
+            share = self.live.get(name, 0) or (100 if part.past and self.live else 0)
+            rate = good.requests_per_second * share / 100
+            seconds = (part.ends - part.begins).total_seconds()
+            requests = counted({part.revision: rate}, part) if part.named else rate * seconds
+            slower = [1.0 if bound < good.milliseconds else 0.0 for bound in BOUNDS]
+            series += part.series(requests, good.failing_percent, dict(zip(BOUNDS, slower, strict=True)).__getitem__)
         return Answer(self.now, tuple(series))
 
 

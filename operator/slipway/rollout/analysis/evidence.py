@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from slipway.api.analysis import Analysis, AnalysisMetric, MetricStatus
+from slipway.api.analysis import Analysis, AnalysisMetric, EvidenceStatus, MetricStatus
 from slipway.api.conditions import moment, timestamp
 from slipway.api.rollout import RolloutStatus
 from slipway.contract.artifact import digest_of
 from slipway.plan import Answer, Ask
+from slipway.rollout.analysis.comparison import compares, fresh, known, weigh
+from slipway.rollout.analysis.decimals import decimal
 from slipway.rollout.analysis.judge import judge
 from slipway.rollout.analysis.judgement import Judgement
-from slipway.rollout.analysis.queries import Scope, Side
+from slipway.rollout.analysis.queries import Scope, Side, query
 from slipway.rollout.analysis.questions import question
+from slipway.rollout.analysis.verdict import in_force
 from slipway.rollout.measure_job import Due
 from slipway.rollout.phase import judged
 from slipway.rollout.rollout import Rollout
@@ -22,8 +25,8 @@ from slipway.rollout.rollout import Rollout
 def asks(rollout: Rollout, status: RolloutStatus, now: datetime) -> tuple[Ask, ...]:
     """Return the questions due at `now`: none unless a candidate has traffic beside a stable version."""
     return tuple(
-        Ask(_ask_id(metric, status), question(metric, scope))
-        for metric, scope in _measured(rollout, status, now)
+        Ask(_ask_id(metric, status, scope), question(metric, scope))
+        for metric, scope in _wanted(rollout, status, now)
         if metric.job is None
     )
 
@@ -31,14 +34,14 @@ def asks(rollout: Rollout, status: RolloutStatus, now: datetime) -> tuple[Ask, .
 def jobs(rollout: Rollout, status: RolloutStatus, now: datetime) -> tuple[Due, ...]:
     """Return the measurements due at `now` that pods make."""
     return tuple(
-        Due(_ask_id(metric, status), metric.name, metric.job)
-        for metric, _ in _measured(rollout, status, now)
+        Due(_ask_id(metric, status, scope), metric.name, metric.job)
+        for metric, scope in _wanted(rollout, status, now)
         if metric.job is not None
     )
 
 
-def _measured(rollout: Rollout, status: RolloutStatus, now: datetime) -> Iterable[tuple[AnalysisMetric, Scope]]:
-    for metric in rollout.spec.analysis.metrics:
+def _wanted(rollout: Rollout, status: RolloutStatus, now: datetime) -> Iterable[tuple[AnalysisMetric, Scope]]:
+    for metric in in_force(rollout, status):
         scope = _scope(metric, rollout, status)
         if scope is not None and is_due(_due(metric, rollout.spec.analysis, status), rollout, now):
             yield metric, scope
@@ -48,7 +51,7 @@ def next_due(rollout: Rollout, status: RolloutStatus) -> datetime | None:
     """Return when the next measurement is due, if the candidate has traffic."""
     if not judged(status):
         return None
-    return min(_due(metric, rollout.spec.analysis, status) for metric in rollout.spec.analysis.metrics)
+    return min((_due(metric, rollout.spec.analysis, status) for metric in in_force(rollout, status)), default=None)
 
 
 def is_due(due: datetime, rollout: Rollout, now: datetime) -> bool:
@@ -64,56 +67,17 @@ def fold(rollout: Rollout, answers: Mapping[str, Answer]) -> RolloutStatus:
     if status.observed_generation != rollout.generation:
         status = status.model_copy(update={"analysis": [_unproved(entry) for entry in status.analysis]})
     found = {entry.metric: entry for entry in status.analysis}
+    now_in_force = in_force(rollout, status)
     kept: list[MetricStatus] = []
     for metric in rollout.spec.analysis.metrics:
         before, scope = found.get(metric.name), _scope(metric, rollout, status)
-        answer = answers.get(_ask_id(metric, status)) if scope is not None else None
+        asked = scope is not None and metric in now_in_force
+        answer = answers.get(_ask_id(metric, status, scope)) if asked and scope is not None else None
         if answer is not None and scope is not None:
-            kept.append(_entry(metric, before, judge(metric, answer, scope), answer.at))
+            kept.append(_measured(metric, before, answer, scope, status))
         elif before is not None:
             kept.append(before)
     return status.model_copy(update={"analysis": kept})
-
-
-def failing(analysis: Analysis, entries: Iterable[MetricStatus]) -> MetricStatus | None:
-    """Return the first metric that failed more often in a row than is forgiven."""
-    limits = {metric.name: metric.failure_limit for metric in analysis.metrics}
-    return next((e for e in entries if e.outcome == "Fail" and e.failures > limits.get(e.metric, 0)), None)
-
-
-def all_pass(analysis: Analysis, entries: Iterable[MetricStatus], since: str) -> bool:
-    """Tell whether every metric's newest outcome is Pass, measured at or after `since`."""
-    found = {entry.metric: entry for entry in entries}
-    newest = [found.get(metric.name) for metric in analysis.metrics]
-    return all(entry is not None and entry.outcome == "Pass" and entry.at >= since for entry in newest)
-
-
-def silent(analysis: Analysis, status: RolloutStatus, now: datetime) -> tuple[str, timedelta] | None:
-    """Return the metric that has been without an answer for afterSeconds, and for how long."""
-    deadlines = silences(analysis, status)
-    late = [(since, name) for name, since in deadlines.items() if now - since >= _patience(analysis)]
-    if not late:
-        return None
-    since, name = min(late)
-    return name, now - since
-
-
-def silence_deadline(analysis: Analysis, status: RolloutStatus) -> datetime | None:
-    """Return when the metric silent for longest reaches afterSeconds."""
-    found = silences(analysis, status)
-    return min(found.values()) + _patience(analysis) if found else None
-
-
-def silences(analysis: Analysis, status: RolloutStatus) -> dict[str, datetime]:
-    """Return since when each metric has been without numbers, at the earliest since its step began."""
-    if status.step_started_at is None or status.candidate is None or status.percent == 0 or not judged(status):
-        return {}
-    start = moment(max(status.step_started_at, status.candidate.resumed_at or ""))
-    answered = {entry.metric: entry.answered_at for entry in status.analysis}
-    return {
-        metric.name: max(start, moment(last)) if (last := answered.get(metric.name)) else start
-        for metric in analysis.metrics
-    }
 
 
 def cancelled(entries: Iterable[MetricStatus], why: str) -> list[MetricStatus]:
@@ -132,10 +96,6 @@ def _unproved(entry: MetricStatus) -> MetricStatus:
     )
 
 
-def _patience(analysis: Analysis) -> timedelta:
-    return timedelta(seconds=analysis.no_data.after_seconds)
-
-
 def _scope(metric: AnalysisMetric, rollout: Rollout, status: RolloutStatus) -> Scope | None:
     """Return which requests the next measurement of `metric` speaks of.
 
@@ -149,7 +109,10 @@ def _scope(metric: AnalysisMetric, rollout: Rollout, status: RolloutStatus) -> S
     # Nothing is due before traffic began, unless the clock was set back: then its age is not known.
     mine = min(analysis.window_seconds, running) if running > 0 else analysis.window_seconds
     return Scope(
-        rollout, Side(candidate.revision, mine), _baseline(stable.revision, status, analysis.window_seconds, mine)
+        rollout,
+        Side(candidate.revision, mine),
+        _baseline(stable.revision, status, analysis.window_seconds, mine),
+        fresh(metric, analysis, status, _due(metric, analysis, status)),
     )
 
 
@@ -171,33 +134,51 @@ def _due(metric: AnalysisMetric, analysis: Analysis, status: RolloutStatus) -> d
     return moment(last) + timedelta(seconds=analysis.interval_seconds)
 
 
-def _ask_id(metric: AnalysisMetric, status: RolloutStatus) -> str:
-    """Return an id that no other attempt, measurement or wording shares, and that a restart computes again."""
+def _ask_id(metric: AnalysisMetric, status: RolloutStatus, scope: Scope) -> str:
+    """Return an id that no other attempt, measurement or wording shares, and that a restart computes again.
+
+    Where requests are weighed the wording counts: an answer about others would be weighed wrongly.
+    """
     candidate = status.candidate
     assert candidate is not None
     last = next((e.at for e in status.analysis if e.metric == metric.name), "")
-    words = digest_of(metric.model_dump(mode="json", by_alias=True)).partition(":")[2][:10]
+    wording = query(metric, scope) if compares(metric) is not None else ""
+    words = digest_of([metric.model_dump(mode="json", by_alias=True), wording]).partition(":")[2][:10]
     return f"{metric.name}@{words}@{candidate.revision}@{candidate.since}@{last}"
 
 
-def _entry(metric: AnalysisMetric, before: MetricStatus | None, found: Judgement, at: datetime) -> MetricStatus:
-    failures = before.failures if before is not None else 0
+def _measured(
+    metric: AnalysisMetric, before: MetricStatus | None, answer: Answer, scope: Scope, status: RolloutStatus
+) -> MetricStatus:
+    """Return the entry of a metric after `answer`; where there were no numbers, nothing was weighed."""
+    evidence = known(metric, status)
+    if not answer.error:
+        evidence = weigh(metric, answer.series, scope, status, _due(metric, scope.rollout.spec.analysis, status))
+    return _entry(before, judge(metric, answer, scope, evidence), metric.name, evidence, answer.at)
+
+
+def _entry(
+    before: MetricStatus | None, found: Judgement, name: str, evidence: EvidenceStatus | None, at: datetime
+) -> MetricStatus:
+    failures, errors = (before.failures, before.errors) if before is not None else (0, 0)
     failures = failures + 1 if found.outcome == "Fail" else 0 if found.outcome == "Pass" else failures
     spoke = found.outcome in ("Pass", "Fail", "TooFewSamples")
     return MetricStatus(
-        metric=metric.name,
+        metric=name,
         outcome=found.outcome,
-        candidate=decimal(found.candidate),
-        stable=decimal(found.stable),
-        bound=decimal(found.bound),
+        candidate=_decimal(found.candidate),
+        stable=_decimal(found.stable),
+        bound=_decimal(found.bound),
         samples=found.samples,
+        stable_samples=found.stable_samples,
+        evidence=evidence,
         failures=failures,
+        errors=errors + 1 if found.outcome == "Error" else 0,
         at=timestamp(at),
         answered_at=timestamp(at) if spoke else before.answered_at if before is not None else None,
         message=found.message[:2048],
     )
 
 
-def decimal(value: float | None) -> str | None:
-    """Return a number as the API writes it."""
-    return None if value is None else f"{value:.6g}".replace("e+", "e")
+def _decimal(value: float | None) -> str | None:
+    return None if value is None else decimal(value)

@@ -1,50 +1,51 @@
 """What do one metric's figures say about the candidate?
 
-Pass and Fail need minSamples requests. Fewer are judged only where they leave no doubt: three or more failures that a
-version at the bound would show in at most one measurement of a thousand (exact binomial tail). So a total outage at a
-bound of 1 % fails after 3 requests, at 20 % after 5; 1 failure of 3 requests never fails.
+An absolute bound is compared with the window's share or quantile. Pass and Fail need minSamples requests. Fewer are
+judged only where they leave no doubt: three or more failures that a version at the bound would show in at most one
+measurement of a thousand (exact binomial tail). So a total outage at a bound of 1 % fails after 3 requests, at 20 %
+after 5; 1 failure of 3 requests never fails.
+
+A bound relative to stable fails by evidence (comparison.py), and passes where the window's figures are within it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from math import isfinite, isinf, isnan
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
 
-from slipway.api.analysis import AnalysisMetric, ErrorRate, Latency, Outcome, PrometheusMetric
+from slipway.api.analysis import AnalysisMetric, ErrorRate, EvidenceStatus, Latency, Outcome, PrometheusMetric
 from slipway.plan import Answer
 from slipway.rollout.analysis.binomial import tail
 from slipway.rollout.analysis.bounds import bounded, reported
+from slipway.rollout.analysis.comparison import odds, proven, weighed
+from slipway.rollout.analysis.counted import Series, counts, histogram, part
 from slipway.rollout.analysis.judgement import Judgement
-from slipway.rollout.analysis.queries import CODE, RESET, Scope
+from slipway.rollout.analysis.queries import Scope
 
 EARLY_DOUBT = 0.001
 EARLY_FAILURES = 3
 
-Series = Iterable[tuple[Mapping[str, str], float]]
-
 
 @dataclass(frozen=True)
-class Counts:
-    """Requests of one version, and how many of them failed."""
+class Relation:
+    """How a metric stands to its bound relative to stable."""
 
-    requests: int = 0
-    failures: int = 0
-
-    @property
-    def percent(self) -> float:
-        """Failures per hundred requests."""
-        return 100.0 * self.failures / self.requests if self.requests else 0.0
+    needed: int
+    """The samples that each side needs."""
+    evidence: EvidenceStatus | None
+    beyond: bool
+    """The window's figures are beyond the bound."""
 
 
-def judge(metric: AnalysisMetric, answer: Answer, scope: Scope) -> Judgement:
-    """Return what `answer` says about the candidate."""
+def judge(metric: AnalysisMetric, answer: Answer, scope: Scope, evidence: EvidenceStatus | None = None) -> Judgement:
+    """Return what `answer`, weighed in `evidence` where the metric compares with stable, says about the candidate."""
     if answer.error:
         return Judgement("Error", answer.error[:1000])
     if metric.error_rate is not None:
-        return _error_rate(metric.error_rate, answer.series, scope)
+        return _error_rate(metric.error_rate, part(answer.series), scope, evidence)
     if metric.latency is not None:
-        return _latency(metric.latency, answer.series, scope)
+        return _latency(metric.latency, part(answer.series), scope, evidence)
     if metric.job is not None:
         return reported(metric.job, answer)
     if metric.web is not None:
@@ -53,78 +54,121 @@ def judge(metric: AnalysisMetric, answer: Answer, scope: Scope) -> Judgement:
     return _free(metric.prometheus, answer.series)
 
 
-def _error_rate(rule: ErrorRate, series: Series, scope: Scope) -> Judgement:
-    series = tuple(series)
+def _error_rate(rule: ErrorRate, series: Series, scope: Scope, evidence: EvidenceStatus | None) -> Judgement:
     mine = counts(series, scope.candidate.revision, rule)
     theirs = counts(series, scope.stable.revision, rule)
     relative = rule.max_increase_percent is not None
     absolute = float(rule.max_percent) if rule.max_percent is not None else None
     compared = theirs.percent + float(rule.max_increase_percent or 0) if relative else None
     known = compared if theirs.requests >= rule.min_samples else None
-    bound = _least(absolute, known)
     found = Judgement(
-        "Pass", "", candidate=mine.percent, stable=theirs.percent if known is not None else None, bound=bound,
-        samples=mine.requests,
+        "Pass", "", candidate=mine.percent, stable=theirs.percent if known is not None else None,
+        bound=_least(absolute, known), samples=mine.requests, stable_samples=theirs.requests if relative else 0,
     )  # fmt: skip
     figures = f"{mine.percent:.2f} % ({mine.failures} of {mine.requests} requests in {scope.candidate.window} s) failed"
-    against = _against(bound, known, f"stable has {theirs.percent:.2f} %", "%")
+    if evidence is not None and proven(evidence):
+        return _says(found, "Fail", _more_failed(evidence, rule))
     if not mine.requests:
-        return _with(found, "NoData", f"no requests in {scope.candidate.window} s")
-    if bound is not None and mine.percent > bound:
+        return _says(found, "NoData", f"no requests in {scope.candidate.window} s")
+    if absolute is not None and mine.percent > absolute:
+        against = f"{figures}, allowed {absolute:.6g} %"
         if mine.requests >= rule.min_samples:
-            return _with(found, "Fail", f"{figures}, {against}")
-        if mine.failures >= EARLY_FAILURES and tail(mine.failures, mine.requests, bound / 100) <= EARLY_DOUBT:
-            return _with(found, "Fail", f"{figures}, {against}; beyond doubt although minSamples is {rule.min_samples}")
-    return _enough(found, rule.min_samples, figures, against, theirs.requests if relative and known is None else None)
+            return _says(found, "Fail", against)
+        if mine.failures >= EARLY_FAILURES and tail(mine.failures, mine.requests, absolute / 100) <= EARLY_DOUBT:
+            return _says(found, "Fail", f"{against}; beyond doubt although minSamples is {rule.min_samples}")
+    words = f"{figures}, {_against(found.bound, known, f'stable has {theirs.percent:.2f} %', '%')}"
+    beyond = known is not None and mine.percent > known
+    return _enough(found, words, rule.min_samples, Relation(rule.min_samples, evidence, beyond) if relative else None)
 
 
-def _latency(rule: Latency, series: Series, scope: Scope) -> Judgement:
-    series = tuple(series)
-    mine, samples = quantile(series, scope.candidate.revision, rule.quantile_percent)
-    theirs, others = quantile(series, scope.stable.revision, rule.quantile_percent)
+def _latency(rule: Latency, series: Series, scope: Scope, evidence: EvidenceStatus | None) -> Judgement:
+    mine = histogram(series, scope.candidate.revision)
+    theirs = histogram(series, scope.stable.revision)
+    ours, others = round(mine.total), round(theirs.total)
+    value, baseline = mine.quantile(rule.quantile_percent), theirs.quantile(rule.quantile_percent)
     relative = rule.max_increase_percent is not None
     absolute = float(rule.max_milliseconds) if rule.max_milliseconds is not None else None
-    compared = theirs * (1 + (rule.max_increase_percent or 0) / 100) if relative else None
+    compared = baseline * (1 + (rule.max_increase_percent or 0) / 100) if relative else None
     known = compared if others >= rule.min_samples else None
-    bound = _least(absolute, known)
     found = Judgement(
-        "Pass", "", candidate=mine, stable=theirs if known is not None else None, bound=bound, samples=samples
-    )
-    figures = f"p{rule.quantile_percent} is {mine:.0f} ms ({samples} requests in {scope.candidate.window} s)"
-    against = _against(bound, known, f"stable has {theirs:.0f} ms", "ms")
-    if not samples:
-        return Judgement("NoData", f"no requests in {scope.candidate.window} s", bound=bound)
-    if bound is not None and mine > bound and samples >= rule.min_samples:
-        return _with(found, "Fail", f"{figures}, {against}")
-    return _enough(found, rule.min_samples, figures, against, others if relative and known is None else None)
+        "Pass", "", candidate=value if ours else None, stable=baseline if known is not None else None,
+        bound=_least(absolute, known), samples=ours, stable_samples=others if relative else 0,
+    )  # fmt: skip
+    figures = f"p{rule.quantile_percent} is {value:.0f} ms ({ours} requests in {scope.candidate.window} s)"
+    if evidence is not None and proven(evidence):
+        return _says(found, "Fail", _more_slow(evidence, rule))
+    if not ours:
+        return _says(found, "NoData", f"no requests in {scope.candidate.window} s")
+    if absolute is not None and value > absolute and ours >= rule.min_samples:
+        return _says(found, "Fail", f"{figures}, allowed {absolute:.6g} ms")
+    words = f"{figures}, {_against(found.bound, known, f'stable has {baseline:.0f} ms', 'ms')}"
+    beyond = known is not None and value > known
+    return _enough(found, words, rule.min_samples, Relation(rule.min_samples, evidence, beyond) if relative else None)
 
 
-def _free(rule: PrometheusMetric, series: Series) -> Judgement:
+def _free(rule: PrometheusMetric, series: Sequence[tuple[object, float]]) -> Judgement:
+    """Judge a query of the user's own; `series` of the rule says what several results are."""
     values = [value for _, value in series]
-    if len(values) > 1:
-        return Judgement(
-            "Error", f"the query returned {len(values)} series: aggregate it to one, with sum() for example"
-        )
+    numbers = [value for value in values if isfinite(value)]
+    if len(values) > 1 and rule.series == "Single":
+        cure = "aggregate it to one, with sum() for example, or set prometheus.series to All or Any"
+        return Judgement("Error", f"the query returned {len(values)} series: {cure}")
     if not values:
         return Judgement("NoData", "the query returned nothing")
-    if not isfinite(values[0]):
-        return Judgement("NoData", f"the query returned {values[0]}: it has no data to divide by")
-    return bounded(rule, values)
+    if not numbers or (len(numbers) < len(values) and rule.series != "Any"):
+        odd = next(value for value in values if not isfinite(value))
+        which = f"{len(values) - len(numbers)} of {len(values)} series are" if len(values) > 1 else "the query returned"
+        return Judgement("NoData", f"{which} {odd}: it has no data to divide by")
+    judged = [bounded(rule, [value]) for value in numbers]
+    # All is as good as its worst series, Any as its best.
+    wanted = "Pass" if rule.series == "Any" else "Fail"
+    found = next((each for each in judged if each.outcome == wanted), judged[0])
+    passed = sum(each.outcome == "Pass" for each in judged)
+    if len(values) == 1:
+        return found
+    return _says(found, found.outcome, f"{found.message}; {passed} of {len(values)} series pass")
 
 
-def _enough(found: Judgement, needed: int, figures: str, against: str, others: int | None) -> Judgement:
-    """Return Pass where candidate and stable have their samples. `others` are stable's, where they are too few."""
+def _enough(found: Judgement, words: str, needed: int, relation: Relation | None) -> Judgement:
+    """Return Pass where each side has its samples, and nothing suggests that the candidate is worse than allowed."""
     if found.samples < needed:
-        return _with(found, "TooFewSamples", f"{figures}; {needed} are needed for a verdict")
-    if others is not None:
-        return _with(
-            found, "TooFewSamples", f"{figures}; stable has {others} requests to compare with, {needed} are needed"
-        )
-    return _with(found, "Pass", f"{figures}, {against}")
+        return _says(found, "TooFewSamples", f"{words}; {needed} are needed for a verdict")
+    why = _undecided(found, relation) if relation is not None else ""
+    return _says(found, "TooFewSamples", f"{words}; {why}") if why else _says(found, "Pass", words)
 
 
-def _with(found: Judgement, outcome: Outcome, message: str) -> Judgement:
-    return Judgement(outcome, message, found.candidate, found.stable, found.bound, found.samples)
+def _undecided(found: Judgement, relation: Relation) -> str:
+    """Say why a comparison with stable does not pass yet."""
+    if found.stable_samples < relation.needed:
+        return f"stable has {found.stable_samples} requests to compare with, {relation.needed} are needed"
+    if relation.evidence is None or not weighed(relation.evidence)[0].requests:
+        return "no request could be counted yet: Prometheus has to scrape envoy_server_uptime of the pods of both"
+    if relation.beyond:
+        times, needed = float(relation.evidence.times), float(relation.evidence.needed)
+        return f"beyond the bound, but chance may explain it: evidence {times:.3g}, a verdict needs {needed:.0f}"
+    return ""
+
+
+def _more_failed(evidence: EvidenceStatus, rule: ErrorRate) -> str:
+    mine, theirs = weighed(evidence)
+    return (
+        f"candidate {mine.percent:.2f} % of {mine.requests:.0f} failed, stable {theirs.percent:.2f} % of "
+        f"{theirs.requests:.0f}, {rule.max_increase_percent} points more are allowed; chance of such a difference by "
+        f"luck below {odds(evidence)}"
+    )
+
+
+def _more_slow(evidence: EvidenceStatus, rule: Latency) -> str:
+    mine, theirs = weighed(evidence)
+    return (
+        f"too slow were {mine.percent:.2f} % of the candidate's {mine.requests:.0f} requests, and {theirs.percent:.2f} "
+        f"% of stable's {theirs.requests:.0f} if it were {rule.max_increase_percent} % slower, around p"
+        f"{rule.quantile_percent}; chance of such a difference by luck below {odds(evidence)}"
+    )
+
+
+def _says(found: Judgement, outcome: Outcome, message: str) -> Judgement:
+    return replace(found, outcome=outcome, message=message)
 
 
 def _against(bound: float | None, known: float | None, stable: str, unit: str) -> str:
@@ -136,37 +180,3 @@ def _against(bound: float | None, known: float | None, stable: str, unit: str) -
 def _least(*bounds: float | None) -> float | None:
     given = [bound for bound in bounds if bound is not None]
     return min(given) if given else None
-
-
-def counts(series: Series, revision: str, rule: ErrorRate) -> Counts:
-    """Return whole requests: increase() extrapolates to the window's edges and gives fractions."""
-    by_class: dict[str, float] = {}
-    for labels, value in series:
-        if labels.get("revision") == revision and isfinite(value):
-            by_class[labels.get(CODE, "")] = by_class.get(labels.get(CODE, ""), 0.0) + value
-    # A broken answer stands among the good codes too, hence it adds no request. 1xx are no final answers.
-    requests = round(sum(value for name, value in by_class.items() if name in ("2", "3", "4", "5")))
-    failed = {"ServerError": ("5", RESET), "ClientError": ("4",)}
-    failures = round(sum(by_class.get(name, 0.0) for word in rule.failures for name in failed[word]))
-    return Counts(requests, min(failures, requests))
-
-
-def quantile(series: Series, revision: str, percent: int) -> tuple[float, int]:
-    """Return the quantile in milliseconds, interpolated within its bucket, and the number of requests.
-
-    Beyond the last finite bucket the answer is that bucket's bound, as in Prometheus' histogram_quantile.
-    """
-    cumulated: dict[float, float] = {}
-    for labels, value in series:
-        if labels.get("revision") == revision and not isnan(value):
-            bound = float(labels.get("le", "nan"))
-            cumulated[bound] = cumulated.get(bound, 0.0) + value
-    total = cumulated.get(float("inf"), 0.0)
-    rank, below, lower = total * percent / 100, 0.0, 0.0
-    for bound, count in sorted(cumulated.items()):
-        if isinf(bound):
-            break
-        if count >= rank and count > below:
-            return lower + (bound - lower) * (rank - below) / (count - below), round(total)
-        below, lower = max(below, count), bound
-    return lower, round(total)

@@ -17,3 +17,4 @@ class Judgement:
     stable: float | None = None
     bound: float | None = None
     samples: int = 0
+    stable_samples: int = 0

@@ -2,12 +2,15 @@
 
 The series are the sidecar's (images/serve-proxy/envoy.yaml); scraping gives them the pods' labels namespace, rollout
 and revision. One query brings the figures of both versions, so that they speak of the same moment.
+
+Windows are looked at with increase(), which extrapolates to their edges: good for a share or a quantile, wrong as a
+number of requests. What evidence is weighed by comes from `_counted`: differences of counters, whole numbers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from slipway.api.analysis import AnalysisMetric
 from slipway.rollout.rollout import Rollout
@@ -15,6 +18,37 @@ from slipway.rollout.rollout import Rollout
 CODE = "envoy_response_code_class"
 RESET = "reset"
 """The class under which answers that broke off in the middle are counted; Envoy saw their good status line before."""
+
+PART = "part"
+"""The label that tells counted requests from windows: FRESH ones are weighed now, BEFORE are stable's until then."""
+FRESH, BEFORE = "fresh", "before"
+
+SERVING = {"envoy_http_conn_manager_prefix": "serving"}
+UPTIME = "envoy_server_uptime"
+ROUNDING = 3
+"""Seconds: uptimes are whole, and each of two may be off by one."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The time after `begins` until `ends`."""
+
+    begins: datetime
+    ends: datetime
+
+    def before(self, seconds: int) -> Span:
+        """Return the `seconds` before it."""
+        return Span(self.begins - timedelta(seconds=seconds), self.begins)
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """Requests that are weighed with this measurement, and with no other."""
+
+    candidate: Span
+    stable: Span
+    frozen: bool = False
+    """Stable has no traffic any more; its span is the last one in which it had."""
 
 
 @dataclass(frozen=True)
@@ -40,27 +74,42 @@ class Scope:
     rollout: Rollout
     candidate: Side
     stable: Side
+    fresh: Fresh | None = None
+    """None where nothing is compared with stable, or nothing is to be weighed."""
 
-    def selector(self, side: Side) -> str:
+    def selector(self, side: Side, **more: str) -> str:
         """Return the label matchers of a side's serving pods."""
         root = self.rollout.root
-        matchers = {
-            "namespace": root.namespace,
-            "rollout": root.name,
-            "revision": side.revision,
-            "envoy_http_conn_manager_prefix": "serving",
-        }
+        matchers = {"namespace": root.namespace, "rollout": root.name, "revision": side.revision} | more
         return "{" + ",".join(f'{name}="{value}"' for name, value in matchers.items()) + "}"
 
 
 def query(metric: AnalysisMetric, scope: Scope) -> str:
-    """Return the instant query for `metric`."""
+    """Return the instant query for `metric`; its parts stand on lines of their own."""
     if metric.error_rate is not None:
-        return " or ".join(_answers(scope, side) for side in _sides(scope, metric.error_rate.max_increase_percent))
+        sides = _sides(scope, metric.error_rate.max_increase_percent)
+        return JOIN.join([*(_answers(scope, side) for side in sides), *_weighed(scope, (CODES, RESETS))])
     if metric.latency is not None:
-        return " or ".join(_buckets(scope, side) for side in _sides(scope, metric.latency.max_increase_percent))
+        sides = _sides(scope, metric.latency.max_increase_percent)
+        return JOIN.join([*(_buckets(scope, side) for side in sides), *_weighed(scope, (TIMES,), before=True)])
     assert metric.prometheus is not None
     return filled(metric.prometheus.query, scope)
+
+
+JOIN = "\nor\n"
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A counter of the sidecar, and the label of its own that it is kept by."""
+
+    name: str
+    label: str = ""
+
+
+CODES = Counter("envoy_http_downstream_rq_xx", CODE)
+RESETS = Counter("envoy_http_downstream_rq_tx_reset")
+TIMES = Counter("envoy_http_downstream_rq_time_bucket", "le")
 
 
 def _sides(scope: Scope, relative: object) -> tuple[Side, ...]:
@@ -69,15 +118,50 @@ def _sides(scope: Scope, relative: object) -> tuple[Side, ...]:
 
 def _answers(scope: Scope, side: Side) -> str:
     """Ask for the answers by class of code; a counter's reset is no decrease to increase()."""
-    where = scope.selector(side)
-    codes = f"sum by (revision, {CODE}) (increase(envoy_http_downstream_rq_xx{where}{side.range()}))"
-    resets = f"sum by (revision) (increase(envoy_http_downstream_rq_tx_reset{where}{side.range()}))"
-    return f'{codes} or label_replace({resets}, "{CODE}", "{RESET}", "", "")'
+    where = scope.selector(side, **SERVING)
+    codes = f"sum by (revision, {CODE}) (increase({CODES.name}{where}{side.range()}))"
+    resets = f"sum by (revision) (increase({RESETS.name}{where}{side.range()}))"
+    return f"{codes} or {_labelled(resets, CODE, RESET)}"
 
 
 def _buckets(scope: Scope, side: Side) -> str:
-    where = scope.selector(side)
-    return f"sum by (revision, le) (increase(envoy_http_downstream_rq_time_bucket{where}{side.range()}))"
+    return f"sum by (revision, le) (increase({TIMES.name}{scope.selector(side, **SERVING)}{side.range()}))"
+
+
+def _weighed(scope: Scope, counters: tuple[Counter, ...], *, before: bool = False) -> list[str]:
+    """Ask for the requests that are weighed now and, where a bound is drawn from them, stable's before those."""
+    fresh = scope.fresh
+    if fresh is None:
+        return []
+    asked = [(scope.candidate, fresh.candidate, FRESH), (scope.stable, fresh.stable, FRESH)]
+    if before:
+        asked.append((scope.stable, fresh.stable.before(scope.rollout.spec.analysis.window_seconds), BEFORE))
+    return [_labelled(_counted(scope, side, c, span), PART, part) for side, span, part in asked for c in counters]
+
+
+def _counted(scope: Scope, side: Side, counter: Counter, span: Span) -> str:
+    """Ask for the whole number of requests in `span`, by what the counter is kept by.
+
+    A pod's counter now, less what it was when the span began, if its proxy is still the same process: its uptime grew
+    by the time between the two scrapes. A process that began within the span counts whole. Of any other (a proxy that
+    restarted around the beginning, a Prometheus that lost its memory) it is not known what is new, so nothing counts:
+    requests can be missed, all kinds alike, but none is counted twice and none invented.
+    """
+    begins, ends = (f" @ {moment.timestamp():.3f}" for moment in (span.begins, span.ends))
+    count, up = f"{counter.name}{scope.selector(side, **SERVING)}", f"{UPTIME}{scope.selector(side)}"
+    own = ", ".join([*SERVING, counter.label] if counter.label else SERVING)
+    added = f"{count}{ends} - ({count}{begins} or {count}{ends} * 0)"
+    same = f"{up}{ends} - {up}{begins} > timestamp({up}{ends}) - timestamp({up}{begins}) - {ROUNDING}"
+    born = f"timestamp({up}{ends}) - {up}{ends} > {span.begins.timestamp():.3f}"
+    by = "revision, " + counter.label if counter.label else "revision"
+    counted = (
+        f"sum by ({by}) (({added} and ignoring ({own}) ({same})) or ({count}{ends} and ignoring ({own}) ({born})))"
+    )
+    return counted if counter.label else _labelled(counted, CODE, RESET)
+
+
+def _labelled(vector: str, label: str, value: str) -> str:
+    return f'label_replace({vector}, "{label}", "{value}", "", "")'
 
 
 def filled(text: str, scope: Scope) -> str:

@@ -8,7 +8,7 @@ from slipway.api.conditions import timestamp
 from slipway.api.rollout import Paused
 from slipway.plan import Event
 from slipway.rollout import reasons
-from slipway.rollout.analysis import evidence
+from slipway.rollout.analysis import verdict
 from slipway.rollout.phase import answering
 from slipway.rollout.rules.moves import retire, roll_back, seconds
 from slipway.rollout.situation import Situation
@@ -20,19 +20,16 @@ RESTART_LIMIT = 5
 
 def verdict_failed(s: Situation) -> Situation | None:
     """A metric that failed ends the candidate."""
-    failing = evidence.failing(s.spec.analysis, s.status.analysis) if s.status.candidate is not None else None
-    if failing is None:
-        return None
-    in_a_row = f" {failing.failures} times in a row" if failing.failures > 1 else ""
-    return roll_back(s, reasons.METRIC_FAILED, f"{failing.metric} failed{in_a_row}: {failing.message}")
+    failing = verdict.failing(s.rollout, s.status) if s.status.candidate is not None else ""
+    return roll_back(s, reasons.METRIC_FAILED, failing) if failing else None
 
 
 def silent_too_long(s: Situation) -> Situation | None:
     """Silence ends or pauses the candidate where the user says so; else it only never promotes."""
-    silence, action = evidence.silent(s.spec.analysis, s.status, s.now), s.spec.analysis.no_data.action
-    if silence is None or action == "Hold" or (action == "Pause" and s.status.paused is not None):
+    silence = verdict.silent(s.rollout, s.status, s.now)
+    if silence is None or silence.action == "Hold" or (silence.action == "Pause" and s.status.paused is not None):
         return None
-    metric, lasting = silence
+    metric, lasting, action = silence
     last = next((entry.message for entry in s.status.analysis if entry.metric == metric), "no measurement yet")
     words = f"{metric} gave no answer for {seconds(lasting)}: {last}"
     if action == "Rollback":

@@ -10,7 +10,7 @@ from slipway.api.conditions import timestamp
 from slipway.api.rollout import CandidateStatus, FailedRevision, PreviousRevision, RevisionRef
 from slipway.plan import Event
 from slipway.rollout import history, reasons
-from slipway.rollout.analysis import evidence
+from slipway.rollout.analysis import evidence, verdict
 from slipway.rollout.situation import Situation
 from slipway.rollout.steps import step_at
 
@@ -76,14 +76,13 @@ def blocking(s: Situation) -> FailedRevision | None:
 
 def proven(s: Situation, since: str | None) -> bool:
     """Tell whether every metric passes, measured since."""
-    return since is not None and evidence.all_pass(s.spec.analysis, s.status.analysis, since)
+    return since is not None and verdict.all_pass(s.rollout, s.status, since)
 
 
 def failing_now(s: Situation) -> MetricStatus | None:
-    """Return a metric in force whose newest measurement failed, be it forgiven."""
-    limits = s.step.metrics
-    failing = (entry for entry in s.status.analysis if entry.outcome == "Fail")
-    return next((entry for entry in failing if limits is None or entry.metric in limits), None)
+    """Return a critical metric in force whose newest measurement failed, be it forgiven."""
+    critical = {metric.name for metric in verdict.acting(s.rollout, s.status) if metric.critical}
+    return next((entry for entry in s.status.analysis if entry.outcome == "Fail" and entry.metric in critical), None)
 
 
 def plain(ref: CandidateStatus | PreviousRevision) -> RevisionRef:

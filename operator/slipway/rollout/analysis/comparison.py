@@ -1,0 +1,219 @@
+"""What do the newest requests add to the evidence that a candidate is worse than stable, beyond what is allowed?
+
+Each measurement weighs the requests since the one before, once. What was weighed, and the wealth it made, stand in
+status: a restarted operator goes on from there. Requests during a change of share are left out, so that no batch mixes
+shares. At 100 percent stable is silent: the candidate is then held against the highest rate that stable's last window
+leaves possible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import exp, floor, log
+
+from slipway.api.analysis import (
+    Analysis,
+    AnalysisMetric,
+    ErrorRate,
+    EvidenceStatus,
+    Latency,
+    StepEvidence,
+)
+from slipway.api.conditions import moment, timestamp
+from slipway.api.rollout import RolloutStatus
+from slipway.contract.artifact import digest_of
+from slipway.rollout.analysis.counted import Histogram, Series, counts, histogram, part
+from slipway.rollout.analysis.decimals import decimal
+from slipway.rollout.analysis.queries import BEFORE, FRESH, Fresh, Scope, Span
+from slipway.rollout.analysis.sequential import NOTHING, Sample, Wealth, bet, bet_alone, upper_limit
+
+SETTLE = timedelta(seconds=1)
+"""A scrape bears the time at which it began and is known when it ends: what is counted lies a little back."""
+FROZEN_SHARE = 0.1
+"""The part of the false-alarm probability that is spent on stable's rate not being known in the bake."""
+MOST_STEPS = 40
+SURE = 34.0
+"""Logarithm beyond which evidence is no longer told apart in words."""
+
+
+def compares(metric: AnalysisMetric) -> ErrorRate | Latency | None:
+    """Return the rule by which `metric` is compared with stable, if it is."""
+    rule = metric.error_rate or metric.latency
+    return rule if rule is not None and rule.max_increase_percent is not None else None
+
+
+def needed(analysis: Analysis) -> float:
+    """Return how many times evidence has to reach for a Fail.
+
+    The false-alarm probability is shared out among all metrics that compare (Bonferroni): their e-values say nothing
+    about each other, and each of them has to be able to fail alone.
+    """
+    return 1.0 / (_probability(analysis) * (1.0 - FROZEN_SHARE))
+
+
+def proven(evidence: EvidenceStatus | None) -> bool:
+    """Tell whether chance no longer explains how much worse the candidate is."""
+    return evidence is not None and float(evidence.times) >= float(evidence.needed)
+
+
+def weighed(evidence: EvidenceStatus) -> tuple[Sample, Sample]:
+    """Return all requests of candidate and stable that were weighed."""
+    steps = evidence.steps
+    return (
+        Sample(sum(step.candidate for step in steps), sum(step.candidate_bad for step in steps)),
+        Sample(sum(step.stable for step in steps), sum(step.stable_bad for step in steps)),
+    )
+
+
+def fresh(metric: AnalysisMetric, analysis: Analysis, status: RolloutStatus, due: datetime) -> Fresh | None:
+    """Return which requests the measurement due at `due` weighs: those since the last one, at one share."""
+    candidate = status.candidate
+    if compares(metric) is None or candidate is None or candidate.traffic_since is None:
+        return None
+    last = known(metric, status)
+    since = moment(last.until if last is not None else candidate.traffic_since)
+    begins = _one_share(since, last, status)
+    if begins is None or begins >= due - SETTLE:
+        return None
+    mine = Span(begins, due - SETTLE)
+    if status.percent < 100:
+        return Fresh(mine, mine)
+    if status.step_started_at is None:
+        return None
+    ended = moment(status.step_started_at)
+    return Fresh(mine, Span(ended - timedelta(seconds=analysis.window_seconds), ended), frozen=True)
+
+
+def _one_share(since: datetime, last: EvidenceStatus | None, status: RolloutStatus) -> datetime | None:
+    """Return from when on all requests since the last measurement were shared out alike; None if that is not known."""
+    if status.step_started_at is not None:
+        return max(since, moment(status.step_started_at))
+    return since if last is not None and last.percent == status.percent else None
+
+
+def known(metric: AnalysisMetric, status: RolloutStatus) -> EvidenceStatus | None:
+    """Return the evidence so far for what `metric` compares now; an edited comparison begins anew."""
+    entry = next((entry for entry in status.analysis if entry.metric == metric.name), None)
+    if entry is None or entry.evidence is None or entry.evidence.rule != _hash(metric):
+        return None
+    return entry.evidence
+
+
+def weigh(
+    metric: AnalysisMetric, series: Series, scope: Scope, status: RolloutStatus, due: datetime
+) -> EvidenceStatus | None:
+    """Return the evidence with the requests that `series` tells of weighed."""
+    rule, candidate = compares(metric), status.candidate
+    if rule is None or candidate is None or candidate.traffic_since is None:
+        return None
+    analysis = scope.rollout.spec.analysis
+    last = known(metric, status)
+    before = _wealth(last)
+    batch = _batch(rule, series, scope)
+    after = _bet(before, batch, rule, analysis, frozen=scope.fresh is not None and scope.fresh.frozen)
+    since = moment(last.until if last is not None else candidate.traffic_since)
+    steps = _added(last.steps if last is not None else [], status.step, batch, frozen=status.percent >= 100)
+    return EvidenceStatus(
+        rule=_hash(metric),
+        until=timestamp(max(since, due - SETTLE)),
+        percent=status.percent,
+        times=decimal(exp(min(after.log, SURE))),
+        needed=decimal(needed(analysis)),
+        steady=_written(after.steady),
+        sudden=_written(after.sudden),
+        recent=round(after.recent.requests),
+        recent_bad=round(after.recent.bad),
+        steps=steps,
+    )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The requests that one measurement weighs."""
+
+    mine: Sample = NOTHING
+    theirs: Sample = NOTHING
+
+
+def _batch(rule: ErrorRate | Latency, series: Series, scope: Scope) -> Batch:
+    new = part(series, FRESH)
+    mine, theirs = scope.candidate.revision, scope.stable.revision
+    if isinstance(rule, ErrorRate):
+        found = (counts(new, revision, rule) for revision in (mine, theirs))
+        return Batch(*(Sample(each.requests, each.failures) for each in found))
+    limit = bound_between(histogram(part(series, BEFORE), theirs), rule)
+    if limit is None:
+        return Batch()
+    allowed = 1 + (rule.max_increase_percent or 0) / 100
+    return Batch(_slow(histogram(new, mine), limit), _slow(histogram(new, theirs), limit / allowed))
+
+
+def bound_between(earlier: Histogram, rule: Latency) -> float | None:
+    """Return the milliseconds beyond which the candidate's requests are called slow.
+
+    It is a bucket's bound, so that the candidate's are counted exactly: the one closest to what the rule allows over
+    stable's quantile *before* the requests that are weighed. A bound drawn from those themselves would bias the bet.
+    """
+    if earlier.total <= 0:
+        return None
+    return earlier.closest(earlier.quantile(rule.quantile_percent) * (1 + (rule.max_increase_percent or 0) / 100))
+
+
+def _slow(times: Histogram, limit: float) -> Sample:
+    return Sample(times.total, min(times.slower(limit), times.total))
+
+
+def _bet(before: Wealth, batch: Batch, rule: ErrorRate | Latency, analysis: Analysis, *, frozen: bool) -> Wealth:
+    # For latencies the allowance is in the two limits: beyond them the candidate may have no larger share than stable.
+    allowed = float(rule.max_increase_percent or 0) / 100 if isinstance(rule, ErrorRate) else 0.0
+    together = analysis.requests_per_user
+    if not frozen:
+        return bet(before, batch.mine, batch.theirs, allowed, together)
+    thinned = Sample(batch.theirs.requests / together, batch.theirs.bad / together)
+    highest = upper_limit(thinned, _probability(analysis) * FROZEN_SHARE)
+    return bet_alone(before, batch.mine, min(1.0, highest + allowed), together)
+
+
+def _probability(analysis: Analysis) -> float:
+    """Return the false-alarm probability of one metric."""
+    tried = sum(1 for metric in analysis.metrics if compares(metric) is not None and not metric.dry_run)
+    return float(analysis.false_alarm_percent) / 100 / max(1, tried)
+
+
+def _wealth(evidence: EvidenceStatus | None) -> Wealth:
+    if evidence is None:
+        return Wealth()
+    candidate, stable = weighed(evidence)
+    recent = Sample(evidence.recent, evidence.recent_bad)
+    return Wealth(float(evidence.steady), float(evidence.sudden), candidate, stable, recent)
+
+
+def _added(steps: list[StepEvidence], index: int, batch: Batch, *, frozen: bool) -> list[StepEvidence]:
+    """Return the requests by step, with `batch`; stable's last window is not counted again with every look at it."""
+    last = steps[-1] if steps and steps[-1].step == index else StepEvidence(step=index)
+    theirs = NOTHING if frozen else batch.theirs
+    grown = StepEvidence(
+        step=index,
+        candidate=last.candidate + round(batch.mine.requests),
+        candidate_bad=last.candidate_bad + round(batch.mine.bad),
+        stable=last.stable + round(theirs.requests),
+        stable_bad=last.stable_bad + round(theirs.bad),
+    )
+    return [*(step for step in steps if step is not last), grown][-MOST_STEPS:]
+
+
+def _written(logarithm: float) -> str:
+    """Return a logarithm for status, rounded down: what is lost in writing is lost to the evidence."""
+    return f"{floor(logarithm * 10_000) / 10_000:.4f}"
+
+
+def _hash(metric: AnalysisMetric) -> str:
+    rule = compares(metric)
+    return digest_of(rule.model_dump(mode="json", by_alias=True)).partition(":")[2][:10] if rule is not None else ""
+
+
+def odds(evidence: EvidenceStatus) -> str:
+    """Return how unlikely it is that chance brought so much evidence, in words."""
+    times = min(float(evidence.times), 1e6)
+    return f"1 in {floor(times):,}" if log(max(times, 1.0)) > 0 else "not small"

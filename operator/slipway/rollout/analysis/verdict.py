@@ -1,0 +1,131 @@
+"""What do all measurements together say: may the candidate move on, must it go back, or is there silence?
+
+A metric acts while it is in force and is not a dry run. Critical metrics act alone: each has to pass, one failure is
+enough. The others act together: the candidate goes back when those that fail have more than maxFailedWeightPercent of
+their weight. They too must have spoken before it moves on, for silence is never success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
+
+from slipway.api.analysis import AnalysisMetric, MetricStatus
+from slipway.api.conditions import moment
+from slipway.api.rollout import RolloutStatus
+from slipway.rollout.phase import answering
+from slipway.rollout.rollout import Rollout
+from slipway.rollout.steps import step_at, steps_of
+
+
+class Silence(NamedTuple):
+    """A metric without an answer, since when, and what the user wants to follow."""
+
+    metric: str
+    lasting: timedelta
+    action: Literal["Hold", "Pause", "Rollback"]
+
+
+def in_force(rollout: Rollout, status: RolloutStatus) -> tuple[AnalysisMetric, ...]:
+    """Return the metrics that are measured at the candidate's present step."""
+    names = step_at(steps_of(rollout.spec), status.step).metrics
+    metrics = rollout.spec.analysis.metrics
+    return tuple(metric for metric in metrics if names is None or metric.name in names)
+
+
+def acting(rollout: Rollout, status: RolloutStatus) -> tuple[AnalysisMetric, ...]:
+    """Return the metrics in force that are no dry run."""
+    return tuple(metric for metric in in_force(rollout, status) if not metric.dry_run)
+
+
+def failing(rollout: Rollout, status: RolloutStatus) -> str:
+    """Return in words which metrics end the candidate; empty where none does."""
+    found = {entry.metric: entry for entry in status.analysis}
+    metrics = acting(rollout, status)
+    failed = [metric for metric in metrics if (e := found.get(metric.name)) and _failed(metric, e)]
+    alone = next((metric for metric in failed if metric.critical), None)
+    if alone is not None:
+        return _words(found[alone.name])
+    share, most = _failed_weight(metrics, failed), rollout.spec.analysis.max_failed_weight_percent
+    if share <= most:
+        return ""
+    told = "; ".join(_words(found[metric.name]) for metric in failed)
+    return f"{share:.0f} % of the weight of metrics that are not critical failed, {most} % may: {told}"
+
+
+def all_pass(rollout: Rollout, status: RolloutStatus, since: str) -> bool:
+    """Tell whether nothing measured at or after `since` holds the candidate where it is."""
+    return not holding(rollout, status, since)
+
+
+def holding(rollout: Rollout, status: RolloutStatus, since: str) -> list[AnalysisMetric]:
+    """Return the metrics that hold the candidate: not measured since, or without the outcome that they need."""
+    found = {entry.metric: entry for entry in status.analysis if entry.at >= since}
+    metrics = acting(rollout, status)
+    outcomes = {metric.name: found[metric.name].outcome if metric.name in found else None for metric in metrics}
+    failed = [metric for metric in metrics if outcomes[metric.name] == "Fail"]
+    borne = _failed_weight(metrics, failed) <= rollout.spec.analysis.max_failed_weight_percent
+
+    def holds(metric: AnalysisMetric) -> bool:
+        outcome = outcomes[metric.name]
+        return outcome != "Pass" and not (outcome == "Fail" and borne and not metric.critical)
+
+    return [metric for metric in metrics if holds(metric)]
+
+
+def silent(rollout: Rollout, status: RolloutStatus, now: datetime) -> Silence | None:
+    """Return the metric that has been without an answer for afterSeconds, or ended in Error too often."""
+    started = silences(rollout, status)
+    resumed = (status.candidate.resumed_at if status.candidate is not None else None) or ""
+    found = {entry.metric: entry for entry in status.analysis}
+    limits = {metric.name: metric.error_limit for metric in acting(rollout, status)}
+
+    def late(name: str) -> bool:
+        limit, entry = limits[name], found.get(name)
+        too_many = limit is not None and entry is not None and entry.outcome == "Error" and entry.errors > limit
+        # What came before someone resumed has had its consequence.
+        return (too_many and entry is not None and entry.at >= resumed) or now - started[name] >= _patience(rollout)
+
+    overdue = [(since, name) for name, since in started.items() if late(name)]
+    if not overdue:
+        return None
+    since, name = min(overdue)
+    return Silence(name, now - since, rollout.spec.analysis.no_data.action)
+
+
+def silence_deadline(rollout: Rollout, status: RolloutStatus) -> datetime | None:
+    """Return when the metric silent for longest reaches afterSeconds."""
+    found = silences(rollout, status)
+    return min(found.values()) + _patience(rollout) if found else None
+
+
+def silences(rollout: Rollout, status: RolloutStatus) -> dict[str, datetime]:
+    """Return since when each metric has been without numbers, at the earliest since its step began."""
+    if status.step_started_at is None or status.candidate is None or not answering(status):
+        return {}
+    start = moment(max(status.step_started_at, status.candidate.resumed_at or ""))
+    answered = {entry.metric: entry.answered_at for entry in status.analysis}
+    return {
+        metric.name: max(start, moment(last)) if (last := answered.get(metric.name)) else start
+        for metric in acting(rollout, status)
+    }
+
+
+def _failed(metric: AnalysisMetric, entry: MetricStatus) -> bool:
+    return entry.outcome == "Fail" and entry.failures > metric.failure_limit
+
+
+def _failed_weight(metrics: Sequence[AnalysisMetric], failed: Sequence[AnalysisMetric]) -> float:
+    """Return the percent that those which failed have of the weight of all metrics that are not critical."""
+    whole = sum(metric.weight for metric in metrics if not metric.critical)
+    return 100 * sum(metric.weight for metric in failed if not metric.critical) / whole if whole else 0.0
+
+
+def _words(entry: MetricStatus) -> str:
+    in_a_row = f" {entry.failures} times in a row" if entry.failures > 1 else ""
+    return f"{entry.metric} failed{in_a_row}: {entry.message}"
+
+
+def _patience(rollout: Rollout) -> timedelta:
+    return timedelta(seconds=rollout.spec.analysis.no_data.after_seconds)
