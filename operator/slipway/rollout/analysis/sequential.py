@@ -45,8 +45,8 @@ class Sample:
 
     @property
     def guess(self) -> float:
-        """The chance of a bad request, as Krichevsky and Trofimov estimate it: never 0 or 1."""
-        return (self.bad + 0.5) / (self.requests + 1.0)
+        """The chance of a bad request, as Krichevsky and Trofimov estimate it; 0, no bet, for who was never seen."""
+        return (self.bad + 0.5) / (self.requests + 1.0) if self.requests else 0.0
 
 
 NOTHING = Sample()
@@ -99,8 +99,8 @@ def bet_alone(wealth: Wealth, mine: Sample, bound: float, together: int = 1) -> 
 
 
 def duel(mine: Sample, theirs: Sample, candidate: float, stable: float, allowed: float) -> float:
-    """Return the logarithm of a batch's factor; 0, no bet, where the guess itself is innocent."""
-    if candidate <= stable + allowed or not mine.requests or not theirs.requests:
+    """Return the logarithm of a batch's factor; 0, no bet, where the guess itself is innocent or there is none."""
+    if stable <= 0.0 or candidate <= stable + allowed or not mine.requests or not theirs.requests:
         return 0.0
     innocent = nearest(mine.requests, theirs.requests, candidate, stable, allowed)
     return _gain(mine, candidate, innocent + allowed) + _gain(theirs, stable, innocent)

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from slipway.api.analysis import AnalysisMetric, MetricStatus
 from slipway.api.conditions import moment
 from slipway.api.rollout import RolloutStatus
-from slipway.rollout.phase import answering
+from slipway.rollout.phase import judged
 from slipway.rollout.rollout import Rollout
 from slipway.rollout.steps import step_at, steps_of
 
@@ -101,8 +101,11 @@ def silence_deadline(rollout: Rollout, status: RolloutStatus) -> datetime | None
 
 
 def silences(rollout: Rollout, status: RolloutStatus) -> dict[str, datetime]:
-    """Return since when each metric has been without numbers, at the earliest since its step began."""
-    if status.step_started_at is None or status.candidate is None or not answering(status):
+    """Return since when each metric has been without numbers, at the earliest since its step began.
+
+    Nobody owes a preview requests: at 0 percent there is no silence.
+    """
+    if status.step_started_at is None or status.candidate is None or status.percent == 0 or not judged(status):
         return {}
     start = moment(max(status.step_started_at, status.candidate.resumed_at or ""))
     answered = {entry.metric: entry.answered_at for entry in status.analysis}

@@ -1,0 +1,65 @@
+"""Are false alarms as rare over a whole rollout as the user asked, and are bad versions found?
+
+Every candidate in the first half is exactly as bad as is allowed: the worst innocent one. Dice are seeded, so a run is
+the same every time; `python bench/power.py --false-alarms` throws far more of them.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from tests.unit.rollout.trials import Look, alarmed, binomial, in_bursts, ramp
+
+NEEDED = 1 / (0.05 * 0.9)
+"""For falseAlarmPercent 5 and one metric: 1 percent would take many more dice to tell from 0."""
+HOUR = 720
+"""Looks, one every 5 seconds."""
+ROLLOUTS = 60
+MOST = 8
+"""Alarms in 60 rollouts: 3 are allowed in expectation, and more than 8 are had once in 400 such tests."""
+
+
+def alarms(looks: list[Look], allowed: float, **how: object) -> int:
+    dice = Random(20_261_121)
+    return sum(alarmed(dice, looks, allowed, NEEDED, **how) is not None for _ in range(ROLLOUTS))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("candidate", "stable", "allowed"), [(0.02, 0.02, 0.0), (0.03, 0.02, 0.01), (0.2, 0.2, 0.0)])
+def test_an_hour_of_looks_every_five_seconds_up_a_ramp(candidate: float, stable: float, allowed: float) -> None:
+    assert alarms(ramp(HOUR, 40, candidate, stable), allowed) <= MOST
+
+
+def test_rates_that_change_together_are_no_difference() -> None:
+    """Both versions are ten times worse while the candidate's share is larger: pooled, it would look guilty."""
+    looks = [Look(m.mine, m.theirs, c, c) for m, c in zip(ramp(HOUR, 40, 0, 0), [0.01, 0.1] * (HOUR // 2), strict=True)]
+    late = [Look(m.mine, m.theirs, c, c) for m, c in zip(ramp(200, 200, 0, 0), [0.01] * 150 + [0.1] * 50, strict=True)]
+    assert alarms(looks, 0.0) <= MOST
+    assert alarms(late, 0.0) <= MOST
+
+
+def test_lost_requests_of_restarted_pods_are_no_evidence() -> None:
+    """Every tenth look a pod restarts and takes half of the candidate's requests with it, good and bad alike."""
+    looks = [
+        Look(look.mine // 2 if number % 10 == 0 else look.mine, look.theirs, look.candidate, look.stable)
+        for number, look in enumerate(ramp(HOUR, 40, 0.02, 0.02))
+    ]
+    assert alarms(looks, 0.0) <= MOST
+
+
+def test_users_whose_requests_share_a_fate() -> None:
+    """Ten requests in a row succeed or fail together. As ten witnesses they would raise false alarms; as one, not."""
+    looks = ramp(HOUR // 3, 200, 0.02, 0.02)
+    assert alarms(looks, 0.0, throw=in_bursts(10), together=1) > MOST, "independence is assumed where nothing is said"
+    assert alarms(looks, 0.0, throw=in_bursts(10), together=10) <= MOST
+
+
+@pytest.mark.parametrize(
+    ("candidate", "stable", "allowed", "within"),
+    [(0.05, 0.02, 0.0, 3000), (0.10, 0.02, 0.01, 900), (1.0, 0.02, 0.01, 50)],
+)
+def test_a_bad_version_is_found(candidate: float, stable: float, allowed: float, within: int) -> None:
+    dice = Random(7)
+    found = [alarmed(dice, [Look(10, 90, candidate, stable)] * 400, allowed, NEEDED, binomial) for _ in range(20)]
+    assert sum(count is not None and count <= within for count in found) >= 18

@@ -1,0 +1,71 @@
+"""Whole rollouts as dice see them: requests by the batch, for simulations of the sequential tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import log, log1p
+from random import Random
+
+from slipway.rollout.analysis.sequential import Sample, Wealth, bet
+
+
+def binomial(dice: Random, requests: int, chance: float) -> int:
+    """Return how many of `requests` are bad: exact, by jumping from one to the next."""
+    if chance >= 1.0:
+        return requests
+    if chance <= 0.0:
+        return 0
+    scale, found, at = log1p(-chance), 0, -1
+    while True:
+        at += 1 + int(log(1.0 - dice.random()) / scale)
+        if at >= requests:
+            return found
+        found += 1
+
+
+@dataclass(frozen=True)
+class Look:
+    """One measurement: requests of both versions since the last one, and their true chances of being bad."""
+
+    mine: int
+    theirs: int
+    candidate: float
+    stable: float
+
+
+Throw = Callable[[Random, int, float], int]
+
+
+def ramp(looks: int, requests: int, candidate: float, stable: float) -> list[Look]:
+    """Return a rollout that goes through 5, 10, 25 and 50 percent in four equal parts."""
+    shares = (5, 10, 25, 50)
+    found = []
+    for look in range(looks):
+        mine = requests * shares[look * len(shares) // looks] // 100
+        found.append(Look(mine, requests - mine, candidate, stable))
+    return found
+
+
+def alarmed(
+    dice: Random, looks: Iterable[Look], allowed: float, needed: float, throw: Throw = binomial, together: int = 1
+) -> int | None:
+    """Return after how many requests to the candidate the evidence reached `needed`; None if it never did."""
+    wealth, limit, used = Wealth(), log(needed), 0
+    for look in looks:
+        mine = Sample(look.mine, throw(dice, look.mine, look.candidate))
+        theirs = Sample(look.theirs, throw(dice, look.theirs, look.stable))
+        wealth, used = bet(wealth, mine, theirs, allowed, together), used + look.mine
+        if wealth.log >= limit:
+            return used
+    return None
+
+
+def in_bursts(size: int) -> Throw:
+    """Return dice for users who send `size` requests in a row, all of which share one fate."""
+
+    def throw(dice: Random, requests: int, chance: float) -> int:
+        whole, rest = divmod(requests, size)
+        return size * binomial(dice, whole, chance) + rest * binomial(dice, 1, chance)
+
+    return throw
