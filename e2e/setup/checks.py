@@ -52,7 +52,7 @@ def lint() -> list[list[str]]:
 
 def unit() -> list[list[str]]:
     """Return everything that is pure."""
-    return [pytest("-n", "auto", *existing("tests/unit", "tests/property", "tests/data"))]
+    return [pytest("-n", "auto", *existing("tests/unit", "tests/property", "tests/world", "tests/data"))]
 
 
 def engine() -> list[list[str]]:

@@ -17,7 +17,13 @@ from slipway.rollout.situation import Situation
 
 Rule = Callable[[Situation], Situation | None]
 
-PEOPLE: tuple[Rule, ...] = (memory.stable_forgotten, commands.retry, commands.abort, people.steps_edited)
+PEOPLE: tuple[Rule, ...] = (
+    memory.stable_forgotten,
+    commands.retry,
+    commands.abort,
+    people.status_edited,
+    people.steps_edited,
+)
 TRAFFIC_AWAY: tuple[Rule, ...] = (
     # For good
     away.verdict_failed,
@@ -29,7 +35,7 @@ TRAFFIC_AWAY: tuple[Rule, ...] = (
     away.endpoints_lost,
     away.readiness_awaited,
 )
-PODS_AWAY: tuple[Rule, ...] = (warm.warm_returns, warm.warm_ends, away.weight_gone, away.drained)
+PODS_AWAY: tuple[Rule, ...] = (warm.warm_returns, warm.warm_ends, away.weight_returned, away.weight_gone, away.drained)
 STARTS: tuple[Rule, ...] = (towards.candidate_starts, salt_drawn, towards.first_version_serves)
 COMMANDS: tuple[Rule, ...] = (
     # After whatever takes traffic away: no command overrules a verdict

@@ -12,6 +12,7 @@ from slipway.rollout.analysis import verdict
 from slipway.rollout.phase import answering
 from slipway.rollout.rules.moves import retire, roll_back, seconds
 from slipway.rollout.situation import Situation
+from slipway.rollout.traffic import service_name
 from slipway.rollout.wanted import NEVER_SERVES, Unusable
 
 RESTART_LIMIT = 5
@@ -104,6 +105,17 @@ def readiness_awaited(s: Situation) -> Situation | None:
         return None
     since = timestamp(s.now) if short else None
     return s.moved(candidate=candidate.model_copy(update={"waiting_since": since}))
+
+
+def weight_returned(s: Situation) -> Situation | None:
+    """A revision that somebody gave requests again, by editing the route, is drained anew once that is undone."""
+    if not s.status.retiring or s.status.retiring_since is None:
+        return None
+    going = {service_name(s.rollout.root, ref.revision) for ref in s.status.retiring}
+    weights = [rule.weights for route in s.seen.routes.values() for rule in route.rules]
+    if not any(weight and name in going for rule in weights for name, weight in rule.items()):
+        return None
+    return s.moved(retiring_since=None)
 
 
 def weight_gone(s: Situation) -> Situation | None:

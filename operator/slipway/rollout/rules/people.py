@@ -1,4 +1,4 @@
-"""What follows when people edit the spec in the middle of a release?"""
+"""What follows when people edit the spec in the middle of a release, or the status?"""
 
 from __future__ import annotations
 
@@ -6,6 +6,15 @@ from slipway.plan import Event
 from slipway.rollout import reasons
 from slipway.rollout.situation import Situation
 from slipway.rollout.steps import hash_of, step_at_most
+
+
+def status_edited(s: Situation) -> Situation | None:
+    """Without a candidate there is no share and no step, whatever somebody wrote into the status by hand."""
+    status = s.status
+    said = status.percent or status.step or status.step_started_at or status.bake_started_at
+    if status.candidate is not None or not said:
+        return None
+    return s.moved(percent=0, step=0, step_started_at=None, bake_started_at=None)
 
 
 def steps_edited(s: Situation) -> Situation | None:

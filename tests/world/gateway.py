@@ -1,0 +1,92 @@
+"""What does a gateway make of an HTTPRoute, and when?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from tests.unit.rollout.gateway import backends, live
+
+if TYPE_CHECKING:
+    from tests.world.world import World
+
+Mood = Literal["Follows", "Sleeps", "Refuses", "Absent"]
+
+
+class Gateway:
+    """Takes routes over with a lag, and reports on them with another: either may come first."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.mood: Mood = "Follows"
+        self.live: dict[str, int] = {}
+        """What really goes where, by Service, in percent."""
+
+    def heard(self, type: str, obj: dict[str, Any]) -> None:
+        """Take notice of a change of the route."""
+        if obj["kind"] != "HTTPRoute":
+            return
+        world, version = self._world, obj["metadata"]["resourceVersion"]
+        world.after(world.chance.between(0.01, 1.5, "dataplane", version), self.take_over)
+        world.after(world.chance.between(0.01, 1.5, "report", version), self.report)
+
+    def turn(self, mood: Mood) -> None:
+        """Change the mood; a gateway that wakes up works off what it missed."""
+        self.mood = mood
+        self._world.after(0.5, self.take_over)
+        self._world.after(0.6, self.report)
+
+    def route(self) -> dict[str, Any] | None:
+        """Return the route as it is in the cluster."""
+        return self._world.find("HTTPRoute", self._world.name)
+
+    def take_over(self) -> None:
+        """Send requests as the route says now."""
+        if self.mood != "Follows":
+            return
+        self._world.prometheus.account()
+        route = self.route()
+        self.live = shares(route) if route is not None else {}
+
+    def report(self) -> None:
+        """Write the route's status."""
+        route = self.route()
+        if route is None or self.mood in ("Sleeps", "Absent"):
+            return
+        generation = route["metadata"]["generation"]
+        accepted = self.mood == "Follows"
+        conditions = [
+            {
+                "type": kind,
+                "status": "True" if accepted or kind != "Accepted" else "False",
+                "reason": kind if accepted else "NotAllowedByListeners",
+                "message": "" if accepted else "no listener allows this route",
+                "observedGeneration": generation,
+            }
+            for kind in ("Accepted", "ResolvedRefs")
+        ]
+        parents = [
+            {"parentRef": parent, "controllerName": "example.com/gateway", "conditions": conditions}
+            for parent in route["spec"]["parentRefs"]
+        ]
+        self._world.cluster.put({**route, "status": {"parents": parents}})
+
+
+def weights(route: Mapping[str, Any]) -> dict[str, int]:
+    """Return the weights, by Service, for requests that carry no special header."""
+    return backends(route)
+
+
+def every_weight(route: Mapping[str, Any]) -> Iterator[dict[str, int]]:
+    """Yield the weights of every rule."""
+    for rule in route["spec"]["rules"]:
+        yield {ref["name"]: int(ref.get("weight", 1)) for ref in rule.get("backendRefs") or ()}
+
+
+def shares(route: Mapping[str, Any]) -> dict[str, int]:
+    """Return the percent of requests by Service when every user sends a bucket and nobody another header."""
+    if len(route["spec"]["rules"]) == 1:
+        found = weights(route)
+        total = sum(found.values())
+        return {name: round(weight * 100 / total) for name, weight in found.items()} if total else {}
+    return {name: round(percent) for name, percent in live(route).items()}

@@ -1,0 +1,263 @@
+"""Which histories of a Rollout break a rule? `python -m tests.world.histories --seeds 1000 --from 0`.
+
+A history is a beginning and a list of disturbances. After the last one everything is mended, and the Rollout must come
+to rest. One that breaks a rule is made smaller before it is shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import gc
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tests.world.disturbances import Disturbance, draw
+from tests.world.rules import Broken, BrokenRule
+from tests.world.world import World, steps
+
+LEADS = (0.0, 0.0, 3.0, 8.0, 14.0, 20.0, 26.0)
+"""Seconds that v2 has had beside v1 when the disturbances begin; 0: v1 serves alone."""
+MOST = 6
+"""Disturbances of one history."""
+COLLECTED = 20
+"""Histories between two collections of garbage."""
+CALM = 900.0
+"""Seconds in which a mended world must come to rest."""
+SILENCE = 25.0
+"""Seconds without a write after which it rests: longer than any interval, hold or drain."""
+RESTING = frozenset({"Healthy", "Degraded", "Stalled", "Pending"})
+HELD = frozenset({"Stalled", "Pending", "Paused"})
+"""States in which a candidate may stay at its share: the version named cannot serve (yet), or people wait."""
+
+
+def _spec(
+    percents: tuple[int, ...],
+    replicas: int,
+    rule: dict[str, str],
+    action: str,
+    *,
+    forgiven: int = 0,
+    latency: bool = False,
+) -> dict[str, Any]:
+    errors = {"name": "errors", "errorRate": {**rule, "minSamples": 20}, "failureLimit": forgiven}
+    slow = {"name": "latency", "latency": {"maxMilliseconds": 200, "minSamples": 20}}
+    return {
+        "strategy": steps(*percents, hold=5),
+        "serving": {"runtime": {"llamaCpp": {}}, "replicas": replicas},
+        "analysis": {
+            "intervalSeconds": 5,
+            "windowSeconds": 20,
+            "metrics": [errors, slow] if latency else [errors],
+            "noData": {"afterSeconds": 20, "action": action},
+        },
+        "bakeSeconds": 10,
+    }
+
+
+ABSOLUTE, RELATIVE = {"maxPercent": "2"}, {"maxIncreasePercent": "2"}
+BEGINNINGS: tuple[dict[str, Any], ...] = (
+    _spec((10, 50), 2, ABSOLUTE, "Hold"),
+    _spec((10, 50), 2, ABSOLUTE, "Rollback", latency=True),
+    _spec((5, 20, 60), 4, RELATIVE, "Rollback"),
+    _spec((100,), 1, ABSOLUTE, "Rollback"),
+    _spec((30,), 1, RELATIVE, "Hold", forgiven=1),
+    _spec((25, 50), 3, ABSOLUTE, "Hold", forgiven=1),
+)
+
+
+@dataclass(frozen=True)
+class History:
+    """One life of a Rollout."""
+
+    seed: int
+    beginning: int
+    """Which of BEGINNINGS."""
+    lead: float
+    disturbances: tuple[Disturbance, ...]
+
+    def __str__(self) -> str:
+        lines = "".join(f"\n    Disturbance{one}," for one in self.disturbances)
+        return f"History(seed={self.seed}, beginning={self.beginning}, lead={self.lead:g}, disturbances=({lines}\n))"
+
+
+def generate(seed: int) -> History:
+    """Return the history with this seed."""
+    dice = random.Random(seed)
+    beginning = dice.randrange(len(BEGINNINGS))
+    disturbances = tuple(draw(dice) for _ in range(dice.randint(1, MOST)))
+    return History(seed, beginning, dice.choice(LEADS), disturbances)
+
+
+@functools.cache
+def _begun(index: int, lead: float) -> bytes:
+    """Return the frozen world in which v2 has been on its way for `lead` seconds."""
+    world = World(0, **BEGINNINGS[index])
+    world.until_state("Healthy")
+    world.run(1.0)
+    if lead:
+        world.want("v2")
+        world.run(lead)
+    return world.freeze()
+
+
+def begin(history: History) -> World:
+    """Return the world in which the history begins."""
+    return World.thaw(_begun(history.beginning, history.lead), history.seed)
+
+
+def live(history: History, trace: list[str] | None = None) -> World:
+    """Live a history to its end; raise BrokenRule."""
+    world = begin(history)
+    world.trace = trace
+    for disturbance in history.disturbances:
+        world.run(disturbance.after)
+        disturbance.happen(world)
+    world.run(1.0)
+    mend(world)
+    settle(world)
+    return world
+
+
+def mend(world: World) -> None:
+    """End all trouble."""
+    world.say("--- all is mended")
+    for version in ("v1", "v2", "v3"):
+        world.set_version(version)
+        world.nodes.turn(version, "Good")
+    world.nodes.frozen = False
+    world.gateway.turn("Follows")
+    world.prometheus.account()
+    world.prometheus.up, world.prometheus.delay, world.prometheus.requests_per_second = True, 0.05, 60.0
+    world.prometheus.behaves.clear()
+    for operator in (world.leader, world.standby):
+        operator.connection.troubles.clear()
+        operator.connection.crash_after = None
+        operator.connection.latency = lambda: 0.0
+
+
+def settle(world: World) -> None:
+    """Wait for rest; it must come, and must be restful."""
+    last = [world.rules.writes, world.now]
+
+    def quiet() -> bool:
+        if world.rules.writes != last[0]:
+            last[:] = [world.rules.writes, world.now]
+        return world.now - last[1] >= SILENCE
+
+    def rests() -> bool:
+        if not world.exists or not (status := world.root.get("status")):
+            return False
+        if status.get("retiring"):
+            return False  # a calendar that was set back makes a drain long
+        if status.get("candidate"):
+            # Times in the status of another calendar may ask for figures that nobody has: held, and said.
+            starved = world.clock_jumped_at > 0 and any(e["outcome"] == "TooFewSamples" for e in status["analysis"])
+            return status["state"] in HELD or starved
+        return status["state"] in RESTING and quiet()
+
+    try:
+        world.until(rests, CALM)
+    except BrokenRule:
+        raise
+    except AssertionError as error:
+        raise BrokenRule(Broken("rest", f"no rest {error}", world.now)) from error
+    if world.state in RESTING and not world.status.candidate:
+        served = world.routed()
+        stable = world.status.stable
+        if stable is not None and served != {stable.version: 100}:
+            raise BrokenRule(Broken("rest", f"{stable.version} is stable, the route says {served}", world.now))
+        if world.live() != served:
+            raise BrokenRule(Broken("rest", f"the gateway sends {world.live()}, the route says {served}", world.now))
+
+
+def broken_by(history: History) -> Broken | None:
+    """Return the rule that a history breaks first, if any."""
+    try:
+        live(history)
+    except BrokenRule as error:
+        return error.broken
+    return None
+
+
+def smaller(history: History, same: Callable[[Broken | None], bool]) -> History:
+    """Return the history without the disturbances that the breach does not need."""
+    shrunk = True
+    while shrunk:
+        shrunk = False
+        for candidate in _less(history):
+            if same(broken_by(candidate)):
+                history, shrunk = candidate, True
+                break
+    return history
+
+
+def _less(history: History) -> Iterator[History]:
+    found = history.disturbances
+    for size in (len(found) // 2, 1):
+        for start in range(0, len(found), max(size, 1)):
+            if size and size < len(found) + 1:
+                yield replace(history, disturbances=found[:start] + found[start + size :])
+    for i, one in enumerate(found):
+        if one.after:
+            yield replace(history, disturbances=(*found[:i], replace(one, after=0.0), *found[i + 1 :]))
+
+
+def explain(history: History, broken: Broken) -> str:
+    """Return a broken history as small as it gets, with what happened in it."""
+    small = smaller(history, lambda found: found is not None and found.rule == broken.rule)
+    trace: list[str] = []
+    try:
+        live(small, trace)
+    except BrokenRule as error:
+        broken = error.broken
+    return f"{broken}\n{small}\n" + "\n".join(trace)
+
+
+@contextlib.contextmanager
+def in_bulk() -> Iterator[None]:
+    """Live many histories: the garbage of the last ones is collected between them, and refusals are not logged."""
+    logging.disable(logging.CRITICAL)
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        logging.disable(logging.NOTSET)
+
+
+def search(seeds: Iterable[int]) -> Iterator[tuple[History, Broken]]:
+    """Yield the histories of these seeds that break a rule."""
+    with in_bulk():
+        for number, seed in enumerate(seeds):
+            if number % COLLECTED == COLLECTED - 1:
+                gc.collect()
+            history = generate(seed)
+            broken = broken_by(history)
+            if broken is not None:
+                yield history, broken
+
+
+def main() -> None:
+    """Search, and print what was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1000)
+    parser.add_argument("--from", type=int, default=0, dest="first")
+    options = parser.parse_args()
+    begun, found = time.process_time(), []
+    for history, broken in search(range(options.first, options.first + options.seeds)):
+        found.append((history, broken))
+        print(f"seed {history.seed}: {broken}", flush=True)
+    spent = time.process_time() - begun
+    if found:
+        print(explain(*found[0]))
+    print(f"{options.seeds} histories, {len(found)} broken, {options.seeds / spent:.1f} a second of CPU time")
+
+
+if __name__ == "__main__":
+    main()

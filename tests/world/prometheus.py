@@ -1,0 +1,146 @@
+"""What does Prometheus know of the requests, and when?
+
+Counters belong to containers, start again with them, and are seen only when they are scraped; queries are evaluated on
+the samples that the scrapes left (promql.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from slipway.names import REVISION_LABEL
+from slipway.plan import Answer, Ask, PrometheusQuery
+from tests.world import promql
+from tests.world.nodes import is_ready
+
+if TYPE_CHECKING:
+    from tests.world.world import World
+
+SCRAPE_SECONDS = 2.0
+BOUNDS = (50.0, 100.0, 150.0, 200.0, 400.0, 800.0)
+
+
+@dataclass
+class Behaviour:
+    """How a version answers."""
+
+    failing_percent: float = 0.0
+    milliseconds: float = 90.0
+
+
+@dataclass
+class Counters:
+    """What one container's sidecar has counted since it started."""
+
+    revision: str
+    requests: float = 0.0
+    failed: float = 0.0
+    slow: dict[float, float] = field(default_factory=dict)
+
+
+class Prometheus:
+    """Requests, counters and scrapes."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.up = True
+        self.delay = 0.05
+        self.requests_per_second = 60.0
+        self.behaves: dict[str, Behaviour] = {}
+        """By version."""
+        self.samples: promql.Samples = {}
+        self.lost = 0.0
+        """Requests that the gateway could send nowhere."""
+        self.served: dict[str, float] = {}
+        """By version: requests answered in all."""
+        self._counters: dict[str, Counters] = {}
+        self._accounted = 0.0
+
+    def start(self) -> None:
+        """Begin to scrape."""
+        self._world.after(SCRAPE_SECONDS, self._scrape)
+
+    def takes(self, id: str) -> float:
+        """Return how long the answer to a question takes."""
+        return self.delay + self._world.chance.between(0.005, 0.4, "answer", id)
+
+    def answer(self, ask: Ask) -> Answer:
+        """Return what a question finds now."""
+        world = self._world
+        at = world.calendar()
+        assert isinstance(ask.question, PrometheusQuery)
+        if not self.up:
+            return Answer(at, error="connection refused")
+        return Answer(at, tuple(promql.evaluate(ask.question.query, self.samples, world.now)))
+
+    def account(self) -> None:
+        """Count the requests since the last call; called before anything changes that they depend on."""
+        world = self._world
+        span, self._accounted = world.now - self._accounted, world.now
+        if span <= 0:
+            return
+        for service, share in world.gateway.live.items():
+            requests = self.requests_per_second * span * share / 100
+            if requests:
+                self._serve(service, requests)
+
+    def _serve(self, service: str, requests: float) -> None:
+        world = self._world
+        pods = [pod for pod in world.nodes.pods(service) if is_ready(pod)]
+        if not pods:
+            self.lost += requests
+            return
+        for pod in pods:
+            version = pod["metadata"]["labels"]["slipway.dev/version"]
+            how = self.behaves.get(version, Behaviour())
+            counters = self._counters.setdefault(
+                pod["metadata"]["name"], Counters(pod["metadata"]["labels"][REVISION_LABEL])
+            )
+            part = requests / len(pods)
+            counters.requests += part
+            counters.failed += part * how.failing_percent / 100
+            self.served[version] = self.served.get(version, 0.0) + part
+            for bound in BOUNDS:
+                if how.milliseconds <= bound:
+                    counters.slow[bound] = counters.slow.get(bound, 0.0) + part
+
+    def reset(self, pod: str) -> None:
+        """Let a container's counters start again."""
+        self._counters.pop(pod, None)
+
+    def _scrape(self) -> None:
+        world = self._world
+        world.after(SCRAPE_SECONDS, self._scrape)
+        self.account()
+        if not self.up:
+            return
+        for pod in world.nodes.all():
+            name = pod["metadata"]["name"]
+            counters = self._counters.get(name)
+            if counters is not None and not pod["metadata"].get("deletionTimestamp"):
+                for key, value in self._series(name, counters):
+                    times, values = self.samples.setdefault(key, ([], []))
+                    times.append(world.now)
+                    values.append(value)
+
+    def _series(self, pod: str, counters: Counters) -> Iterator[tuple[promql.Key, float]]:
+        world = self._world
+        common = {
+            "namespace": world.namespace,
+            "rollout": world.name,
+            "revision": counters.revision,
+            "pod": pod,
+            "envoy_http_conn_manager_prefix": "serving",
+        }
+        failed, total = float(int(counters.failed)), float(int(counters.requests))
+        for name, value in (("2", total - failed), ("5", failed)):
+            labels = {**common, "envoy_response_code_class": name}
+            yield promql.key("envoy_http_downstream_rq_xx", labels), value
+        yield promql.key("envoy_http_downstream_rq_tx_reset", common), 0.0
+        if world.latency_judged:
+            for bound in (*BOUNDS, float("inf")):
+                count = total if bound == float("inf") else float(int(counters.slow.get(bound, 0.0)))
+                labels = {**common, "le": "+Inf" if bound == float("inf") else f"{bound:g}"}
+                yield promql.key("envoy_http_downstream_rq_time_bucket", labels), count

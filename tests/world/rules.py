@@ -1,0 +1,372 @@
+"""Which rule was broken, and when?
+
+Every rule is checked where it can first be seen: at a plan, at a write, at the end of a reconcile, or after any event
+of the world. What is found is kept until somebody looks, for the reconciler survives exceptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from slipway.names import REVISION_LABEL
+from slipway.plan import Event, Facts, Manifest, Plan
+from slipway.rollout import pods
+from slipway.rollout.pods import Pods
+from tests.world.gateway import every_weight, shares, weights
+
+if TYPE_CHECKING:
+    from tests.world.operator import Operator
+    from tests.world.world import World
+
+LAGS = 2.0
+"""Seconds that the data plane of a gateway may be behind its report."""
+UNHEARD = 3.0
+"""Seconds in which a gateway may follow an edit of the route that the operator has not undone yet."""
+READY = {"Healthy"}
+RECHECKED = 16
+"""One in so many plans that tell nothing is decided again; those that tell something always are."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A broken rule."""
+
+    rule: str
+    message: str
+    at: float
+
+    def __str__(self) -> str:
+        return f"[{self.rule}] at {self.at:.2f} s: {self.message}"
+
+
+class BrokenRule(AssertionError):
+    """A history broke a rule."""
+
+    def __init__(self, broken: Broken) -> None:
+        super().__init__(str(broken))
+        self.broken = broken
+
+
+class Rules:
+    """Watches a world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.found: list[Broken] = []
+        self.events: list[Event] = []
+        self.trusted = True
+        """Nobody edited the status by hand: what it remembers is what was decided."""
+        self.writes = 0
+        """Writes of operators in all."""
+        self.reconciles = 0
+        self.given: set[tuple[str, str]] = set()
+        self._failed: dict[tuple[str, str], str] = {}
+        """(digest, template) of what was rolled back since it was last retried, and its reason."""
+        self._status: dict[str, Any] = {}
+        """The status last written by an operator."""
+        self._ready: dict[str, Mapping[str, Pods]] = {}
+        """By operator: the pods of each revision as its newest plan knew them."""
+        self._weightless: dict[str, float] = {}
+        """Service → since when the gateway really sends it nothing."""
+        self._seen_live: dict[str, int] | None = None
+
+    def broken(self, rule: str, message: str) -> None:
+        """Take note of a broken rule."""
+        self._world.say(f"BROKEN [{rule}] {message}")
+        self.found.append(Broken(rule, message, self._world.now))
+
+    def forget(self) -> None:
+        """Somebody took the memory away: what was failed may be tried again, what was stable is unknown."""
+        self._failed.clear()
+        self._status = {}
+        self.trusted = False
+
+    # After every event
+
+    def look(self) -> None:
+        """Fail if a rule was broken; look at what the gateway does."""
+        live = self._world.gateway.live
+        if live is not self._seen_live:
+            self._seen_live = live
+            for service in [name for name, share in live.items() if share]:
+                self._weightless.pop(service, None)
+            for service in [name for name, share in live.items() if not share]:
+                self._weightless.setdefault(service, self._world.now)
+        if self.found:
+            raise BrokenRule(self.found[0])
+
+    # At a plan
+
+    def planned(self, operator: Operator, root: Manifest, plan: Plan, now: datetime) -> None:
+        """Check a plan before anything of it is written."""
+        self.reconciles += 1
+        self._ready[operator.name] = self._seen(operator)
+        status = plan.status
+        stable = _revision(status, "stable")
+        if stable and not any(child["kind"] == "HTTPRoute" for child in plan.children) and not plan.keep:
+            self.broken("weights", "stable is not routed")
+        if self.reconciles % RECHECKED == 0 or plan.events:
+            self._decide_again(operator, root, plan, now)
+
+    def _decide_again(self, operator: Operator, root: Manifest, plan: Plan, now: datetime) -> None:
+        again = self._world.room.plan({**root, "status": plan.status}, operator.store, Facts(), now)
+        if again.status != plan.status:
+            differs = [name for name in plan.status if again.status.get(name) != plan.status[name]]
+            self.broken("idempotent", f"deciding again changes {differs}")
+        elif list(again.children) != list(plan.children) or list(again.events):
+            self.broken("idempotent", f"deciding again changes children, or tells {list(again.events)}")
+
+    # At a write
+
+    def wrote(self, operator: Operator, verb: str, obj: Manifest) -> None:
+        """Check one write of an operator, as it stands in the cluster now."""
+        self.writes += 1
+        kind, name = obj["kind"], obj["metadata"]["name"]
+        if verb == "status":
+            self._status_written(obj["status"], obj)
+            return
+        self._world.say(f"{operator.name} {verb} {kind}/{name}{_detail(obj)}")
+        if verb == "delete":
+            self._deleted(kind, name, obj)
+        elif kind == "HTTPRoute":
+            self._routed(operator, obj)
+        elif kind == "Deployment":
+            self._sized(operator, obj)
+
+    def _status_written(self, after: dict[str, Any], root: Manifest) -> None:
+        before, self._status = self._status, after
+        self._world.say(f"status {_words(after)}")
+        self._explained(after, root)
+        if not self.trusted:
+            self.trusted = bool(before)
+            return
+        self._promoted(before, after)
+        self._raised(before, after)
+        self._obeyed(before, after)
+        self._remembered(before, after)
+
+    def _explained(self, status: dict[str, Any], root: Manifest) -> None:
+        conditions = {c["type"]: c for c in status.get("conditions") or ()}
+        state, message = status.get("state"), status.get("message")
+        ready = conditions.get("Ready")
+        if not message or ready is None:
+            self.broken("explained", f"state {state} without message or Ready condition")
+            return
+        if (ready["status"] == "True") != (state in READY):
+            self.broken("explained", f"Ready is {ready['status']} in state {state}")
+        if conditions.get("Stalled", {}).get("status") == conditions.get("Reconciling", {}).get("status") == "True":
+            self.broken("explained", "both Stalled and Reconciling")
+        candidate, stable = status.get("candidate"), status.get("stable")
+        wanted = (root["spec"].get("version") or {}).get("name")
+        current = status.get("observedGeneration") == root["metadata"]["generation"]
+        if state == "Healthy" and current and wanted and (candidate or stable["version"] != wanted):
+            self.broken("explained", f"Healthy, but the spec names {wanted}")
+        if status.get("percent") and not candidate:
+            self.broken("explained", f"{status['percent']} % for no candidate")
+        if candidate and stable and status["percent"] and candidate["version"] not in message:
+            self.broken("explained", f"{candidate['version']} has {status['percent']} %, the message does not say so")
+
+    def _promoted(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Only Pass promotes, measured in the bake; and stable is never forgotten."""
+        old, new = before.get("stable"), after.get("stable")
+        if not old:
+            return
+        if not new:
+            self.broken("judged", "stable is forgotten")
+            return
+        if new["revision"] == old["revision"]:
+            return
+        candidate, baked = before.get("candidate"), before.get("bakeStartedAt")
+        if not candidate or candidate["revision"] != new["revision"]:
+            self.broken("judged", f"{new['version']} became stable without having been the candidate")
+            return
+        if not baked:
+            self.broken("judged", f"{new['version']} became stable without a bake")
+            return
+        metrics = {metric["name"] for metric in self._world.root["spec"]["analysis"]["metrics"]}
+        entries = {entry["metric"]: entry for entry in after.get("analysis") or ()}
+        for name in metrics:
+            entry = entries.get(name)
+            if entry is None or entry["outcome"] != "Pass" or entry["at"] < baked:
+                self.broken("judged", f"{new['version']} became stable, {name} is {entry}, the bake began {baked}")
+
+    def _raised(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """A step ends when its metrics pass, measured in it, or when a command says so."""
+        mine, then = after.get("candidate"), before.get("candidate")
+        if not mine or not then or mine["revision"] != then["revision"] or not before.get("stepStartedAt"):
+            return
+        if after["step"] <= before["step"] or after["steps"] != before["steps"]:
+            return
+        if any(self._done(before, after, name) for name in ("skip-step", "promote", "promote-full")):
+            return
+        for entry in after.get("analysis") or ():
+            if entry["outcome"] != "Pass" or entry["at"] < before["stepStartedAt"]:
+                self.broken("judged", f"step {before['step']} passed, {entry['metric']} is {entry['outcome']}")
+
+    def _done(self, before: dict[str, Any], after: dict[str, Any], name: str) -> bool:
+        """Tell whether command `name` was carried out by this write."""
+        old, new = (
+            next((c for c in status.get("commands") or () if c["name"] == name), None) for status in (before, after)
+        )
+        return new is not None and new != old and new["outcome"] == "Done"
+
+    def _obeyed(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """A command acts once, and only on the version that it names."""
+        old = {command["name"]: command["value"] for command in before.get("commands") or ()}
+        for command in after.get("commands") or ():
+            name, value = command["name"], command["value"]
+            if old.get(name) == value:
+                continue
+            if (name, value) in self.given:
+                self.broken("commands", f"{name}={value} is handled again")
+            self.given.add((name, value))
+            version = value.partition("@")[0]
+            meant = [(before.get("candidate") or {}).get("version"), self._world.spec["version"]["name"]]
+            if command["outcome"] == "Done" and version not in meant:
+                self.broken("commands", f"{name}={value} is done while {meant[0]} is on its way")
+        rolled = after.get("lastRollback") or {}
+        aborted = rolled != (before.get("lastRollback") or {}) and rolled.get("reason") == "Aborted"
+        if aborted and not any(n == "abort" and v.startswith(f"{rolled['version']}@") for n, v in self.given):
+            self.broken("commands", f"{rolled['version']} is aborted, and nobody said so")
+
+    def _remembered(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """What failed beyond its limit is gone in the same write, and is remembered."""
+        known = {(f["revision"], f["at"]) for f in before.get("failed") or ()}
+        gone = [f for f in before.get("failed") or () if f["revision"] not in {e["revision"] for e in after["failed"]}]
+        if gone:
+            if not self._done(before, after, "retry"):
+                self.broken("pingpong", f"{[entry['version'] for entry in gone]} forgotten without a retry")
+            for entry in gone:
+                self._failed.pop((entry["digest"], entry["template"]), None)
+        for entry in after.get("failed") or ():
+            if (entry["revision"], entry["at"]) not in known:
+                self._failed[entry["digest"], entry["template"]] = entry["reason"]
+        candidate = after.get("candidate")
+        limits = {m["name"]: m.get("failureLimit", 0) for m in self._world.root["spec"]["analysis"]["metrics"]}
+        for entry in after.get("analysis") or ():
+            over = entry["outcome"] == "Fail" and entry["failures"] > limits.get(entry["metric"], 1_000)
+            if candidate and after.get("stable") and over:
+                self.broken("verdict", f"{candidate['version']} stays though {entry['metric']} failed")
+        if candidate and after.get("stable") and (candidate["digest"], candidate["template"]) in self._failed:
+            self.broken("pingpong", f"{candidate['version']} is tried again though it failed, without retry")
+
+    def _routed(self, operator: Operator, route: Manifest) -> None:
+        if not self._owned(route):
+            return  # its Rollout is deleted, which the operator has not heard of yet
+        for found in every_weight(route):
+            if sum(found.values()) != 100:
+                self.broken("weights", f"weights {found} do not sum to 100")
+        self._answerable(operator, route, "gets")
+        status = self._status
+        if not self.trusted or not status or route["metadata"]["name"] != self._world.name:
+            return
+        found = {revision(name): share for name, share in shares(route).items() if share}
+        stable, candidate = (_revision(status, who) for who in ("stable", "candidate"))
+        intended = {stable: 100 - status["percent"]} | ({candidate: status["percent"]} if candidate else {})
+        if found != {name: share for name, share in intended.items() if share}:
+            self.broken("intent", f"shares {found} are written, status intends {intended}")
+
+    def _owned(self, child: Manifest) -> bool:
+        owners = {owner["uid"] for owner in child["metadata"].get("ownerReferences") or ()}
+        return self._world.exists and self._world.root["metadata"]["uid"] in owners
+
+    def _answerable(self, operator: Operator, route: Manifest, verb: str) -> None:
+        """No weight for a version without a ready endpoint, as far as the operator knows; stable is the last resort."""
+        stable, seen = _revision(self._status, "stable"), self._ready[operator.name]
+        for found in every_weight(route):
+            for name, weight in found.items():
+                one = revision(name)
+                if weight and one != stable and (one not in seen or not seen[one].ready):
+                    self.broken("endpoints", f"{one} {verb} {weight} % without a ready endpoint")
+
+    def _seen(self, operator: Operator) -> Mapping[str, Pods]:
+        uid = self._world.root["metadata"]["uid"] if self._world.exists else ""
+        return pods.read(operator.store.owned(uid, "Pod"), operator.store.owned(uid, "EndpointSlice"))
+
+    def _sized(self, operator: Operator, deployment: Manifest) -> None:
+        mine = deployment["metadata"]["labels"][REVISION_LABEL]
+        stable, candidate = (_revision(self._status, who) for who in ("stable", "candidate"))
+        root = operator.store.get("Rollout", self._world.namespace, self._world.name)
+        full = root["spec"]["serving"]["replicas"] if root is not None else 0
+        size = deployment["spec"]["replicas"]
+        if mine == stable and size < full:
+            self.broken("capacity", f"stable gets {size} of {full} replicas")
+        if mine == candidate and stable and size * 100 < full * self._status["percent"]:
+            self.broken("capacity", f"the candidate has {self._status['percent']} % and {size} of {full} replicas")
+
+    def _deleted(self, kind: str, name: str, obj: Manifest) -> None:
+        if kind not in ("Deployment", "Service", "ControllerRevision"):
+            if kind == "HTTPRoute":
+                self.broken("weights", "the route is deleted")
+            return
+        world, status = self._world, self._status
+        mine = obj["metadata"]["labels"][REVISION_LABEL]
+        for who in ("stable", "candidate"):
+            if _revision(status, who) == mine and self.trusted:
+                self.broken("drain", f"{kind} of the {who} is deleted")
+        route = world.gateway.route()
+        if route is not None and weights(route).get(name):
+            self.broken("drain", f"{kind} {name} is deleted while the route gives it weight")
+        jumped = world.now - world.clock_jumped_at < 30 or world.now - world.route_edited_at < UNHEARD
+        rested = world.now - self._weightless.get(name, float("-inf"))
+        if world.gateway.live.get(name) and not jumped:
+            self.broken("drain", f"{kind} {name} is deleted while the gateway sends to it")
+        elif rested < world.room.settings.drain_seconds - LAGS and not jumped:
+            self.broken("drain", f"{kind} {name} is deleted {rested:.1f} s after its last request")
+
+    # At the end of a reconcile
+
+    def reconciled(self, operator: Operator) -> None:
+        """Check what stands after a reconcile that succeeded."""
+        if not operator.leads or not self.trusted or not self._world.exists:
+            return
+        route = self._world.gateway.route()
+        root = operator.store.get("Rollout", self._world.namespace, self._world.name)
+        if route is None or root is None or root["metadata"]["uid"] != self._world.root["metadata"]["uid"]:
+            return
+        if not self._owned(route):
+            return
+        heard = operator.store.get("HTTPRoute", self._world.namespace, self._world.name)
+        if heard is None or heard["metadata"]["resourceVersion"] != route["metadata"]["resourceVersion"]:
+            return  # it has not heard of the newest edit yet
+        if not self._status:
+            return
+        self._answerable(operator, route, "keeps")
+        stable, kept = _revision(self._status, "stable"), {revision(name): w for name, w in weights(route).items()}
+        for entry in self._status.get("failed") or ():
+            if kept.get(entry["revision"]) and entry["revision"] != stable:
+                self.broken("verdict", f"{entry['version']} failed and keeps {kept[entry['revision']]} %")
+
+    # At an event
+
+    def told(self, operator: Operator, regarding: Manifest, event: Event) -> None:
+        """Check one event that an operator tells."""
+        self.events.append(event)
+        self._world.say(f"event {event.type} {event.reason}: {event.message[:160]}")
+
+
+def revision(service: str) -> str:
+    """Return the revision that a Service belongs to."""
+    return service.rpartition("-")[2]
+
+
+def _revision(status: Manifest, who: str) -> str:
+    return str((status.get(who) or {}).get("revision", ""))
+
+
+def _words(status: dict[str, Any]) -> str:
+    stable, candidate = status.get("stable") or {}, status.get("candidate") or {}
+    judged = " ".join(f"{e['metric']}={e['outcome']}" for e in status.get("analysis") or ())
+    return (
+        f"{status.get('state')}: stable {stable.get('version')}, candidate {candidate.get('version')} at "
+        f"{status.get('percent')} %, step {status.get('step')} {judged} | {str(status.get('message'))[:120]}"
+    )
+
+
+def _detail(obj: Manifest) -> str:
+    if obj["kind"] == "HTTPRoute":
+        return f" {weights(obj)}"
+    return f" replicas={obj['spec']['replicas']}" if obj["kind"] == "Deployment" else ""
