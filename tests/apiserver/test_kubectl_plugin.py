@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from e2e.setup import tools
 from slipway.kubectl.cluster import Cluster
 from slipway.kubectl.main import main
 from tests.apiserver.objects import collection, create, rollout
@@ -156,3 +160,15 @@ def test_a_cluster_without_slipway_is_told_from_a_missing_rollout(
     monkeypatch.setattr("slipway.kubectl.cluster.ROLLOUTS", "/apis/slipway.dev/v0")
     assert main(["rollout", "get", "on-its-way"]) == 1
     assert "this cluster does not know rollouts.slipway.dev" in capsys.readouterr().err
+
+
+def test_kubectl_finds_the_plugin_and_completes_its_words(server: ApiServer, stored: dict[str, Any]) -> None:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {"KUBECONFIG": str(server.kubeconfig), "HOME": str(server.folder), "PATH": path}
+
+    def kubectl(*words: str) -> str:
+        command = [str(tools.kubectl()), *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert "rollout.slipway.dev/on-its-way" in kubectl("slipway", "rollout", "list", "-o", "name")
+    assert kubectl("__complete", "slipway", "rollout", "why", "on-").splitlines() == ["on-its-way", ":4"]

@@ -22,6 +22,7 @@ from slipway.kubectl.following import follow
 from slipway.kubectl.picture import picture
 from slipway.kubectl.release import Told, read, story
 from slipway.kubectl.tables import history, listing
+from slipway.kubectl.text import plain
 from slipway.kubectl.waiting import await_answer
 from slipway.kubectl.why import why
 
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return run(given, sys.stdout)
     except (Refused, Unusable) as refused:
-        print(f"error: {refused}", file=sys.stderr)
+        print(f"error: {plain(str(refused))}", file=sys.stderr)
         return USAGE if isinstance(refused, Unusable) else FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -105,7 +106,7 @@ def _command(cluster: Cluster, namespace: str, given: argparse.Namespace, out: T
     if not given.wait:
         return OK
     answer = await_answer(cluster, found, order, given.timeout, time.monotonic, time.sleep)
-    live.write([f"{answer.outcome}: {answer.message}"], out)
+    live.write([f"{answer.outcome}: {plain(answer.message)}"], out)
     return OK if answer.outcome == "Done" else FAILED
 
 

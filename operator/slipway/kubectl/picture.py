@@ -144,7 +144,7 @@ def _events(events: Sequence[Told], now: datetime, screen: Screen) -> Iterable[s
 
 def said(event: Told) -> str:
     """Return an event's message in one line, with how often it was said."""
-    return plain(event.message) + (f" ({event.count} times)" if event.count > 1 else "")
+    return event.message + (f" ({event.count} times)" if event.count > 1 else "")
 
 
 def _age(at: str | datetime, now: datetime) -> float:

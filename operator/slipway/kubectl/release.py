@@ -13,6 +13,7 @@ from slipway.api.conditions import READY, Condition, find, moment
 from slipway.api.rollout import RolloutSpec, RolloutStatus
 from slipway.kubectl.failures import Refused
 from slipway.kubectl.stations import Station, stations
+from slipway.kubectl.text import plain
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,8 @@ def told(event: Mapping[str, Any]) -> Told:
     )
     return Told(
         moment(at),
-        event.get("type", ""),
-        event.get("reason", ""),
-        event.get("message", ""),
+        plain(event.get("type") or ""),
+        plain(event.get("reason") or ""),
+        plain(event.get("message") or ""),
         int(series.get("count") or event.get("count") or 1),
     )

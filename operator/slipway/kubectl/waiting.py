@@ -38,7 +38,7 @@ def await_answer(
             sleep(min(PAUSE, max(0.0, deadline - monotonic())))
     raise Refused(
         f"the operator has not handled {order.command} in {seconds:.0f} s{trouble}; it will once it runs: "
-        "kubectl get pods -A -l app.kubernetes.io/name=slipway"
+        "kubectl get pods -A -l app.kubernetes.io/name=slipway,app.kubernetes.io/component=operator"
     )
 
 

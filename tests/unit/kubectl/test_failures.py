@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from slipway.kubectl.cluster import Cluster
 from slipway.kubectl.failures import Forbidden, Refused, Request, Unreachable, refusal, unreachable
+from slipway.kubectl.main import main
 
 GET = Request("get", "rollouts.slipway.dev", "games", "assistant")
 LIST = Request("list", "rollouts.slipway.dev", "")
@@ -35,6 +37,17 @@ def test_every_answer_has_a_cure(
     assert type(found) is kind
     assert cure in str(found)
     assert "\n" not in str(found)
+
+
+def test_what_a_webhook_says_in_many_lines_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise refusal(PATCH, 400, {"message": "no:\n- this\x1b[2J\n- that"})
+
+    monkeypatch.setattr(Cluster, "connect", refuse)
+    assert main(["rollout", "list"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_cluster_that_does_not_answer_is_named() -> None:
