@@ -136,7 +136,7 @@ def _unhindered(release: Release, candidate: RevisionRef, *, paused: bool = True
         raise Refused(f"the spec names {release.wanted}, so {candidate.version} goes no further")
     if paused and release.status.paused is not None:
         raise Refused(f"{candidate.version} is paused: {release.command('resume')}")
-    failing = next((m for m in measures(release) if m.hinders("Fail")), None)
+    failing = next((m for m in measures(release) if m.critical and m.hinders("Fail")), None)
     if failing is not None and failing.found is not None:
         raise Refused(f"{failing.name} fails, and a command overrules no verdict: {failing.found.message}")
     return candidate.version

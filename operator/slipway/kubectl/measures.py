@@ -37,11 +37,22 @@ class Measure:
     @property
     def standing(self) -> str:
         """The outcome in words."""
-        return self.outcome if self.in_force else f"{self.outcome}, not in force"
+        if not self.in_force:
+            return f"{self.outcome}, not in force"
+        return f"{self.outcome}, dry run" if self._dry else self.outcome
 
     def hinders(self, *outcomes: str) -> bool:
-        """Tell whether it is in force with one of `outcomes`."""
-        return self.in_force and self.outcome in outcomes
+        """Tell whether it acts, with one of `outcomes`."""
+        return self.in_force and not self._dry and self.outcome in outcomes
+
+    @property
+    def critical(self) -> bool:
+        """One failure of it ends the candidate."""
+        return self.metric is not None and self.metric.critical
+
+    @property
+    def _dry(self) -> bool:
+        return self.metric is not None and self.metric.dry_run
 
     def figure(self, value: str | None) -> str:
         """Return a figure of status in its unit."""
@@ -78,10 +89,22 @@ class Measure:
             f"candidate {self.figure(found.candidate)}" if found.candidate is not None else "",
             f"stable {self.figure(found.stable)}" if found.stable is not None else "",
             f"allowed {self.bound}" if found.bound is not None else "",
-            f"{found.samples} requests" if found.samples else "",
+            f"{found.samples} requests{self._others(found)}" if found.samples else "",
+            self._against_chance(found),
             f"{found.failures} failed measurements in a row" if found.failures > 1 else "",
         ]
         return ", ".join(part for part in parts if part) or "no figures"
+
+    @staticmethod
+    def _others(found: MetricStatus) -> str:
+        return f" beside {found.stable_samples} of stable" if found.stable_samples else ""
+
+    @staticmethod
+    def _against_chance(found: MetricStatus) -> str:
+        """Return how far the evidence of a comparison is: it fails when chance can no longer explain the difference."""
+        if found.evidence is None:
+            return ""
+        return f"evidence {float(found.evidence.times):.3g} (it fails at {float(found.evidence.needed):.3g})"
 
 
 def measures(release: Release) -> list[Measure]:

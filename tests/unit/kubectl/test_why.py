@@ -10,6 +10,7 @@ import pytest
 
 from slipway.api.rollout import RolloutState
 from slipway.kubectl.advice import ADVICE, advice
+from slipway.kubectl.commands import meant
 from slipway.kubectl.release import read, story
 from slipway.kubectl.text import Screen
 from slipway.kubectl.why import why
@@ -82,3 +83,18 @@ def test_an_old_rollback_is_not_the_reason_of_another_trouble() -> None:
 def test_what_the_operator_never_saw_is_explained_too() -> None:
     fresh = {key: value for key, value in m.HEALTHY.items() if key != "status"}
     assert "is it running?" in told(fresh)
+
+
+def test_a_comparison_tells_how_far_its_evidence_is() -> None:
+    evidence = {"rule": "r", "until": m.stamp(4), "percent": 10, "times": "3.25", "needed": "300"}
+    found = m.measured("errors", "Pass", candidate="0.4", samples=500, stableSamples=4500, evidence=evidence)
+    compared = m.STEPPING | {"status": m.STEPPING["status"] | {"analysis": [found]}}
+    assert "500 requests beside 4500 of stable, evidence 3.25 (it fails at 300)" in " ".join(told(compared).split())
+
+
+def test_a_dry_run_is_shown_and_hinders_nothing() -> None:
+    metrics = [{"name": "errors", "dryRun": True, "errorRate": {"maxPercent": "2"}}]
+    spec = m.AT_PAUSE["spec"] | {"analysis": {"metrics": metrics}}
+    dry = m.AT_PAUSE | {"spec": spec, "status": m.AT_PAUSE["status"] | {"analysis": m.JUDGED}}
+    assert "errors: Fail, dry run." in told(dry)
+    assert meant("promote", read(dry)) == "v2"
