@@ -234,6 +234,20 @@ class StepEvidence(StatusModel):
     stable_bad: Count = Field(default=0, description="stableBad is how many of them failed, or were slow.")
 
 
+class GainStatus(StatusModel):
+    """How strongly the goal of an A-B test says that the candidate is better than stable."""
+
+    times: Decimal = Field(
+        description="times is the evidence (an e-value): a candidate that is no better ever reaches so much with a "
+        "probability of at most 1 in times."
+    )
+    needed: Decimal = Field(description="needed is the number of times from which on the candidate wins.")
+    steady: Decimal = Field(description="steady is the natural logarithm of the evidence from all requests.")
+    sudden: Decimal = Field(description="sudden is the natural logarithm of the evidence from the newest requests.")
+    recent: Count = Field(default=0, description="recent is the number of stable's newest requests, faded.")
+    recent_bad: Count = Field(default=0, description="recentBad is how many of them failed.")
+
+
 class EvidenceStatus(StatusModel):
     """What comparing with stable has shown so far. Each request is weighed once."""
 
@@ -256,6 +270,9 @@ class EvidenceStatus(StatusModel):
     )
     recent: Count = Field(default=0, description="recent is the number of the candidate's newest requests, faded.")
     recent_bad: Count = Field(default=0, description="recentBad is how many of them failed, or were slow.")
+    gain: GainStatus | None = Field(
+        default=None, description="gain is the evidence for the candidate, where the metric is the goal of an A-B test."
+    )
     steps: list[StepEvidence] = Field(
         default=[],
         max_length=40,

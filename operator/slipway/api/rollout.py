@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from slipway.api.abtest import AbTest
 from slipway.api.analysis import Analysis, MetricStatus
 from slipway.api.base import (
     Count,
@@ -84,6 +85,9 @@ class Strategy(OneOf):
     blue_green: BlueGreen | None = Field(
         default=None, description="blueGreen judges on a preview and then switches all traffic at once."
     )
+    ab_test: AbTest | None = Field(
+        default=None, description="abTest lets two versions compete for a goal until the evidence decides."
+    )
 
 
 class RolloutSpec(Model):
@@ -101,6 +105,18 @@ class RolloutSpec(Model):
             "s.metrics.all(m, self.analysis.metrics.exists(known, known.name == m)))",
             "a step names a metric that spec.analysis.metrics does not have: correct its name, or add the metric",
             field_path=".strategy.canary.steps",
+        ),
+        Rule(
+            "!has(self.strategy.abTest) || !has(self.strategy.abTest.percent) || has(self.traffic.sticky)",
+            "strategy.abTest.percent is a share of users: set traffic.sticky, so that each of them stays with one "
+            "version",
+        ),
+        Rule(
+            "!has(self.strategy.abTest) || self.analysis.metrics.exists(m, m.name == self.strategy.abTest.goal && "
+            "has(m.errorRate) && has(m.errorRate.maxIncreasePercent) && !(has(m.dryRun) && m.dryRun))",
+            "strategy.abTest.goal must name a metric of spec.analysis that is an errorRate with maxIncreasePercent and "
+            "no dry run: only those are compared by evidence",
+            field_path=".strategy.abTest.goal",
         ),
         Rule(
             "!has(self.traffic.sticky) || !has(self.strategy.blueGreen)",

@@ -15,7 +15,7 @@ from slipway.api.rollout import CandidateStatus, RolloutState, RolloutStatus
 from slipway.names import REVISION_LABEL, UID_LABEL
 from slipway.plan import Event
 from slipway.rollout import reasons
-from slipway.rollout.analysis import verdict
+from slipway.rollout.analysis import goal, verdict
 from slipway.rollout.phase import revisions
 from slipway.rollout.rules.commands import command_line
 from slipway.rollout.rules.moves import blocking, seconds
@@ -117,7 +117,7 @@ def candidate_judged(s: Situation) -> Told | None:
     baking = s.status.bake_started_at is not None
     waiting = _pauses(s, candidate)
     number = f"step {s.status.step + 1} of {len(s.steps)}" if s.stepping else "all steps passed"
-    step = f"on {s.step.name}" if s.step.name else number
+    step = s.step.where or number
     where = f"bake of {s.spec.bake_seconds} s" if baking else step
     shares = f"{candidate.version} at {s.status.percent} %, {stable.version} at {100 - s.status.percent} %"
     state: RolloutState = "Paused" if waiting else "Baking" if baking else "Progressing"
@@ -278,7 +278,8 @@ def _awaits(s: Situation, candidate: CandidateStatus) -> str:
         return f"waiting for {waiting}"
     ends = moment(s.status.bake_started_at or s.status.step_started_at)
     hold = timedelta(seconds=s.spec.bake_seconds) if s.status.bake_started_at else s.step.hold
-    return f"every metric passes; held until {_clock(ends, hold)}"
+    goals = f"; {goal.so_far(s.spec, s.status)}" if goal.test_of(s.spec) and s.stepping else ""
+    return f"every metric passes; held until {_clock(ends, hold)}{goals}"
 
 
 def _refusal(s: Situation) -> str:

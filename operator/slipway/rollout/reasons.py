@@ -35,6 +35,7 @@ NO_DATA: Final = "NoData"
 PROGRESS_DEADLINE: Final = "ProgressDeadlineExceeded"
 CRASH_LOOP: Final = "CrashLoop"
 FETCH_FAILED: Final = "FetchFailed"
+NO_WINNER: Final = "NoWinner"
 
 ABORTED: Final = "Aborted"
 
@@ -60,5 +61,6 @@ RETIRED: Final = "Retired"
 MEASURED: Final = {"Fail": "MeasurementFailed", "Error": "MeasurementError", "NoData": "MeasurementEmpty"}
 ADOPTED: Final = "Adopted"
 STEPS_EDITED: Final = "StepsEdited"
+WON: Final = "CandidateWon"
 COOLED: Final = "NoLongerWarm"
 PREVIEW_OPENED: Final = "PreviewOpened"

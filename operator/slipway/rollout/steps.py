@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from slipway.api.abtest import AbTest
 from slipway.api.bluegreen import BlueGreen
 from slipway.api.canary import Canary
 from slipway.api.rollout import RolloutSpec
@@ -33,8 +34,8 @@ class Step:
     pause: bool = False
     """People wait here: for the time of `hold`, or, where that is zero, for the command promote."""
 
-    name: str = ""
-    """What people call it, where a number says less."""
+    where: str = ""
+    """What people call it, where numbers say less."""
 
     @property
     def gate(self) -> bool:
@@ -54,6 +55,8 @@ def steps_of(spec: RolloutSpec) -> tuple[Step, ...]:
             return _canary(canary)
         case BlueGreen() as blue_green:
             return _blue_green(blue_green)
+        case AbTest() as test:
+            return _ab_test(test)
         case unknown:
             raise AssertionError(f"no strategy: {unknown}")
 
@@ -91,6 +94,17 @@ def _canary(canary: Canary) -> tuple[Step, ...]:
 def _blue_green(blue_green: BlueGreen) -> tuple[Step, ...]:
     """Return the preview, with all pods and none of the users, and the gate after it where people promote."""
     metrics = frozenset(blue_green.metrics) if blue_green.metrics is not None else None
-    preview = Step(0, timedelta(seconds=blue_green.hold_seconds), ALL_REPLICAS, metrics, name="the preview")
+    preview = Step(0, timedelta(seconds=blue_green.hold_seconds), ALL_REPLICAS, metrics, where="on the preview")
     gate = replace(preview, hold=timedelta(0), pause=True)
     return (preview,) if blue_green.auto_promote else (preview, gate)
+
+
+def _ab_test(test: AbTest) -> tuple[Step, ...]:
+    """Return one share until the deadline, and the gate after it where people decide then.
+
+    How many users a client's own groups have nobody knows, so that the candidate has all its pods for them.
+    """
+    replicas = 0 if test.percent is not None else ALL_REPLICAS
+    compete = Step(test.percent or 0, timedelta(seconds=test.deadline_seconds), replicas, where="in the A-B test")
+    gate = replace(compete, hold=timedelta(0), pause=True)
+    return (compete, gate) if test.at_deadline == "Pause" else (compete,)

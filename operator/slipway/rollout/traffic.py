@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from slipway.api.abtest import AbTest
 from slipway.api.bluegreen import BlueGreen
 from slipway.api.canary import Canary
 from slipway.api.rollout import RolloutStatus
@@ -101,7 +102,8 @@ def service_name(root: Root, revision: str) -> str:
 def _chosen(rollout: Rollout, percent: int) -> list[tuple[Header, ...]]:
     """Return, a rule each, the headers that send a request to the candidate whatever the weights."""
     strategy, stickiness = rollout.spec.strategy.chosen, rollout.spec.traffic.sticky
-    named = tuple((h.name, h.value) for h in strategy.headers) if isinstance(strategy, Canary) else ()
+    asking = strategy.headers or () if isinstance(strategy, Canary | AbTest) else ()
+    named = tuple((header.name, header.value) for header in asking)
     buckets = sticky.buckets(stickiness, percent) if stickiness is not None else ()
     return [
         found[start : start + MOST_MATCHES]

@@ -24,7 +24,8 @@ from slipway.api.conditions import moment, timestamp
 from slipway.api.rollout import RolloutStatus
 from slipway.contract.artifact import digest_of
 from slipway.rollout.analysis.counted import Histogram, Series, counts, histogram, part
-from slipway.rollout.analysis.decimals import decimal
+from slipway.rollout.analysis.decimals import decimal, rounded_down
+from slipway.rollout.analysis.goal import gained
 from slipway.rollout.analysis.queries import BEFORE, FRESH, Fresh, Scope, Span
 from slipway.rollout.analysis.sequential import NOTHING, Sample, Wealth, bet, bet_alone, upper_limit
 
@@ -111,7 +112,8 @@ def weigh(
     last = known(metric, status)
     before = _wealth(last)
     batch = _batch(rule, series, scope)
-    after = _bet(before, batch, rule, analysis, frozen=scope.fresh is not None and scope.fresh.frozen)
+    frozen = scope.fresh is not None and scope.fresh.frozen
+    after = _bet(before, batch, rule, analysis, frozen=frozen)
     since = moment(last.until if last is not None else candidate.traffic_since)
     steps = _added(last.steps if last is not None else [], status.step, batch, frozen=status.percent >= 100)
     return EvidenceStatus(
@@ -120,10 +122,11 @@ def weigh(
         percent=status.percent,
         times=decimal(exp(min(after.log, SURE))),
         needed=decimal(needed(analysis)),
-        steady=_written(after.steady),
-        sudden=_written(after.sudden),
+        steady=rounded_down(after.steady),
+        sudden=rounded_down(after.sudden),
         recent=round(after.recent.requests),
         recent_bad=round(after.recent.bad),
+        gain=gained(metric, scope.rollout.spec, last, batch.mine, batch.theirs) if not frozen else None,
         steps=steps,
     )
 
@@ -201,11 +204,6 @@ def _added(steps: list[StepEvidence], index: int, batch: Batch, *, frozen: bool)
         stable_bad=last.stable_bad + round(theirs.bad),
     )
     return [*(step for step in steps if step is not last), grown][-MOST_STEPS:]
-
-
-def _written(logarithm: float) -> str:
-    """Return a logarithm for status, rounded down: what is lost in writing is lost to the evidence."""
-    return f"{floor(logarithm * 10_000) / 10_000:.4f}"
 
 
 def _hash(metric: AnalysisMetric) -> str:

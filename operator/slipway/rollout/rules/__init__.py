@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from slipway.rollout.rules import away, commands, memory, people, preview, towards, warm
+from slipway.rollout.rules import ab, away, commands, memory, people, preview, towards, warm
 from slipway.rollout.salt import salt_drawn
 from slipway.rollout.situation import Situation
 
@@ -49,6 +49,8 @@ TRAFFIC_TOWARDS: tuple[Rule, ...] = (
     preview.preview_opens,
     towards.share_changes,
     towards.share_took_effect,
+    ab.candidate_wins,
+    ab.nobody_wins,
     towards.step_passed,
     towards.bake_begins,
     towards.baked,

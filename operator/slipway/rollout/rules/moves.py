@@ -30,7 +30,7 @@ def roll_back(s: Situation, reason: str, message: str) -> Situation | None:
     candidate, stable = s.status.candidate, s.status.stable
     if candidate is None or stable is None:
         return None
-    where = f"on {s.step.name}" if s.step.name else f"at {s.status.percent} %"
+    where = s.step.where or f"at {s.status.percent} %"
     share = "in the bake" if s.status.bake_started_at else where
     failed = FailedRevision(
         **plain(candidate).model_dump(), reason=reason, message=f"{share}: {message}"[:2048], at=timestamp(s.now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slipway.api.abtest import AbTest
 from slipway.api.bluegreen import BlueGreen
 from slipway.api.canary import Canary
 from slipway.api.conditions import timestamp
@@ -14,7 +15,7 @@ from slipway.rollout.situation import Situation
 def previewed(spec: RolloutSpec) -> bool:
     """Tell whether requests can ask for the candidate: by host name or by header."""
     strategy = spec.strategy.chosen
-    return isinstance(strategy, BlueGreen) or (isinstance(strategy, Canary) and bool(strategy.headers))
+    return isinstance(strategy, BlueGreen) or (isinstance(strategy, Canary | AbTest) and bool(strategy.headers))
 
 
 def preview_opens(s: Situation) -> Situation | None:

@@ -1,0 +1,47 @@
+"""How do two versions compete for a goal until the evidence decides?"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from slipway.api.base import Model, Name, Rule
+from slipway.api.measures import PercentText
+from slipway.api.traffic import HeaderValue
+
+
+class AbTest(Model):
+    """Give some users the candidate until it is better at a goal, harms, or the time is over."""
+
+    rules = (Rule("has(self.percent) != has(self.headers)", "set exactly one of percent, headers"),)
+
+    percent: Annotated[int, Field(ge=1, le=99)] | None = Field(
+        default=None,
+        description="percent of users who get the candidate, by the bucket of traffic.sticky; 50 decides soonest.",
+    )
+    headers: list[HeaderValue] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=8,
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        description="headers by which your clients say that a user is in the candidate's group; any one of them is "
+        "enough.",
+    )
+    goal: Name = Field(
+        description="goal is the metric of spec.analysis, an errorRate or feedback with maxIncreasePercent, at which "
+        "the candidate has to be better than stable."
+    )
+    false_win_percent: PercentText = Field(
+        default="5",
+        description="falseWinPercent is the probability, over the whole test, that a candidate which is no better wins "
+        "all the same, as a string.",
+    )
+    deadline_seconds: Annotated[int, Field(ge=60, le=31_536_000)] = Field(
+        description="deadlineSeconds after which the test ends although neither version has won."
+    )
+    at_deadline: Literal["Return", "Promote", "Pause"] = Field(
+        default="Return",
+        description="atDeadline is Return (stable stays, the candidate is remembered like a failed one), Promote (if "
+        "every metric passes) or Pause (until somebody writes the annotation slipway.dev/promote or abort).",
+    )

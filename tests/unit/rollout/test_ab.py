@@ -1,0 +1,151 @@
+"""Does an A-B test end by evidence, and only by as much of it as was asked for?"""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from slipway.api.analysis import EvidenceStatus, StepEvidence
+from slipway.api.rollout import RolloutSpec
+from slipway.rollout.analysis import goal
+from slipway.rollout.analysis.sequential import Sample
+from tests.unit.rollout.world import Behaviour, World, rollout_spec, serving
+
+SECOND = timedelta(seconds=1)
+TRAFFIC = rollout_spec("v1")["traffic"]
+METRIC = {"name": "errors", "errorRate": {"maxIncreasePercent": "2", "minSamples": 20}}
+MOMENT = "2026-11-20T03:00:00Z"
+GROUP = [{"name": "x-group", "value": "b"}]
+
+
+def abtest(**changes: Any) -> dict[str, Any]:
+    chosen = {"percent": 50, "goal": "errors", "deadlineSeconds": 300} | changes
+    return {
+        "traffic": TRAFFIC if "headers" in changes else {**TRAFFIC, "sticky": {}},
+        "strategy": {"abTest": {name: value for name, value in chosen.items() if value is not None}},
+        "analysis": {
+            "intervalSeconds": 10,
+            "windowSeconds": 60,
+            "metrics": [METRIC],
+            "noData": {"afterSeconds": 60},
+        },
+    }
+
+
+def competing(stable: float, candidate: float, **changes: Any) -> World:
+    """Return a world in which v2 competes with v1, with the percent of requests that each fails."""
+    world = serving(**abtest(**changes))
+    world.behaves |= {"v1": Behaviour(failing_percent=stable), "v2": Behaviour(failing_percent=candidate)}
+    world.want("v2")
+    while world.status.step_started_at is None:
+        world.now += SECOND
+        world.tick()
+    return world
+
+
+def follow(world: World, seconds: int) -> None:
+    """Let time pass until v2 has everything, has nothing, or the time is over."""
+    for _ in range(seconds // 5):
+        world.tick()
+        if world.status.percent not in (0, 50) or world.status.candidate is None:
+            return
+        world.now += timedelta(seconds=5)
+
+
+def test_a_better_candidate_wins_before_the_deadline_and_is_baked() -> None:
+    world = competing(stable=8.0, candidate=1.0)
+    assert world.answers(x_slipway_bucket="49") == "v2"
+    assert world.answers(x_slipway_bucket="50") == "v1"
+    follow(world, 290)
+    assert world.routed() == {"v1": 0, "v2": 100}
+    [won] = [event for event in world.events if event.reason == "CandidateWon"]
+    assert "v2 won the A-B test" in won.message
+    assert "8.0" in won.message, "both versions' figures are told"
+    world.until("Baking")
+    world.until("Healthy")
+
+
+def test_a_worse_candidate_goes_back_before_the_deadline() -> None:
+    world = competing(stable=1.0, candidate=20.0)
+    follow(world, 290)
+    assert world.routed() == {"v1": 100, "v2": 0}
+    assert world.status.last_rollback is not None
+    assert world.status.last_rollback.reason == "MetricFailed"
+
+
+def test_equals_end_at_the_deadline_with_stable() -> None:
+    world = competing(stable=2.0, candidate=2.0)
+    began = world.now
+    follow(world, 450)
+    assert world.now - began >= timedelta(seconds=300)
+    assert world.status.last_rollback is not None
+    assert world.status.last_rollback.reason == "NoWinner"
+    assert "neither version won" in world.status.last_rollback.message
+    world.run(30)
+    assert world.state == "Degraded", "the spec still names v2, which is not tried again by itself"
+    assert world.routed() == {"v1": 100}
+
+
+def test_equals_are_promoted_where_the_spec_says_so() -> None:
+    world = competing(stable=2.0, candidate=2.0, atDeadline="Promote")
+    follow(world, 450)
+    assert world.routed() == {"v1": 0, "v2": 100}
+
+
+def test_people_decide_about_equals_where_the_spec_says_so() -> None:
+    world = competing(stable=2.0, candidate=2.0, atDeadline="Pause")
+    world.run(400, step=10)
+    assert world.state == "Paused"
+    assert world.answers(x_slipway_bucket="49") == "v2"
+    world.annotate("slipway.dev/promote", "v2")
+    world.run(3)
+    assert world.routed() == {"v1": 0, "v2": 100}
+
+
+def test_clients_own_groups_compete_too() -> None:
+    world = competing(stable=2.0, candidate=2.0, percent=None, headers=GROUP)
+    assert world.answers(x_group="b") == "v2"
+    assert world.answers(x_group="a") == "v1"
+    assert world.replicas() == {"v1": 2, "v2": 2}, "nobody knows how large the group is"
+
+
+def test_a_silent_prometheus_lets_nobody_win() -> None:
+    world = competing(stable=8.0, candidate=1.0)
+    world.prometheus = False
+    world.run(280, step=10)
+    assert world.status.percent == 50
+
+
+@pytest.mark.parametrize(("candidate", "most"), [(0.05, 0.05), (0.08, 0.0)])
+def test_no_better_candidates_win_as_rarely_as_asked_for(candidate: float, most: float) -> None:
+    """100 looks at 40 requests a side, stable fails 5 %: at most falseWinPercent of such tests have a winner."""
+    rnd, wins, tests = random.Random(7), 0, 120
+    for _ in range(tests):
+        wins += won(rnd, candidate, looks=100)
+    assert wins / tests <= most
+
+
+def test_a_much_better_candidate_wins_nearly_always() -> None:
+    rnd = random.Random(7)
+    assert sum(won(rnd, 0.01, looks=100) for _ in range(40)) >= 36
+
+
+def won(rnd: random.Random, candidate: float, looks: int) -> bool:
+    """Tell whether a candidate of this failure rate ever wins against stable's 5 %, looked at after every batch."""
+    spec = RolloutSpec.model_validate(rollout_spec("v1") | abtest())
+    metric, last, total = spec.analysis.metrics[0], None, [0, 0]
+    for look in range(1, looks + 1):
+        mine, theirs = (Sample(40, sum(rnd.random() < rate for _ in range(40))) for rate in (candidate, 0.05))
+        gain = goal.gained(metric, spec, last, mine, theirs)
+        assert gain is not None
+        if float(gain.times) >= float(gain.needed):
+            return True
+        total = [total[0] + int(mine.bad), total[1] + int(theirs.bad)]
+        weighed = StepEvidence(
+            step=0, candidate=40 * look, candidate_bad=total[0], stable=40 * look, stable_bad=total[1]
+        )
+        last = EvidenceStatus(rule="x", until=MOMENT, percent=50, needed="1", gain=gain, steps=[weighed])
+    return False
