@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slipway.names import REVISION_LABEL
 from slipway.plan import Answer, Ask, PrometheusQuery
@@ -35,6 +35,7 @@ class Counters:
     """What one container's sidecar has counted since it started."""
 
     revision: str
+    since: float
     requests: float = 0.0
     failed: float = 0.0
     slow: dict[float, float] = field(default_factory=dict)
@@ -95,9 +96,7 @@ class Prometheus:
         for pod in pods:
             version = pod["metadata"]["labels"]["slipway.dev/version"]
             how = self.behaves.get(version, Behaviour())
-            counters = self._counters.setdefault(
-                pod["metadata"]["name"], Counters(pod["metadata"]["labels"][REVISION_LABEL])
-            )
+            counters = self._of(pod)
             part = requests / len(pods)
             counters.requests += part
             counters.failed += part * how.failing_percent / 100
@@ -105,6 +104,12 @@ class Prometheus:
             for bound in BOUNDS:
                 if how.milliseconds <= bound:
                     counters.slow[bound] = counters.slow.get(bound, 0.0) + part
+
+    def _of(self, pod: dict[str, Any]) -> Counters:
+        name = pod["metadata"]["name"]
+        if name not in self._counters:
+            self._counters[name] = Counters(pod["metadata"]["labels"][REVISION_LABEL], self._world.now)
+        return self._counters[name]
 
     def reset(self, pod: str) -> None:
         """Let a container's counters start again."""
@@ -117,23 +122,17 @@ class Prometheus:
         if not self.up:
             return
         for pod in world.nodes.all():
-            name = pod["metadata"]["name"]
-            counters = self._counters.get(name)
-            if counters is not None and not pod["metadata"].get("deletionTimestamp"):
-                for key, value in self._series(name, counters):
+            if is_ready(pod):
+                for key, value in self._series(pod["metadata"]["name"], self._of(pod)):
                     times, values = self.samples.setdefault(key, ([], []))
                     times.append(world.now)
                     values.append(value)
 
     def _series(self, pod: str, counters: Counters) -> Iterator[tuple[promql.Key, float]]:
         world = self._world
-        common = {
-            "namespace": world.namespace,
-            "rollout": world.name,
-            "revision": counters.revision,
-            "pod": pod,
-            "envoy_http_conn_manager_prefix": "serving",
-        }
+        common = {"namespace": world.namespace, "rollout": world.name, "revision": counters.revision, "pod": pod}
+        yield promql.key("envoy_server_uptime", common), float(int(world.now - counters.since))
+        common["envoy_http_conn_manager_prefix"] = "serving"
         failed, total = float(int(counters.failed)), float(int(counters.requests))
         for name, value in (("2", total - failed), ("5", failed)):
             labels = {**common, "envoy_response_code_class": name}

@@ -1,13 +1,14 @@
 """What does a PromQL query find in samples? The part of the language that the operator's questions use.
 
-Selectors with `=` matchers, ranges, `@` and `offset`; increase, rate, last_over_time; sum, max, min and count by
-labels; label_replace without a pattern; `or`; numbers. Anything else is an error, so that a question in new words is
-noticed instead of being answered wrongly.
+Selectors with `=` matchers, ranges, `@` and `offset`; increase, rate, last_over_time, timestamp; sum, max, min and
+count by labels; label_replace without a pattern; arithmetic, comparisons, `and`, `or` and `unless`, with `ignoring`;
+numbers. Anything else is an error, so that a question in new words is noticed instead of being answered wrongly.
 """
 
 from __future__ import annotations
 
 import functools
+import operator
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ Samples = dict[Key, tuple[list[float], list[float]]]
 """By series: the times of its samples, rising, and their values."""
 Vector = dict[Labels, float]
 STALE_SECONDS = 300.0
-TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[A-Za-z_:][\w:]*|[0-9.]+(?:[smhd])?|[(){}\[\],=@+*/<>-])')
+TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[A-Za-z_:][\w:]*|[0-9.]+(?:[smhd])?|[<>]=|[(){}\[\],=@+*/<>-])')
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 EPOCH = 1_795_143_600.0
 """2026-11-20 03:00 UTC: the calendar's time at virtual second 0."""
@@ -36,6 +37,21 @@ def evaluate(query: str, samples: Samples, now: float) -> list[tuple[dict[str, s
 
 
 Query = Callable[[Samples, float], Vector]
+Scalar = float
+Part = Query | Scalar
+LOOSEST_FIRST = (("or",), ("and", "unless"), (">", "<", ">=", "<="), ("+", "-"), ("*", "/"))
+OPERATORS: dict[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": lambda one, other: one / other if other else float("nan"),
+}
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    ">": operator.gt,
+    "<": operator.lt,
+    ">=": operator.ge,
+    "<=": operator.le,
+}
 
 
 @functools.lru_cache(maxsize=4096)
@@ -44,7 +60,7 @@ def compile_query(query: str) -> Query:
     parser = _Parser(query)
     found = parser.expression()
     assert parser.peek() is None, f"PromQL not understood at {parser.rest()!r} in {query!r}"
-    return found
+    return found if callable(found) else lambda samples, now: {(): found}
 
 
 class _Parser:
@@ -71,13 +87,20 @@ class _Parser:
         self._at += 1
         return found
 
-    def expression(self) -> Query:
-        left = self.term()
-        while self.peek() in ("or", "-", "+"):
-            left = _combine(self.take(), left, self.term())
+    def expression(self, level: int = 0) -> Part:
+        if level == len(LOOSEST_FIRST):
+            return self.term()
+        left = self.expression(level + 1)
+        while self.peek() in LOOSEST_FIRST[level]:
+            word = self.take()
+            ignored: tuple[str, ...] = ()
+            if self.peek() == "ignoring":
+                self.take()
+                ignored = self.names()
+            left = _binary(word, left, self.expression(level + 1), frozenset(ignored))
         return left
 
-    def term(self) -> Query:
+    def term(self) -> Part:
         if self.peek() == "(":
             self.take("(")
             inner = self.expression()
@@ -85,11 +108,16 @@ class _Parser:
             return inner
         word = self.take()
         if word[0].isdigit():
-            return lambda samples, now: {(): float(word)}
+            return float(word)
         if word in ("sum", "max", "min", "count"):
             return self.aggregation(word)
         if word == "label_replace":
             return self.label_replace()
+        if word == "timestamp":
+            self.take("(")
+            selected = self.selector(self.take())
+            self.take(")")
+            return _instant(*selected, times=True)
         if word in ("increase", "rate", "last_over_time"):
             self.take("(")
             selected = self.selector(self.take())
@@ -97,13 +125,18 @@ class _Parser:
             return _over_time(word, *selected)
         return _instant(*self.selector(word))
 
+    def vector(self) -> Query:
+        found = self.expression()
+        assert callable(found), "PromQL: a vector is expected, not a number"
+        return found
+
     def aggregation(self, word: str) -> Query:
         by: tuple[str, ...] = ()
         if self.peek() == "by":
             self.take("by")
             by = self.names()
         self.take("(")
-        inner = self.expression()
+        inner = self.vector()
         self.take(")")
         if self.peek() == "by":
             self.take("by")
@@ -122,7 +155,7 @@ class _Parser:
 
     def label_replace(self) -> Query:
         self.take("(")
-        inner = self.expression()
+        inner = self.vector()
         texts = []
         for _ in range(4):
             self.take(",")
@@ -170,17 +203,19 @@ def _matching(name: str, matchers: Mapping[str, str], samples: Samples) -> list[
     return [found for found in samples if found[0] == name and wanted <= set(found[1])]
 
 
-def _instant(name: str, matchers: dict[str, str], window: float, offset: float, at: float | None) -> Query:
+def _instant(
+    name: str, matchers: dict[str, str], window: float, offset: float, at: float | None, *, times: bool = False
+) -> Query:
     assert not window, "a range needs a function around it"
 
     def found(samples: Samples, now: float) -> Vector:
         end = (at if at is not None else now) - offset
         result: Vector = {}
         for series in _matching(name, matchers, samples):
-            times, values = samples[series]
-            last = bisect_right(times, end) - 1
-            if last >= 0 and times[last] > end - STALE_SECONDS:
-                result[tuple(sorted((*series[1], ("__name__", name))))] = values[last]
+            taken, values = samples[series]
+            last = bisect_right(taken, end) - 1
+            if last >= 0 and taken[last] > end - STALE_SECONDS:
+                result[series[1]] = taken[last] + EPOCH if times else values[last]
         return result
 
     return found
@@ -233,18 +268,45 @@ def _aggregate(word: str, by: tuple[str, ...], inner: Query) -> Query:
     return found
 
 
-def _combine(word: str, left: Query, right: Query) -> Query:
-    def either(samples: Samples, now: float) -> Vector:
-        one = left(samples, now)
-        return {**{labels: v for labels, v in right(samples, now).items() if labels not in one}, **one}
+def _binary(word: str, left: Part, right: Part, ignored: frozenset[str]) -> Part:
+    """Return an operation of two vectors, matched by the labels that are not ignored, or of a vector and a number."""
+    if not callable(left) and not callable(right):
+        return OPERATORS[word](left, right)
 
-    def arithmetic(samples: Samples, now: float) -> Vector:
-        one, other = (_nameless(side(samples, now)) for side in (left, right))
-        sign = 1 if word == "+" else -1
-        return {labels: v + sign * other[labels] for labels, v in one.items() if labels in other}
+    def found(samples: Samples, now: float) -> Vector:
+        one = left(samples, now) if callable(left) else left
+        other = right(samples, now) if callable(right) else right
+        if isinstance(one, dict) and isinstance(other, dict):
+            return _matched(word, one, other, ignored)
+        if isinstance(one, dict):
+            assert not isinstance(other, dict)
+            return {labels: v for labels, value in one.items() if (v := _applied(word, value, other)) is not None}
+        assert isinstance(other, dict)
+        assert word in OPERATORS, f"a number {word} a vector is not understood"
+        return {labels: OPERATORS[word](one, value) for labels, value in other.items()}
 
-    return either if word == "or" else arithmetic
+    return found
 
 
-def _nameless(vector: Vector) -> Vector:
-    return {tuple(pair for pair in labels if pair[0] != "__name__"): v for labels, v in vector.items()}
+def _matched(word: str, one: Vector, other: Vector, ignored: frozenset[str]) -> Vector:
+    def group(labels: Labels) -> Labels:
+        return tuple(pair for pair in labels if pair[0] not in ignored) if ignored else labels
+
+    theirs = {group(labels): value for labels, value in other.items()}
+    match word:
+        case "or":
+            mine = {group(labels) for labels in one}
+            return {**one, **{labels: value for labels, value in other.items() if group(labels) not in mine}}
+        case "and":
+            return {labels: value for labels, value in one.items() if group(labels) in theirs}
+        case "unless":
+            return {labels: value for labels, value in one.items() if group(labels) not in theirs}
+    pairs = ((labels, value, theirs[group(labels)]) for labels, value in one.items() if group(labels) in theirs)
+    return {group(labels): v for labels, a, b in pairs if (v := _applied(word, a, b)) is not None}
+
+
+def _applied(word: str, one: float, other: float) -> float | None:
+    """Return the result of an operation; None where a comparison does not hold."""
+    if word in COMPARISONS:
+        return one if COMPARISONS[word](one, other) else None
+    return OPERATORS[word](one, other)
