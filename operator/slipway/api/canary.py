@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -57,6 +57,29 @@ class CanaryStep(Model):
     )
 
 
+class CanaryCapacity(Model):
+    """Room for the pods of a candidate."""
+
+    rules = (
+        Rule(
+            "self.mode == 'NoSurge' || self.interruption == 'Refuse'",
+            "interruption: Accept belongs to mode: NoSurge, for with Surge nothing is interrupted",
+        ),
+    )
+
+    mode: Literal["Surge", "NoSurge"] = Field(
+        default="Surge",
+        description="mode is Surge (the candidate's pods come beside all of stable's) or NoSurge (both together have "
+        "no more than spec.serving.replicas, for want of a spare GPU; fewer pods carry the traffic meanwhile).",
+    )
+    interruption: Literal["Refuse", "Accept"] = Field(
+        default="Refuse",
+        description="interruption says what happens with NoSurge and one replica: Refuse (no version is released) or "
+        "Accept (the pod of stable goes first, and nothing serves until that of the candidate is ready; the steps are "
+        "left out, the bake is judged, and a return to stable interrupts again).",
+    )
+
+
 class Canary(Model):
     """Raise the candidate's share step by step."""
 
@@ -73,6 +96,9 @@ class Canary(Model):
         max_length=32,
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
         description="steps before promotion to 100 percent: shares, each larger than the ones before, and pauses.",
+    )
+    capacity: CanaryCapacity = Field(
+        default=CanaryCapacity(), description="capacity says whether there is room for more pods during a release."
     )
     headers: list[HeaderValue] = Field(
         default=[],

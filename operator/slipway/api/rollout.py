@@ -201,6 +201,11 @@ class CandidateStatus(RevisionRef):
         default=None,
         description="waitingSince is since when more ready pods are awaited; absent while enough are ready.",
     )
+    interrupts: bool = Field(
+        default=False,
+        description="interrupts is true where the only pod of stable had to go before the candidate could start "
+        "(strategy.canary.capacity).",
+    )
     unjudged: bool = Field(
         default=False,
         description="unjudged is true for a revision that was stable within spec.rollbackWindow: it returns without "

@@ -1,9 +1,15 @@
-"""How many pods does each revision have?"""
+"""How many pods does each revision have?
+
+Where there is room, stable keeps all its pods until the candidate has replaced it. Without room (strategy.canary
+.capacity.mode: NoSurge) both together have no more than spec.serving.replicas: the candidate grows as stable shrinks,
+and stable keeps one pod for the way back. Where it has only one, that one goes first, if the user bears it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from slipway.api.canary import Canary
 from slipway.api.rollout import RevisionRef, RolloutSpec, RolloutStatus
 from slipway.rollout.steps import step_at, steps_of
 
@@ -13,29 +19,60 @@ def carrying(replicas: int, percent: int) -> int:
     return max(1, -(-replicas * percent // 100))
 
 
+def no_surge(spec: RolloutSpec) -> bool:
+    """Tell whether there is no room for more pods than spec.serving.replicas."""
+    chosen = spec.strategy.chosen
+    return isinstance(chosen, Canary) and chosen.capacity.mode == "NoSurge"
+
+
+def interrupts(spec: RolloutSpec) -> bool:
+    """Tell whether a candidate can only start once the last pod of stable is gone."""
+    return no_surge(spec) and spec.serving.replicas == 1
+
+
+def refuses(spec: RolloutSpec) -> bool:
+    """Tell whether that interruption is one that the user does not bear."""
+    chosen = spec.strategy.chosen
+    return interrupts(spec) and isinstance(chosen, Canary) and chosen.capacity.interruption == "Refuse"
+
+
 def needed(spec: RolloutSpec, status: RolloutStatus) -> int:
     """Return the pods that the candidate's present step needs before its share rises."""
     full = spec.serving.replicas
     if status.stable is None:
         return full
     step = step_at(steps_of(spec), status.step)
-    return min(full, max(step.replicas, carrying(full, max(step.percent, status.percent))))
+    wanted = min(full, max(step.replicas, carrying(full, max(step.percent, status.percent))))
+    return max(1, min(wanted, full - 1)) if no_surge(spec) else wanted
 
 
 def sizes(spec: RolloutSpec, status: RolloutStatus, deployed: Mapping[str, int]) -> list[tuple[RevisionRef, int]]:
     """Return every revision that has pods, and how many.
 
-    Stable is always at full size: it can take all traffic back at any moment. A candidate grows ahead of its share and
-    does not shrink; what is kept warm can take everything back too; what retires keeps its size until it is drained.
+    Stable is at full size wherever there is room: it can take all traffic back at any moment. A candidate grows ahead
+    of its share and does not shrink; what is kept warm can take everything back too; what retires keeps its size until
+    it is drained.
     """
     full = spec.serving.replicas
     found: list[tuple[RevisionRef, int]] = []
-    if status.stable is not None:
-        found.append((status.stable, full))
     if status.candidate is not None:
         wanted = max(needed(spec, status), deployed.get(status.candidate.revision, 0))
         found.append((status.candidate, min(full, wanted)))
     if status.previous is not None:
         found.append((status.previous, full))
     found += [(ref, deployed[ref.revision]) for ref in status.retiring if ref.revision in deployed]
-    return found
+    if status.stable is None:
+        return found
+    return [(status.stable, _of_stable(spec, status, deployed, sum(size for _, size in found))), *found]
+
+
+def _of_stable(spec: RolloutSpec, status: RolloutStatus, deployed: Mapping[str, int], others: int) -> int:
+    """Return the size of stable beside `others` pods."""
+    full = spec.serving.replicas
+    assert status.stable is not None
+    if not no_surge(spec):
+        return full
+    if status.candidate is None:
+        # It grows into the room that drained pods leave, and never shrinks for them.
+        return max(full - others, min(full, deployed.get(status.stable.revision, 0)))
+    return 0 if status.candidate.interrupts and full == 1 else max(1, full - others)

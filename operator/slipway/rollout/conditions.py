@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from slipway.api.conditions import READY, Progressing, find, kstatus, moment
-from slipway.api.rollout import CandidateStatus, RolloutState, RolloutStatus
+from slipway.api.rollout import CandidateStatus, RevisionRef, RolloutState, RolloutStatus
 from slipway.names import REVISION_LABEL, UID_LABEL
 from slipway.plan import Event
-from slipway.rollout import reasons
+from slipway.rollout import capacity, reasons
 from slipway.rollout.analysis import goal, verdict
 from slipway.rollout.phase import revisions
 from slipway.rollout.rules.commands import command_line
@@ -116,13 +116,14 @@ def candidate_judged(s: Situation) -> Told | None:
         return None
     baking = s.status.bake_started_at is not None
     waiting = _pauses(s, candidate)
-    number = f"step {s.status.step + 1} of {len(s.steps)}" if s.stepping else "all steps passed"
+    past = "no steps" if candidate.interrupts or candidate.unjudged else "all steps passed"
+    number = f"step {s.status.step + 1} of {len(s.steps)}" if s.stepping else past
     step = s.step.where or number
     where = f"bake of {s.spec.bake_seconds} s" if baking else step
     shares = f"{candidate.version} at {s.status.percent} %, {stable.version} at {100 - s.status.percent} %"
     state: RolloutState = "Paused" if waiting else "Baking" if baking else "Progressing"
     reason = reasons.PAUSED if waiting else reasons.BAKING if baking else reasons.PROGRESSING
-    trouble = "" if s.ready(stable) else f". {stable.version} has no ready pod: {s.seen.of(stable).problem}"
+    trouble = "" if s.ready(stable) else f". {stable.version} has no ready pod{_lost(s, candidate, stable)}"
     return Told(state, reason, f"{shares}, {where}; {waiting or _awaits(s, candidate)}{trouble}")
 
 
@@ -143,6 +144,8 @@ def stable_in_trouble(s: Situation) -> Told | None:
         return None
     if s.ready(stable) == 0:
         why = s.seen.of(stable).problem or "see its pods' events and logs"
+        if s.status.retiring and capacity.interrupts(s.spec):
+            why = f"it gave way to another version and restarts when that one's pod is gone. {_drains(s)}"
         return Told("Degraded", reasons.STABLE_NOT_READY, f"{stable.version} is stable and has no ready pod: {why}")
     refusal = _refusal(s)
     if refusal:
@@ -161,6 +164,18 @@ def failed_version(s: Situation) -> Told | None:
     )
     message = f"{failure.version} was rolled back ({failure.reason}, {failure.message}). {_serving(s)} {cure}"
     return Told("Degraded", reasons.ROLLED_BACK, message)
+
+
+def interruption_refused(s: Situation) -> Told | None:
+    """The next version could only start where stable's last pod is."""
+    if s.wants is None or s.wants_this(s.status.stable) or not capacity.refuses(s.spec) or s.status.stable is None:
+        return None
+    message = (
+        f"{s.wants.version} cannot start beside {s.status.stable.version}: strategy.canary.capacity.mode is NoSurge "
+        "and spec.serving.replicas is 1. Set capacity.interruption to Accept to bear that nothing serves while the "
+        f"model loads, or mode to Surge, or replicas to 2. {_serving(s)}"
+    )
+    return Told("Stalled", reasons.INTERRUPTION_REFUSED, message)
 
 
 def gives_way(s: Situation) -> Told | None:
@@ -214,6 +229,7 @@ CASES: tuple[Callable[[Situation], Told | None], ...] = (
     returning,
     stable_in_trouble,
     failed_version,
+    interruption_refused,
     gives_way,
     route_awaited,
     stable_scales,
@@ -280,6 +296,14 @@ def _awaits(s: Situation, candidate: CandidateStatus) -> str:
     hold = timedelta(seconds=s.spec.bake_seconds) if s.status.bake_started_at else s.step.hold
     goals = f"; {goal.so_far(s.spec, s.status)}" if goal.test_of(s.spec) and s.stepping else ""
     return f"every metric passes; held until {_clock(ends, hold)}{goals}"
+
+
+def _lost(s: Situation, candidate: CandidateStatus, stable: RevisionRef) -> str:
+    """Say why stable has no pod beside a candidate."""
+    if candidate.interrupts and s.replicas == 1:
+        served = "" if s.status.percent else "; nothing serves until the candidate is ready"
+        return f": it gave way (capacity.mode: NoSurge, one replica){served}"
+    return f": {s.seen.of(stable).problem}"
 
 
 def _refusal(s: Situation) -> str:

@@ -17,6 +17,15 @@ def judged(status: RolloutStatus) -> bool:
     )
 
 
+def stable_ended(status: RolloutStatus) -> str | None:
+    """Return since when all traffic is the candidate's: what stable showed before is what it is compared with.
+
+    Where its only pod had to give way (capacity.mode: NoSurge), that was before the candidate's traffic began.
+    """
+    candidate = status.candidate
+    return candidate.since if candidate is not None and candidate.interrupts else status.step_started_at
+
+
 def answering(status: RolloutStatus) -> bool:
     """Tell whether the candidate gets requests: a share of them, or those that ask for it by header or host name."""
     candidate = status.candidate

@@ -59,6 +59,7 @@ WITHDRAWN: Final = "Withdrawn"
 ENDPOINTS_LOST: Final = "EndpointsLost"
 RETIRED: Final = "Retired"
 MEASURED: Final = {"Fail": "MeasurementFailed", "Error": "MeasurementError", "NoData": "MeasurementEmpty"}
+INTERRUPTION_REFUSED: Final = "InterruptionRefused"
 ADOPTED: Final = "Adopted"
 STEPS_EDITED: Final = "StepsEdited"
 WON: Final = "CandidateWon"

@@ -98,6 +98,7 @@ class World:
         self.pods: dict[str, list[dict[str, Any]]] = {}
         self.behaves: dict[str, Behaviour] = {}
         self.broken: dict[str, dict[str, Any]] = {}  # version → what the pods of this version cannot get over
+        self.places: int | None = None  # pods that the nodes can hold, if they are few
         self.prometheus = True
         self.live: dict[str, float] = {}  # what the gateway really sends where, by Service
         self.asked: Sequence[Ask] = ()
@@ -125,19 +126,19 @@ class World:
 
     def kubelet(self) -> None:
         """Run the deployments' pods: each comes up ready unless its version is broken."""
-        for (kind, name), obj in self.objects.items():
-            if kind != "Deployment":
-                continue
+        for name in [name for name in self.pods if ("Deployment", name) not in self.objects]:
+            del self.pods[name]
+        deployments = {name: obj for (kind, name), obj in self.objects.items() if kind == "Deployment"}
+        for name, obj in deployments.items():
+            del self.pods.setdefault(name, [])[obj["spec"]["replicas"] :]
+        for name, obj in deployments.items():
             wanted, labels = obj["spec"]["replicas"], obj["spec"]["template"]["metadata"]["labels"]
-            pods = self.pods.setdefault(name, [])
-            del pods[wanted:]
-            while len(pods) < wanted:
+            pods = self.pods[name]
+            while len(pods) < wanted and (self.places is None or sum(map(len, self.pods.values())) < self.places):
                 pods.append(_pod(f"{name}-{len(pods)}", labels))
             for pod in pods:
                 broken = self.broken.get(labels["slipway.dev/version"])
                 pod["status"] = broken if broken is not None else {"phase": "Running", "conditions": _ready()}
-        for name in [name for name in self.pods if ("Deployment", name) not in self.objects]:
-            del self.pods[name]
 
     def gateway(self, *, skip: str = "", refuse: str = "") -> None:
         """Take over every route as it is, and confirm it; not the one to skip, and not without complaint to refuse."""

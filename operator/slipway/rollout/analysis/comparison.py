@@ -28,6 +28,7 @@ from slipway.rollout.analysis.decimals import decimal, rounded_down
 from slipway.rollout.analysis.goal import gained
 from slipway.rollout.analysis.queries import BEFORE, FRESH, Fresh, Scope, Span
 from slipway.rollout.analysis.sequential import NOTHING, Sample, Wealth, bet, bet_alone, upper_limit
+from slipway.rollout.phase import stable_ended
 
 SETTLE = timedelta(seconds=1)
 """A scrape bears the time at which it began and is known when it ends: what is counted lies a little back."""
@@ -80,10 +81,11 @@ def fresh(metric: AnalysisMetric, analysis: Analysis, status: RolloutStatus, due
     mine = Span(begins, due - SETTLE)
     if status.percent < 100:
         return Fresh(mine, mine)
-    if status.step_started_at is None:
+    ended = stable_ended(status)
+    if status.step_started_at is None or ended is None:
         return None
-    ended = moment(status.step_started_at)
-    return Fresh(mine, Span(ended - timedelta(seconds=analysis.window_seconds), ended), frozen=True)
+    until = moment(ended)
+    return Fresh(mine, Span(until - timedelta(seconds=analysis.window_seconds), until), frozen=True)
 
 
 def _one_share(since: datetime, last: EvidenceStatus | None, status: RolloutStatus) -> datetime | None:

@@ -18,7 +18,7 @@ from slipway.rollout.analysis.queries import Scope, Side, query
 from slipway.rollout.analysis.questions import question
 from slipway.rollout.analysis.verdict import in_force
 from slipway.rollout.measure_job import Due
-from slipway.rollout.phase import judged
+from slipway.rollout.phase import judged, stable_ended
 from slipway.rollout.rollout import Rollout
 
 
@@ -123,7 +123,7 @@ def _baseline(revision: str, status: RolloutStatus, window: int, mine: int) -> S
     """
     if status.percent < 100:
         return Side(revision, mine)
-    ended = status.step_started_at
+    ended = stable_ended(status)
     return Side(revision, window, until=moment(ended)) if ended else Side(revision, window)
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from slipway.api.conditions import timestamp
 from slipway.api.rollout import CandidateStatus
 from slipway.plan import Event
-from slipway.rollout import reasons
+from slipway.rollout import capacity, reasons
 from slipway.rollout.history import returnable
 from slipway.rollout.phase import judged
 from slipway.rollout.pods import NONE
@@ -23,20 +23,31 @@ def candidate_starts(s: Situation) -> Situation | None:
         return None
     # Pods outlive their Deployment by a moment: their endpoints and restarts say nothing about a new attempt.
     leftovers = wanted.revision in s.seen.deployed or s.seen.of(wanted) != NONE
-    if s.status.stable is not None and (remembered(s, wanted) or leftovers):
+    if s.status.stable is not None and (remembered(s, wanted) or leftovers or capacity.refuses(s.spec)):
         return None
     known = next((past for past in returnable(s.spec, s.status) if past.revision == wanted.revision), None)
-    candidate = CandidateStatus(**wanted.model_dump(), since=timestamp(s.now), unjudged=known is not None)
+    candidate = CandidateStatus(
+        **wanted.model_dump(),
+        since=timestamp(s.now),
+        interrupts=s.status.stable is not None and capacity.interrupts(s.spec),
+        unjudged=known is not None,
+    )
     over = f" beside {s.status.stable.version}" if s.status.stable is not None else " as the first version"
+    if s.status.stable is not None and candidate.interrupts:
+        over = f"; {s.status.stable.version} gives way, and nothing serves until it is ready (capacity.mode: NoSurge)"
     if known is not None:
         over += f"; it was stable until {known.replaced_at} and returns without analysis (spec.rollbackWindow)"
     return s.moved(
-        Event(reasons.CANDIDATE_STARTED, f"{wanted.version} (revision {wanted.revision}) starts{over}"),
+        Event(
+            reasons.CANDIDATE_STARTED,
+            f"{wanted.version} (revision {wanted.revision}) starts{over}",
+            "Warning" if candidate.interrupts else "Normal",
+        ),
         candidate=candidate,
         steps=len(s.steps),
         steps_hash=hash_of(s.steps),
         analysis=[],
-        **AT_THE_BEGINNING | ({"step": len(s.steps)} if known is not None else {}),
+        **AT_THE_BEGINNING | ({"step": len(s.steps)} if candidate.unjudged or candidate.interrupts else {}),
     )
 
 
@@ -102,8 +113,9 @@ def bake_begins(s: Situation) -> Situation | None:
     if candidate.unjudged or status.percent < s.step.percent:
         return None  # stable at once, or paused on its way there
     words = f"{candidate.version} serves 100 % and is judged for {s.spec.bake_seconds} s more"
+    way_back = "has no pod" if candidate.interrupts and s.replicas == 1 else "stays warm"
     return s.moved(
-        Event(reasons.BAKING, f"{words}; {status.stable.version} stays warm"), bake_started_at=timestamp(s.now)
+        Event(reasons.BAKING, f"{words}; {status.stable.version} {way_back}"), bake_started_at=timestamp(s.now)
     )
 
 
@@ -115,7 +127,7 @@ def baked(s: Situation) -> Situation | None:
     if not s.wants_this(candidate):
         return None
     over = s.elapsed(status.bake_started_at) >= timedelta(seconds=s.spec.bake_seconds)
-    if not over or not proven(s, status.bake_started_at) or s.ready(candidate) < s.replicas:
+    if not over or not proven(s, status.bake_started_at) or s.ready(candidate) < s.needed:
         return None
     event = Event(reasons.PROMOTED, f"{candidate.version} is stable, {status.stable.version} retires: {figures(s)}")
     return become_stable(s, event)
