@@ -50,12 +50,12 @@ def npm_folder() -> Path:
     return script.parent
 
 
-def values(images: Mapping[str, str], prometheus_url: str) -> dict[str, Any]:
+def values(images: Mapping[str, str], prometheus_url: str, namespace: str = NAMESPACE) -> dict[str, Any]:
     """Return the chart's values for this cluster: what no default can know."""
     return {
         "image": {"registry": ""},
         "images": {_camel(name): _image(reference) for name, reference in images.items()},
-        "workloadNamespaces": [NAMESPACE],
+        "workloadNamespaces": [namespace],
         "prometheus": {"url": prometheus_url},
     }
 

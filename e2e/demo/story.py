@@ -65,13 +65,13 @@ class Story:
             self.traffic.start()
 
 
-def forget(cluster: Cluster) -> None:
-    """Delete what an earlier run left in the demo's namespace, and an installation that was interrupted."""
+def forget(cluster: Cluster, namespace: str = NAMESPACE) -> None:
+    """Delete what an earlier run left in its namespace, and an installation that was interrupted."""
     with contextlib.suppress(KubectlFailed):  # an empty cluster does not know the kinds
-        cluster.kubectl("-n", NAMESPACE, "delete", "slipway", "--all", "--timeout=60s")
+        cluster.kubectl("-n", namespace, "delete", "slipway", "--all", "--timeout=60s")
     # With pods in it that may take minutes to end, a namespace is looked at again after half that time only.
-    cluster.kubectl("-n", NAMESPACE, "wait", "pod", "--all", "--for=delete", "--timeout=90s")
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s")
+    cluster.kubectl("-n", namespace, "wait", "pod", "--all", "--for=delete", "--timeout=90s")
+    cluster.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=180s")
     # helm refuses to go on over an installation whose helm was killed.
     for release in cluster.helm("list", "--namespace", SYSTEM, "--pending", "--short").split():
         cluster.helm("uninstall", release, "--namespace", SYSTEM, "--wait")

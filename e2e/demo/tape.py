@@ -50,6 +50,8 @@ class Request:
     status: int
     seconds: float
     error: str = ""
+    host: str = ""
+    """Whom the user asked, where there is more than one Rollout to ask."""
 
     @property
     def failed(self) -> bool:

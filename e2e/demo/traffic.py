@@ -25,13 +25,25 @@ ANSWER_TOKENS = 8
 class Traffic:
     """Users who never stop asking, through the Gateway, from `start` to `stop`. Everything lands on the tape."""
 
-    def __init__(self, gateway_url: str, prompts: Sequence[Conversation], tape: Tape, seed: int = 0) -> None:
+    def __init__(
+        self,
+        gateway_url: str,
+        prompts: Sequence[Conversation],
+        tape: Tape,
+        *,
+        host: str = HOSTNAME,
+        pace: Pace | None = None,
+        answer_tokens: int = ANSWER_TOKENS,
+        seed: int = 0,
+    ) -> None:
         if not prompts:
             raise ValueError("there are no prompts to send: the Dataset's test split is empty")
         self.url = gateway_url.rstrip("/") + PATH
         self.prompts = prompts
         self.tape = tape
-        self.pace = Pace()
+        self.host = host
+        self.pace = pace or Pace()
+        self.answer_tokens = answer_tokens
         self.random = random.Random(seed)
         self.thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="traffic", daemon=True)
         self.stopping = threading.Event()
@@ -56,11 +68,11 @@ class Traffic:
                 await asyncio.sleep(self.pace.interval)
 
     async def _ask(self, session: aiohttp.ClientSession, messages: Conversation) -> None:
-        body = {"model": MODEL, "messages": list(messages), "max_tokens": ANSWER_TOKENS, "temperature": 0}
+        body = {"model": MODEL, "messages": list(messages), "max_tokens": self.answer_tokens, "temperature": 0}
         begun, clock = time.time(), time.monotonic()
         status, headers, error = 0, {}, ""
         try:
-            async with session.post(self.url, json=body, headers={"Host": HOSTNAME}) as response:
+            async with session.post(self.url, json=body, headers={"Host": self.host}) as response:
                 text = await response.text()
                 status, headers = response.status, response.headers
                 error = "" if status == 200 else text[:200]
@@ -68,6 +80,5 @@ class Traffic:
             error = f"{type(problem).__name__}: {problem}"
         seconds = time.monotonic() - clock
         self.pace.answered(seconds)
-        self.tape.add(
-            Request(begun, headers.get(VERSION_HEADER, ""), headers.get(REVISION_HEADER, ""), status, seconds, error)
-        )
+        version, revision = headers.get(VERSION_HEADER, ""), headers.get(REVISION_HEADER, "")
+        self.tape.add(Request(begun, version, revision, status, seconds, error, self.host))

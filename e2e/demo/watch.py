@@ -34,14 +34,14 @@ def project(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Watcher:
-    """Watches the demo's namespace until it is stopped; survives an apiserver that goes away for a while."""
+    """Watches a namespace until it is stopped; survives an apiserver that goes away for a while."""
 
-    def __init__(self, kubeconfig: Path, tape: Tape) -> None:
+    def __init__(self, kubeconfig: Path, tape: Tape, namespace: str = NAMESPACE) -> None:
         self.tape = tape
         self.stopping = threading.Event()
         self.threads = [
             threading.Thread(target=self._run, args=(kind, call), name=f"watch-{kind}", daemon=True)
-            for kind, call in _calls(config.new_client_from_config(str(kubeconfig))).items()
+            for kind, call in _calls(config.new_client_from_config(str(kubeconfig)), namespace).items()
         ]
 
     def start(self) -> None:
@@ -88,7 +88,7 @@ def _events(answer: urllib3.BaseHTTPResponse) -> Iterator[dict[str, Any]]:
         yield from (json.loads(line) for line in lines if line)
 
 
-def _calls(api: client.ApiClient) -> dict[str, List]:
+def _calls(api: client.ApiClient, namespace: str) -> dict[str, List]:
     """Return how each kind is listed."""
     custom = client.CustomObjectsApi(api).list_namespaced_custom_object
     pods = client.CoreV1Api(api).list_namespaced_pod
@@ -98,7 +98,7 @@ def _calls(api: client.ApiClient) -> dict[str, List]:
         "ModelVersion": "modelversions",
         "Rollout": "rollouts",
     }
-    return {kind: partial(custom, GROUP, VERSION, NAMESPACE, plural) for kind, plural in ours.items()} | {
-        "HTTPRoute": partial(custom, "gateway.networking.k8s.io", "v1", NAMESPACE, "httproutes"),
-        "Pod": partial(pods, NAMESPACE, label_selector=REVISION_LABEL),
+    return {kind: partial(custom, GROUP, VERSION, namespace, plural) for kind, plural in ours.items()} | {
+        "HTTPRoute": partial(custom, "gateway.networking.k8s.io", "v1", namespace, "httproutes"),
+        "Pod": partial(pods, namespace, label_selector=REVISION_LABEL),
     }

@@ -22,15 +22,16 @@ KINDS = (
 )
 
 
-def leftovers(cluster: Cluster, namespace: str) -> list[str]:
-    """Return every object in `namespace` that carries our label, as kind/name."""
-    found = cluster.kubectl("-n", namespace, "get", ",".join(KINDS), "-l", UID_LABEL, "-o", "name")
+def leftovers(cluster: Cluster, namespace: str, uid: str = "") -> list[str]:
+    """Return every object in `namespace` that carries our label, or that belongs to `uid`, as kind/name."""
+    label = f"{UID_LABEL}={uid}" if uid else UID_LABEL
+    found = cluster.kubectl("-n", namespace, "get", ",".join(KINDS), "-l", label, "-o", "name")
     return sorted(found.split())
 
 
-def leftovers_after(cluster: Cluster, namespace: str, seconds: float) -> list[str]:
+def leftovers_after(cluster: Cluster, namespace: str, seconds: float, uid: str = "") -> list[str]:
     """Return what is still there when garbage collection and draining pods have had `seconds`."""
     deadline = time.monotonic() + seconds
-    while (found := leftovers(cluster, namespace)) and time.monotonic() < deadline:
+    while (found := leftovers(cluster, namespace, uid)) and time.monotonic() < deadline:
         time.sleep(1)
     return found

@@ -8,8 +8,7 @@ from e2e.cluster.base import Cluster, CommandFailed
 from e2e.demo import facts
 from e2e.demo.cast import SYSTEM, version
 from e2e.demo.tape import Tape
-
-LEASE = "slipway-operator"
+from e2e.scenarios.operators import leader
 
 
 class LeaderKiller:
@@ -36,8 +35,7 @@ class LeaderKiller:
                 return
 
     def _kill(self) -> None:
-        holder = self.cluster.kubectl("-n", SYSTEM, "get", "lease", LEASE, "-o", "jsonpath={.spec.holderIdentity}")
-        pod = holder.partition("_")[0]
+        pod = leader(self.cluster)
         try:
             self.cluster.kubectl("-n", SYSTEM, "delete", "pod", pod, "--grace-period=0", "--force", "--wait=false")
         except CommandFailed:

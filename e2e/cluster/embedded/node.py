@@ -110,6 +110,14 @@ class EmbeddedCluster(Cluster):
             and self._succeeds("get", "node", NODE_NAME, "-o", ready) == "True"
         )
 
+    def crash(self, component: str) -> None:
+        """Kill a component's process; its keeper starts it again. Return once the apiserver answers."""
+        found = process.of_component(self.layout, component)
+        if not found:
+            raise LookupError(f"there is no {component} to kill: is the cluster up?")
+        process.kill(found)
+        wait_for(self.layout, f"the {component}, killed,", self._api_ready, [component])
+
     def _owner(self) -> str:
         try:
             return str(json.loads(self.layout.owner.read_text())["checkout"])

@@ -57,15 +57,43 @@ def ours(layout: Layout) -> list[int]:
 
 def kept(layout: Layout) -> set[str]:
     """Return the names of the components that are kept running: those whose shell is there to start them again."""
-    found = set()
-    for one in ours(layout):
+    commands = map(_words, ours(layout))
+    return {command[3] for command in commands if command[1:3] == ["-c", _KEEP]}
+
+
+def of_component(layout: Layout, name: str) -> list[int]:
+    """Return the ids of a component's processes: the children of the shell that keeps it running."""
+    keepers = {one for one in ours(layout) if _words(one)[1:4] == ["-c", _KEEP, name]}
+    return [one for one in ours(layout) if _parent(one) in keepers]
+
+
+def of_pod(uid: str, program: str) -> list[int]:
+    """Return the ids of a pod's processes that have the word `program` in their command line."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
-            command = Path(f"/proc/{one}/cmdline").read_text(errors="replace").split("\0")
+            inside = f"pod{uid}" in (entry / "cgroup").read_text()
         except OSError:  # it ended while we looked
             continue
-        if command[1:3] == ["-c", _KEEP]:
-            found.add(command[3])
+        if inside and program in _words(int(entry.name)):
+            found.append(int(entry.name))
     return found
+
+
+def _words(one: int) -> list[str]:
+    """Return a process's command line; empty when it has ended."""
+    try:
+        return Path(f"/proc/{one}/cmdline").read_text(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
+def _parent(one: int) -> int:
+    try:
+        stat = Path(f"/proc/{one}/stat").read_text(errors="replace")
+    except OSError:
+        return 0
+    return int(stat.rpartition(")")[2].split()[1])  # the name before may hold spaces and parentheses
 
 
 def in_container(layout: Layout, mountinfo: str) -> bool:

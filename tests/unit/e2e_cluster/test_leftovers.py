@@ -76,6 +76,8 @@ def test_a_component_is_found_restarted_and_killed(tmp_path: Path) -> None:
     try:
         until(lambda: runs.exists() and runs.read_text() == "run ")
         shell, child = sorted(process.ours(layout))
+        assert process.of_component(layout, "sleeper") == [child]
+        assert process.of_component(layout, "sleep") == []
         process.kill([child])
         until(lambda: runs.read_text() == "run run ")
         assert shell in process.ours(layout)

@@ -1,0 +1,133 @@
+"""What may people and versions do to a release? Each scenario is performed on a Rollout of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from e2e.scenarios.leftovers import leftovers_after
+from e2e.scenarios.manifests import (
+    BAD,
+    FIRST,
+    LONG_HOLD_SECONDS,
+    NAMESPACE,
+    NEXT,
+    THIRD,
+    blue_green,
+    canary,
+    preview_host,
+    step,
+)
+from e2e.scenarios.play import LONG, SHORT, Missed, Play, at, healthy
+from slipway.api.rollout import RolloutStatus
+
+SLOW = canary(step(20, LONG_HOLD_SECONDS), step(50))
+PAUSING = canary(step(20, 2), {"pause": {}}, step(50))
+STANDSTILL_SECONDS = 12
+"""Longer than any quick step: whoever does not move for so long is being held."""
+DRAIN_SECONDS = 60
+AT_ONCE_SECONDS = 15
+"""Shorter than any judgement and any start of a pod."""
+
+
+def promote(play: Play) -> None:
+    """A good version walks its steps and becomes stable."""
+    play.serve(FIRST)
+    play.apply(NEXT)
+    play.until("promoted", healthy)
+
+
+def roll_back(play: Play) -> None:
+    """A version that answers long questions with errors goes back to where it came from."""
+    play.serve(FIRST, [*SHORT, *3 * LONG])
+    play.apply(BAD)
+    candidate = play.until("the bad version is on its way", lambda s: s.candidate is not None).candidate
+    assert candidate is not None
+    play.excused.add(candidate.revision)
+    play.until("rolled back and drained", rolled_back)
+
+
+def abort(play: Play) -> None:
+    """Somebody stops a good version in the middle of a step."""
+    play.serve(FIRST)
+    play.apply(replace(NEXT, strategy=SLOW))
+    play.until("at its first share", at(20))
+    play.command("abort")
+    play.until("aborted and drained", rolled_back)
+
+
+def pause_and_go_on(play: Play) -> None:
+    """A step that waits for people, then a pause in the middle of the next one."""
+    play.serve(FIRST)
+    play.apply(replace(NEXT, strategy=PAUSING))
+    play.until("waits for people", lambda s: s.state == "Paused" and s.percent == 20)
+    play.stays("waits for people", lambda s: s.percent == 20, STANDSTILL_SECONDS)
+    play.command("promote")
+    play.until("at the next share", at(50))
+    play.command("pause")
+    play.stays("paused at this share", lambda s: s.percent == 50, STANDSTILL_SECONDS)
+    play.command("resume")
+    play.until("promoted", healthy)
+
+
+def supersede(play: Play) -> None:
+    """A third version is named while the second is on its way."""
+    play.serve(FIRST)
+    play.apply(replace(NEXT, strategy=SLOW))
+    play.until("the second is at its first share", at(20))
+    play.apply(THIRD)
+    play.until("the third is promoted", healthy)
+
+
+def revert(play: Play) -> None:
+    """The spec goes back to stable in the middle of a step."""
+    play.serve(FIRST)
+    play.apply(replace(NEXT, strategy=canary(step(50, LONG_HOLD_SECONDS))))
+    play.until("at its share", at(50))
+    play.apply(FIRST)
+    play.until("serves as before", lambda s: healthy(s) and not s.retiring)
+
+
+def delete(play: Play) -> None:
+    """A Rollout is deleted in the middle of a step, and made anew under its name."""
+    play.serve(FIRST)
+    play.apply(replace(NEXT, strategy=SLOW))
+    play.until("at its first share", at(20))
+    play.close()  # who deletes what serves ends the service
+    uid = play.uid
+    play.mark("delete")
+    play.kubectl("delete", "rollout", play.name, "--timeout=60s")
+    left = leftovers_after(play.cluster, NAMESPACE, DRAIN_SECONDS, uid)
+    if left:
+        raise Missed(f"{play.name}: of the deleted Rollout there is still {', '.join(left)}")
+    play.serve(FIRST)
+
+
+def scale(play: Play) -> None:
+    """Somebody, or an autoscaler, changes the number of replicas in the middle of a step."""
+    play.serve(FIRST)
+    play.apply(replace(NEXT, strategy=canary(step(20), step(50, 20))))
+    play.until("at its second share", at(50))
+    play.mark("scale to 2")
+    play.kubectl("scale", "rollout", play.name, "--replicas=2")
+    play.until("promoted, with two pods", lambda s: healthy(s) and s.replicas >= 2)
+
+
+def switch_and_return(play: Play) -> None:
+    """Blue-green: judged on the preview, all users moved at once, and, while the old version is warm, moved back."""
+    strategy = blue_green(play.name)
+    first = replace(FIRST, strategy=strategy)
+    play.serve(first)
+    play.open(where=preview_host(play.name))
+    play.apply(replace(NEXT, strategy=strategy))
+    play.until("all users are moved, and the old version is warm", lambda s: healthy(s) and s.previous is not None)
+    play.apply(first)
+    play.until("all users are back", healthy, AT_ONCE_SECONDS)
+
+
+def rolled_back(status: RolloutStatus) -> bool:
+    """Whether a version was rolled back and its pods are gone."""
+    return status.last_rollback is not None and status.candidate is None and not status.retiring
+
+
+TOGETHER = (promote, roll_back, abort, pause_and_go_on, supersede, revert, delete, scale, switch_and_return)
+"""Performed at the same time: all of them leave the control plane alone."""

@@ -1,0 +1,66 @@
+"""Which pod of the operator leads, and how does it end?"""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from e2e.cluster.base import Cluster, CommandFailed
+from e2e.cluster.embedded import process
+from e2e.cluster.embedded.node import EmbeddedCluster
+from e2e.demo.cast import SYSTEM
+
+LEASE = "slipway-operator"
+PODS = ("-l", "app.kubernetes.io/component=operator")
+PROGRAM = "slipway.main"
+
+
+def holder(cluster: Cluster) -> str:
+    """Return the identity that holds the Lease, as pod_suffix: a restarted process has another one."""
+    return cluster.kubectl("-n", SYSTEM, "get", "lease", LEASE, "-o", "jsonpath={.spec.holderIdentity}")
+
+
+def leader(cluster: Cluster) -> str:
+    """Return the pod that holds the Lease."""
+    return holder(cluster).partition("_")[0]
+
+
+def pods(cluster: Cluster) -> list[str]:
+    """Return the operator's pods."""
+    found = cluster.kubectl("-n", SYSTEM, "get", "pods", *PODS, "-o", "jsonpath={.items[*].metadata.name}")
+    return found.split()
+
+
+def sigkill(cluster: Cluster, pod: str) -> None:
+    """Kill a pod's operator without a word of warning.
+
+    On a node whose processes are ours to kill: SIGKILL. Elsewhere the pod is deleted by force, which the kubelet
+    softens to a SIGTERM and two seconds.
+    """
+    if isinstance(cluster, EmbeddedCluster):
+        uid = cluster.kubectl("-n", SYSTEM, "get", "pod", pod, "-o", "jsonpath={.metadata.uid}")
+        found = process.of_pod(uid, PROGRAM)
+        if not found:
+            raise LookupError(f"pod {pod} has no process {PROGRAM} on this machine")
+        process.kill(found, signal.SIGKILL)
+        return
+    cluster.kubectl("-n", SYSTEM, "delete", "pod", pod, "--grace-period=0", "--force", "--wait=false")
+
+
+def evict(cluster: Cluster, pod: str) -> None:
+    """Delete a pod the polite way: it hands the Lease over."""
+    cluster.kubectl("-n", SYSTEM, "delete", "pod", pod, "--wait=false")
+
+
+def await_another(cluster: Cluster, before: str, seconds: float = 60) -> str:
+    """Return the new holder of the Lease, once it is not `before`; raise TimeoutError when nobody takes it."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            now = holder(cluster)
+        except CommandFailed:
+            now = ""
+        if now not in ("", before):
+            return now
+        time.sleep(0.2)
+    raise TimeoutError(f"nobody took the Lease {LEASE} from {before} within {seconds:.0f} s")
