@@ -19,7 +19,7 @@ from slipway.api.base import (
     Timestamp,
     bounded,
 )
-from slipway.api.measures import JobMetric, PercentText, PrometheusServer, WebMetric
+from slipway.api.measures import FeedbackMetric, JobMetric, PercentText, PrometheusServer, WebMetric
 
 Outcome = Literal["Pass", "Fail", "NoData", "TooFewSamples", "Error", "Cancelled"]
 
@@ -109,9 +109,9 @@ class AnalysisMetric(Model):
 
     rules = (
         Rule(
-            "[has(self.errorRate), has(self.latency), has(self.prometheus), has(self.web), "
+            "[has(self.errorRate), has(self.latency), has(self.feedback), has(self.prometheus), has(self.web), "
             "has(self.job)].filter(x, x).size() == 1",
-            "set exactly one of errorRate, latency, prometheus, web, job",
+            "set exactly one of errorRate, latency, feedback, prometheus, web, job",
         ),
         Rule(
             "!self.critical || self.weight == 1",
@@ -128,6 +128,9 @@ class AnalysisMetric(Model):
     latency: Latency | None = Field(default=None, description="latency judges a quantile of the time to answer.")
     prometheus: PrometheusMetric | None = Field(
         default=None, description="prometheus judges the result of a query of your own."
+    )
+    feedback: FeedbackMetric | None = Field(
+        default=None, description="feedback judges the share of negative votes of users."
     )
     web: WebMetric | None = Field(default=None, description="web judges a number that a web server answers with.")
     job: JobMetric | None = Field(default=None, description="job judges what a pod of your own measures.")

@@ -232,3 +232,33 @@ class JobMetric(Model):
     )
     min: Decimal | None = Field(default=None, description="min is the smallest value that passes, as a string.")
     max: Decimal | None = Field(default=None, description="max is the largest value that passes, as a string.")
+
+
+class FeedbackMetric(Model):
+    """Thumbs and ratings that users gave to a version's answers, counted by the sidecar of the pods of that version.
+
+    Clients send POST /feedback/up, /feedback/down or /feedback/rating/1 to 5 to the served hostname, with the header
+    x-slipway-revision that came with the answer.
+    """
+
+    rules = (
+        Rule(
+            "has(self.maxNegativePercent) || has(self.maxIncreasePercent)",
+            "set maxNegativePercent, maxIncreasePercent or both",
+        ),
+    )
+
+    max_negative_percent: PercentText | None = Field(
+        default=None, description='maxNegativePercent of feedback that passes, as a string, for example "20".'
+    )
+    max_increase_percent: PercentText | None = Field(
+        default=None,
+        description="maxIncreasePercent is by how many percentage points the negative share may exceed that of "
+        "stable, as a string.",
+    )
+    negative_ratings: Annotated[int, Field(ge=1, le=4)] = Field(
+        default=2, description="negativeRatings is the highest rating (of 1 to 5) that counts as negative."
+    )
+    min_samples: Annotated[int, Field(ge=1, le=1_000_000_000)] = Field(
+        default=30, description="minSamples is the number of votes on the candidate before any verdict."
+    )

@@ -58,7 +58,7 @@ class Measure:
         """Return a figure of status in its unit."""
         if value is None:
             return "-"
-        if self.metric is not None and self.metric.error_rate is not None:
+        if self.metric is not None and (self.metric.error_rate is not None or self.metric.feedback is not None):
             return f"{float(value):.2f} %"
         if self.metric is not None and self.metric.latency is not None:
             return f"{float(value):.0f} ms"

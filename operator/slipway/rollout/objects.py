@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from slipway.api.rollout import RevisionRef, RolloutSpec, RolloutStatus
 from slipway.names import REVISION_LABEL, UID_LABEL
 from slipway.plan import Manifest
-from slipway.rollout import routes, salt, traffic
+from slipway.rollout import feedback, routes, salt, traffic
 from slipway.rollout.capacity import sizes
 from slipway.rollout.history import returnable
 from slipway.rollout.observe import Seen
@@ -44,6 +44,7 @@ def children(rollout: Rollout, status: RolloutStatus, seen: Seen, settings: Sett
     """Return everything that should be, in the order of application."""
     found: list[Manifest] = []
     found += [routes.http_route(rollout, route) for route in traffic.routes(rollout, status, seen)]
+    found += feedback.route(rollout, status, seen)
     found += salt.published(rollout, status)
     sized = sizes(rollout.spec, status, seen.deployed)
     if sized:
@@ -94,7 +95,15 @@ def revision_objects(rollout: Rollout, ref: RevisionRef, size: int, seen: Seen, 
             "spec": {
                 "type": "ClusterIP",
                 "selector": selector,
-                "ports": [{"name": "http", "port": PORT, "targetPort": SERVING_PORT, "protocol": "TCP"}],
+                "ports": [
+                    {"name": "http", "port": PORT, "targetPort": SERVING_PORT, "protocol": "TCP"},
+                    {
+                        "name": "feedback",
+                        "port": feedback.PORT,
+                        "targetPort": feedback.TARGET_PORT,
+                        "protocol": "TCP",
+                    },
+                ],
             },
         }
     )
@@ -125,7 +134,7 @@ def revision_objects(rollout: Rollout, ref: RevisionRef, size: int, seen: Seen, 
 
 
 def network_policy(root: Root, settings: Settings) -> Manifest:
-    """Return the policy of all serving pods: requests and scrapes in, names and the object store out, nothing else."""
+    """Return the policy of all serving pods: requests, votes and scrapes in, names and object store out, no more."""
     store = urlsplit(settings.store.endpoint)
     port = store.port or (80 if store.scheme == "http" else HTTPS)
 
@@ -139,7 +148,7 @@ def network_policy(root: Root, settings: Settings) -> Manifest:
         "spec": {
             "podSelector": {"matchLabels": {UID_LABEL: root.uid}},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"ports": [tcp(SERVING_PORT), tcp(STATUS_PORT)]}],
+            "ingress": [{"ports": [tcp(SERVING_PORT), tcp(feedback.TARGET_PORT), tcp(STATUS_PORT)]}],
             "egress": [{"ports": [tcp(DNS, "UDP"), tcp(DNS), tcp(port)]}],
         },
     }

@@ -2,7 +2,7 @@
 
     init  fetch   brings base model and artefact to /slipway/model, every digest checked
     main  engine  listens on 127.0.0.1:8081 only
-          proxy   Envoy: 8080 for requests, 9901 for probes and scrapes (images/serve-proxy)
+          proxy   Envoy: 8080 for requests, 8082 for users' votes, 9901 for probes and scrapes (images/serve-proxy)
 
 A pod that goes: the proxy tells clients to close their connections and stays until no request is open; the engine gets
 its SIGTERM when gateways have had time to notice, and finishes what it has begun.

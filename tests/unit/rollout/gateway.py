@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def backends(route: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> dict[str, int]:
-    """Return the weights by Service for a request with `headers`.
+def backends(
+    route: Mapping[str, Any], headers: Mapping[str, str] | None = None, path: str = "/v1/chat/completions"
+) -> dict[str, int]:
+    """Return the weights by Service for a request with `headers`; none where the route does not take it.
 
     The match with most headers wins, then the first rule in order (Gateway API, HTTPRouteRule.matches).
     """
@@ -16,8 +18,11 @@ def backends(route: Mapping[str, Any], headers: Mapping[str, str] | None = None)
         (len(match.get("headers", ())), -number)
         for number, rule in enumerate(route["spec"]["rules"])
         for match in rule["matches"]
-        if all(given.get(h["name"]) == h["value"] for h in match.get("headers", ()))
+        if path.startswith(match["path"]["value"])
+        and all(given.get(h["name"]) == h["value"] for h in match.get("headers", ()))
     ]
+    if not found:
+        return {}
     _, number = max(found)
     rule = route["spec"]["rules"][-number]
     return {ref["name"]: ref["weight"] for ref in rule["backendRefs"]}

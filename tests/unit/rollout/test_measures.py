@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +14,14 @@ from slipway.api.analysis import AnalysisMetric
 from slipway.api.conditions import timestamp
 from slipway.api.measures import JobMetric
 from slipway.plan import Access, Answer, Facts, PrometheusQuery, SecretKey, Server, WebRequest
+from slipway.rollout.analysis import comparison
 from slipway.rollout.analysis.bounds import bounded, reported
+from slipway.rollout.analysis.queries import CODE, FRESH, PART
 from slipway.rollout.measure_job import ASK_ANNOTATION, answers, read, seen
+from tests.unit.rollout.gateway import backends
 from tests.unit.rollout.world import NAMESPACE, START, UID, World, serving
 
+ENVOY = Path(__file__).parents[3] / "images" / "serve-proxy"
 WEB = {
     "name": "quality",
     "web": {
@@ -273,3 +279,85 @@ def test_bounds_are_inclusive() -> None:
     assert rule is not None
     assert bounded(rule, [0.8]).outcome == "Pass"
     assert bounded(rule, [0.79999]).outcome == "Fail"
+
+
+# Votes of users
+
+FEEDBACK = {"name": "thumbs", "feedback": {"maxNegativePercent": "20", "maxIncreasePercent": "5", "minSamples": 30}}
+
+
+def test_votes_go_to_the_version_that_answered_whatever_the_weights() -> None:
+    world = releasing(FEEDBACK)
+    candidate, stable = world.status.candidate, world.status.stable
+    assert candidate is not None
+    assert stable is not None
+    route = world.objects["HTTPRoute", "assistant-feedback"]
+    assert route["spec"]["hostnames"] == ["assistant.example"]
+    for revision in (candidate.revision, stable.revision):
+        led = backends(route, {"x-slipway-revision": revision}, "/feedback/up")
+        assert led == {f"assistant-{revision}": 1}
+    assert backends(route, {"x-slipway-revision": "0123456789"}, "/feedback/up") == {}
+    assert backends(route, {"x-slipway-revision": stable.revision}) == {}, "only votes"
+    assert {ref["port"] for rule in route["spec"]["rules"] for ref in rule["backendRefs"]} == {81}
+    service = world.objects["Service", f"assistant-{candidate.revision}"]["spec"]
+    policy = world.objects["NetworkPolicy", "assistant"]["spec"]
+    target = {port["port"]: port["targetPort"] for port in service["ports"]}[81]
+    assert target in {port["port"] for port in policy["ingress"][0]["ports"]}
+    assert f"port_value: {target}" in (ENVOY / "envoy.yaml").read_text()
+
+
+def test_without_such_a_metric_there_is_no_route_for_votes() -> None:
+    world = releasing({"name": "errors", "errorRate": {"maxPercent": "1"}})
+    assert [name for kind, name in world.objects if kind == "HTTPRoute"] == ["assistant"]
+
+
+def votes(revision: str, good: float, bad: float) -> list[tuple[dict[str, str], float]]:
+    """Return a window of votes, all of them new."""
+    counted = (("2", good), ("5", bad))
+    window = [({"revision": revision, CODE: code}, n) for code, n in counted]
+    return [*window, *(({**labels, PART: FRESH}, n) for labels, n in window)]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "outcome", "says"),
+    [
+        ((95, 5), (950, 50), "Pass", "5.00 % (5 of 100 votes in"),
+        ((70, 30), (700, 300), "Fail", "30.00 % (30 of 100 votes in"),
+        ((164, 36), (1980, 20), "Fail", "candidate 18.00 % of 400 are negative, stable 1.00 % of 4000, 5 points more"),
+        ((10, 1), (990, 10), "TooFewSamples", "30 are needed"),
+        ((40, 0), (9, 0), "TooFewSamples", "stable has 9 votes to compare with"),
+        ((0, 0), (990, 10), "NoData", "no votes in"),
+    ],
+)
+def test_votes_are_judged_like_requests(
+    mine: tuple[int, int], theirs: tuple[int, int], outcome: str, says: str
+) -> None:
+    world = releasing(FEEDBACK)
+    candidate, stable = world.status.candidate, world.status.stable
+    assert candidate is not None
+    assert stable is not None
+    for _ in range(2):  # the first votes are what the test for the next ones is drawn from
+        tell(world, Answer(world.now, (*votes(candidate.revision, *mine), *votes(stable.revision, *theirs))))
+        world.now += timedelta(seconds=11)
+        world.reconcile()
+    entry = world.status.analysis[0]
+    assert entry.outcome == outcome
+    assert says in entry.message
+
+
+def test_votes_are_asked_for_by_the_routes_that_take_them() -> None:
+    world = releasing(FEEDBACK)
+    asked = world.asked[0].question
+    assert isinstance(asked, PrometheusQuery)
+    relabelled = re.findall(r', "envoy_response_code_class", "(\d)", "envoy_route", "([^"]+)"\)', asked.query)
+    assert relabelled == [("2", "up|rating_3|rating_4|rating_5"), ("5", "down|rating_1|rating_2")]
+    assert 'envoy_virtual_host="feedback"' in asked.query
+    assert "serving" not in asked.query, "votes are no requests"
+
+
+def test_another_idea_of_negative_begins_the_evidence_anew() -> None:
+    def hashed(highest: int) -> str:
+        feedback = {"maxIncreasePercent": "5", "negativeRatings": highest}
+        return comparison._hash(AnalysisMetric.model_validate({"name": "thumbs", "feedback": feedback}))
+
+    assert hashed(1) == hashed(1) != hashed(2)

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from slipway.api.analysis import ErrorRate
+from slipway.api.measures import FeedbackMetric
+from slipway.rollout.analysis import votes
 from slipway.rollout.analysis.counted import Counts, counts, histogram
 from slipway.rollout.analysis.queries import CODE, RESET
 from tests.unit.rollout.toy_engine import ToyEngine
@@ -30,9 +32,11 @@ class Proxy:
 
     def __init__(self, engine: ToyEngine, folder: Path) -> None:
         self.engine = engine
-        self.serving, self.status, self.admin = (_free_port() for _ in range(3))
+        self.serving, self.status, self.admin, self.feedback, self.votes = (_free_port() for _ in range(5))
         config = (IMAGE / "envoy.yaml").read_text()
-        for old, new in (("8080", self.serving), ("9901", self.status), ("9902", self.admin), ("8081", engine.port)):
+        ports = {8080: self.serving, 8081: engine.port, 8082: self.feedback}
+        ports |= {9901: self.status, 9902: self.admin, 9903: self.votes}
+        for old, new in ports.items():
             config = re.sub(rf"port_value: {old}\b", f"port_value: {new}", config)
         path = folder / "envoy.yaml"
         path.write_text(config)
@@ -76,6 +80,21 @@ class Proxy:
             elif match[1] == "envoy_http_downstream_rq_time_bucket":
                 found.append((labels | {CODE: "bucket"}, float(match[3])))
         return found
+
+    def vote(self, method: str, path: str, body: bytes = b"") -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self.feedback, timeout=10)
+        try:
+            connection.request(method, path, body)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    def votes_by_route(self) -> dict[str, int]:
+        text = self.get("/stats/prometheus", self.status)[2].decode()
+        found = re.findall(
+            rf'^{votes.SERIES}\{{envoy_virtual_host="feedback",envoy_route="(\w+)"\}} (\d+)$', text, re.M
+        )
+        return {name: int(count) for name, count in found}
 
     def counts(self) -> Counts:
         return counts(self.series(), "abc", ErrorRate(max_percent="1"))
@@ -142,6 +161,23 @@ def test_probes_and_scrapes_are_not_requests_and_the_admin_is_closed(proxy: Prox
 def test_only_the_api_is_served(proxy: Proxy) -> None:
     for path in ("/lora-adapters", "/slots", "/metrics", "/health"):
         assert proxy.get(path)[0] == 404
+
+
+def test_votes_are_counted_by_kind_and_are_no_requests(proxy: Proxy) -> None:
+    known = {"up", "down", *(f"rating_{rating}" for rating in votes.RATINGS)}
+    assert proxy.votes_by_route() == dict.fromkeys(known, 0), "else increase() would miss the first vote"
+    for path in ("up", "up", "down", "rating/1", "rating/2", "rating/3", "rating/5"):
+        assert proxy.vote("POST", f"/feedback/{path}") == 204
+    for method, path in (("GET", "up"), ("POST", "rating/6"), ("POST", "rating/0"), ("POST", "up/x"), ("POST", "")):
+        assert proxy.vote(method, f"/feedback/{path}") == 404
+    expected = {"up": 2, "down": 1, "rating_1": 1, "rating_2": 1, "rating_3": 1, "rating_4": 0, "rating_5": 1}
+    _eventually(lambda: proxy.votes_by_route() == expected)
+    assert proxy.counts() == Counts(0, 0)
+    classes = votes.routes(FeedbackMetric(max_negative_percent="20", negative_ratings=2))
+    counted = {
+        code: sum(n for name, n in expected.items() if re.fullmatch(names, name)) for code, names in classes.items()
+    }
+    assert counted == {"2": 4, "5": 3}
 
 
 def test_draining_waits_for_open_requests_and_closes_connections(proxy: Proxy) -> None:

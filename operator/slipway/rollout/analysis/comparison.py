@@ -23,6 +23,7 @@ from slipway.api.analysis import (
 from slipway.api.conditions import moment, timestamp
 from slipway.api.rollout import RolloutStatus
 from slipway.contract.artifact import digest_of
+from slipway.rollout.analysis import votes
 from slipway.rollout.analysis.counted import Histogram, Series, counts, histogram, part
 from slipway.rollout.analysis.decimals import decimal, rounded_down
 from slipway.rollout.analysis.goal import gained
@@ -41,7 +42,7 @@ SURE = 34.0
 
 def compares(metric: AnalysisMetric) -> ErrorRate | Latency | None:
     """Return the rule by which `metric` is compared with stable, if it is."""
-    rule = metric.error_rate or metric.latency
+    rule = votes.rate(metric) or metric.latency
     return rule if rule is not None and rule.max_increase_percent is not None else None
 
 
@@ -210,7 +211,10 @@ def _added(steps: list[StepEvidence], index: int, batch: Batch, *, frozen: bool)
 
 def _hash(metric: AnalysisMetric) -> str:
     rule = compares(metric)
-    return digest_of(rule.model_dump(mode="json", by_alias=True)).partition(":")[2][:10] if rule is not None else ""
+    if rule is None:
+        return ""
+    written = metric.feedback or rule  # which ratings are negative stands in the metric alone
+    return digest_of(written.model_dump(mode="json", by_alias=True)).partition(":")[2][:10]
 
 
 def odds(evidence: EvidenceStatus) -> str:

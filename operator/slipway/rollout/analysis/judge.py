@@ -16,6 +16,7 @@ from math import isfinite
 
 from slipway.api.analysis import AnalysisMetric, ErrorRate, EvidenceStatus, Latency, Outcome, PrometheusMetric
 from slipway.plan import Answer
+from slipway.rollout.analysis import votes
 from slipway.rollout.analysis.binomial import tail
 from slipway.rollout.analysis.bounds import bounded, reported
 from slipway.rollout.analysis.comparison import odds, proven, weighed
@@ -36,16 +37,24 @@ class Relation:
     evidence: EvidenceStatus | None
     beyond: bool
     """The window's figures are beyond the bound."""
+    many: str = votes.REQUESTS.many
+    """What is counted, as people call it."""
 
 
 def judge(metric: AnalysisMetric, answer: Answer, scope: Scope, evidence: EvidenceStatus | None = None) -> Judgement:
     """Return what `answer`, weighed in `evidence` where the metric compares with stable, says about the candidate."""
     if answer.error:
         return Judgement("Error", answer.error[:1000])
-    if metric.error_rate is not None:
-        return _error_rate(metric.error_rate, part(answer.series), scope, evidence)
+    rate = votes.rate(metric)
+    if rate is not None:
+        return _error_rate(rate, part(answer.series), scope, evidence, votes.words(metric))
     if metric.latency is not None:
         return _latency(metric.latency, part(answer.series), scope, evidence)
+    return _own(metric, answer)
+
+
+def _own(metric: AnalysisMetric, answer: Answer) -> Judgement:
+    """Judge a source of the user's own."""
     if metric.job is not None:
         return reported(metric.job, answer)
     if metric.web is not None:
@@ -54,7 +63,9 @@ def judge(metric: AnalysisMetric, answer: Answer, scope: Scope, evidence: Eviden
     return _free(metric.prometheus, answer.series)
 
 
-def _error_rate(rule: ErrorRate, series: Series, scope: Scope, evidence: EvidenceStatus | None) -> Judgement:
+def _error_rate(
+    rule: ErrorRate, series: Series, scope: Scope, evidence: EvidenceStatus | None, words: votes.Words
+) -> Judgement:
     mine = counts(series, scope.candidate.revision, rule)
     theirs = counts(series, scope.stable.revision, rule)
     relative = rule.max_increase_percent is not None
@@ -65,20 +76,22 @@ def _error_rate(rule: ErrorRate, series: Series, scope: Scope, evidence: Evidenc
         "Pass", "", candidate=mine.percent, stable=theirs.percent if known is not None else None,
         bound=_least(absolute, known), samples=mine.requests, stable_samples=theirs.requests if relative else 0,
     )  # fmt: skip
-    figures = f"{mine.percent:.2f} % ({mine.failures} of {mine.requests} requests in {scope.candidate.window} s) failed"
+    counted = f"{mine.failures} of {mine.requests} {words.many} in {scope.candidate.window} s"
+    figures = f"{mine.percent:.2f} % ({counted}) {words.bad}"
     if evidence is not None and proven(evidence):
-        return _says(found, "Fail", _more_failed(evidence, rule))
+        return _says(found, "Fail", _more_failed(evidence, rule, words))
     if not mine.requests:
-        return _says(found, "NoData", f"no requests in {scope.candidate.window} s")
+        return _says(found, "NoData", f"no {words.many} in {scope.candidate.window} s")
     if absolute is not None and mine.percent > absolute:
         against = f"{figures}, allowed {absolute:.6g} %"
         if mine.requests >= rule.min_samples:
             return _says(found, "Fail", against)
         if mine.failures >= EARLY_FAILURES and tail(mine.failures, mine.requests, absolute / 100) <= EARLY_DOUBT:
             return _says(found, "Fail", f"{against}; beyond doubt although minSamples is {rule.min_samples}")
-    words = f"{figures}, {_against(found.bound, known, f'stable has {theirs.percent:.2f} %', '%')}"
+    said = f"{figures}, {_against(found.bound, known, f'stable has {theirs.percent:.2f} %', '%')}"
     beyond = known is not None and mine.percent > known
-    return _enough(found, words, rule.min_samples, Relation(rule.min_samples, evidence, beyond) if relative else None)
+    relation = Relation(rule.min_samples, evidence, beyond, words.many) if relative else None
+    return _enough(found, said, rule.min_samples, relation)
 
 
 def _latency(rule: Latency, series: Series, scope: Scope, evidence: EvidenceStatus | None) -> Judgement:
@@ -140,19 +153,20 @@ def _enough(found: Judgement, words: str, needed: int, relation: Relation | None
 def _undecided(found: Judgement, relation: Relation) -> str:
     """Say why a comparison with stable does not pass yet."""
     if found.stable_samples < relation.needed:
-        return f"stable has {found.stable_samples} requests to compare with, {relation.needed} are needed"
+        return f"stable has {found.stable_samples} {relation.many} to compare with, {relation.needed} are needed"
     if relation.evidence is None or not weighed(relation.evidence)[0].requests:
-        return "no request could be counted yet: Prometheus has to scrape envoy_server_uptime of the pods of both"
+        cure = "Prometheus has to scrape envoy_server_uptime of the pods of both"
+        return f"no {relation.many} could be counted yet: {cure}"
     if relation.beyond:
         times, needed = float(relation.evidence.times), float(relation.evidence.needed)
         return f"beyond the bound, but chance may explain it: evidence {times:.3g}, a verdict needs {needed:.0f}"
     return ""
 
 
-def _more_failed(evidence: EvidenceStatus, rule: ErrorRate) -> str:
+def _more_failed(evidence: EvidenceStatus, rule: ErrorRate, words: votes.Words) -> str:
     mine, theirs = weighed(evidence)
     return (
-        f"candidate {mine.percent:.2f} % of {mine.requests:.0f} failed, stable {theirs.percent:.2f} % of "
+        f"candidate {mine.percent:.2f} % of {mine.requests:.0f} {words.bad}, stable {theirs.percent:.2f} % of "
         f"{theirs.requests:.0f}, {rule.max_increase_percent} points more are allowed; chance of such a difference by "
         f"luck below {odds(evidence)}"
     )

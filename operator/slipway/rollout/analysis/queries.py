@@ -9,10 +9,13 @@ number of requests. What evidence is weighed by comes from `_counted`: differenc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from slipway.api.analysis import AnalysisMetric
+from slipway.api.measures import FeedbackMetric
+from slipway.rollout.analysis import votes
 from slipway.rollout.rollout import Rollout
 
 CODE = "envoy_response_code_class"
@@ -89,6 +92,9 @@ def query(metric: AnalysisMetric, scope: Scope) -> str:
     if metric.error_rate is not None:
         sides = _sides(scope, metric.error_rate.max_increase_percent)
         return JOIN.join([*(_answers(scope, side) for side in sides), *_weighed(scope, (CODES, RESETS))])
+    if metric.feedback is not None:
+        sides = _sides(scope, metric.feedback.max_increase_percent)
+        return _voted(metric.feedback, [*(_given(scope, side) for side in sides), *_weighed(scope, (VOTES,))])
     if metric.latency is not None:
         sides = _sides(scope, metric.latency.max_increase_percent)
         return JOIN.join([*(_buckets(scope, side) for side in sides), *_weighed(scope, (TIMES,), before=True)])
@@ -105,11 +111,14 @@ class Counter:
 
     name: str
     label: str = ""
+    among: Mapping[str, str] = field(default_factory=lambda: SERVING)
+    """Labels by which its series are chosen."""
 
 
 CODES = Counter("envoy_http_downstream_rq_xx", CODE)
 RESETS = Counter("envoy_http_downstream_rq_tx_reset")
 TIMES = Counter("envoy_http_downstream_rq_time_bucket", "le")
+VOTES = Counter(votes.SERIES, votes.ROUTE, votes.HOST)
 
 
 def _sides(scope: Scope, relative: object) -> tuple[Side, ...]:
@@ -122,6 +131,20 @@ def _answers(scope: Scope, side: Side) -> str:
     codes = f"sum by (revision, {CODE}) (increase({CODES.name}{where}{side.range()}))"
     resets = f"sum by (revision) (increase({RESETS.name}{where}{side.range()}))"
     return f"{codes} or {_labelled(resets, CODE, RESET)}"
+
+
+def _given(scope: Scope, side: Side) -> str:
+    """Ask for the votes by the sidecar's routes."""
+    where = scope.selector(side, **VOTES.among)
+    return f"sum by (revision, {VOTES.label}) (increase({VOTES.name}{where}{side.range()}))"
+
+
+def _voted(metric: FeedbackMetric, parts: list[str]) -> str:
+    """Ask for votes as if good ones were answers of class 2, and negative ones of class 5."""
+    asked = f"(\n{JOIN.join(parts)}\n)"
+    for code, routes in votes.routes(metric).items():
+        asked = f'label_replace({asked}, "{CODE}", "{code}", "{VOTES.label}", "{routes}")'
+    return asked
 
 
 def _buckets(scope: Scope, side: Side) -> str:
@@ -148,8 +171,8 @@ def _counted(scope: Scope, side: Side, counter: Counter, span: Span) -> str:
     requests can be missed, all kinds alike, but none is counted twice and none invented.
     """
     begins, ends = (f" @ {moment.timestamp():.3f}" for moment in (span.begins, span.ends))
-    count, up = f"{counter.name}{scope.selector(side, **SERVING)}", f"{UPTIME}{scope.selector(side)}"
-    own = ", ".join([*SERVING, counter.label] if counter.label else SERVING)
+    count, up = f"{counter.name}{scope.selector(side, **counter.among)}", f"{UPTIME}{scope.selector(side)}"
+    own = ", ".join([*counter.among, counter.label] if counter.label else counter.among)
     added = f"{count}{ends} - ({count}{begins} or {count}{ends} * 0)"
     same = f"{up}{ends} - {up}{begins} > timestamp({up}{ends}) - timestamp({up}{begins}) - {ROUNDING}"
     born = f"timestamp({up}{ends}) - {up}{ends} > {span.begins.timestamp():.3f}"

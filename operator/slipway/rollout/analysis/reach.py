@@ -7,6 +7,7 @@ from math import ceil
 from slipway.api.analysis import AnalysisMetric
 from slipway.api.conditions import moment
 from slipway.api.rollout import RolloutStatus
+from slipway.rollout.analysis import votes
 from slipway.rollout.analysis.verdict import acting
 from slipway.rollout.rollout import Rollout
 from slipway.rollout.steps import step_at, steps_of
@@ -43,10 +44,11 @@ def unreachable(metric: AnalysisMetric, per_second: float, hold: int, window: in
 
     A measurement looks back `window` seconds, so more than what comes in that time is never seen at once.
     """
-    rule = metric.error_rate or metric.latency
+    rule = votes.rate(metric) or metric.latency
     if rule is None or per_second * min(hold, window) >= rule.min_samples:
         return ""
-    have = f"{metric.name} needs {rule.min_samples} requests to the candidate"
+    where = "on the candidate" if metric.feedback is not None else "to the candidate"
+    have = f"{metric.name} needs {rule.min_samples} {votes.words(metric).many} {where}"
     if per_second <= 0:
         return f"{have} and it gets none: send it traffic, or set its share higher"
     takes = ceil(rule.min_samples / per_second)
