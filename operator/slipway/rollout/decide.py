@@ -95,8 +95,15 @@ def _future(s: Situation, since: str | None, seconds: float) -> Iterable[datetim
 
 
 def _turns(before: Iterable[MetricStatus], after: Iterable[MetricStatus]) -> list[Event]:
-    """Return an event for every metric that turned bad after it had been measured before."""
+    """Return an event for every metric that turned bad after it had been measured before, or cannot be measured.
+
+    A candidate whose first requests are still to come has no data, which is no news; a query that does not parse is.
+    """
     old = {entry.metric: entry.outcome for entry in before}
     turned = [entry for entry in after if entry.outcome != old.get(entry.metric)]
-    bad = [entry for entry in turned if entry.outcome in reasons.MEASURED and entry.metric in old]
+    bad = [
+        entry
+        for entry in turned
+        if entry.outcome in reasons.MEASURED and (entry.metric in old or entry.outcome == "Error")
+    ]
     return [Event(reasons.MEASURED[entry.outcome], f"{entry.metric}: {entry.message}", "Warning") for entry in bad]

@@ -18,6 +18,7 @@ from slipway.rollout.analysis import comparison
 from slipway.rollout.analysis.bounds import bounded, reported
 from slipway.rollout.analysis.queries import CODE, FRESH, PART
 from slipway.rollout.measure_job import ASK_ANNOTATION, answers, read, seen
+from slipway.rollout.reasons import MEASURED
 from tests.unit.rollout.gateway import backends
 from tests.unit.rollout.world import NAMESPACE, START, UID, World, serving
 
@@ -120,6 +121,8 @@ def test_an_error_of_a_source_reaches_status_in_its_own_words() -> None:
         "Prometheus refuses the query: parse error at char 3. Correct it",
     )
     assert world.status.percent == 10, "an error neither promotes nor rolls back by itself"
+    told = [event for event in world.events if event.reason == MEASURED["Error"]]
+    assert [event.message for event in told] == [f"quality: {entry.message}"]
 
 
 # Pods that measure
