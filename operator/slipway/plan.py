@@ -127,6 +127,8 @@ class Answer:
     at: datetime
     series: tuple[tuple[Mapping[str, str], float], ...] = ()
     error: str = ""
+    refused: bool = False
+    """The error lies in the question: asking again cannot help."""
     passed: bool | None = None
     message: str = ""
     """The source's own words."""

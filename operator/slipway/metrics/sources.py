@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from slipway.metrics import hosts
 from slipway.metrics.credentials import Secrets
-from slipway.metrics.errors import SourceError
+from slipway.metrics.errors import BadQuery, SourceError
 from slipway.metrics.prometheus import Prometheus
 from slipway.metrics.web import Web
 from slipway.plan import Answer, PrometheusQuery, Question, WebRequest
@@ -38,7 +38,7 @@ class Sources:
         try:
             series = await self._series(question)
         except SourceError as error:
-            return Answer(self._now(), error=str(error))
+            return Answer(self._now(), error=str(error), refused=isinstance(error, BadQuery))
         return Answer(self._now(), series=tuple(series))
 
     async def _series(self, question: Question) -> Series:

@@ -15,7 +15,7 @@ from slipway.api.rollout import CandidateStatus, RevisionRef, RolloutState, Roll
 from slipway.names import REVISION_LABEL, UID_LABEL
 from slipway.plan import Event
 from slipway.rollout import capacity, reasons
-from slipway.rollout.analysis import goal, verdict
+from slipway.rollout.analysis import admission, goal, verdict
 from slipway.rollout.phase import revisions
 from slipway.rollout.rules.commands import command_line
 from slipway.rollout.rules.moves import blocking, seconds
@@ -93,6 +93,14 @@ def version_awaited(s: Situation) -> Told | None:
     if not isinstance(aim, Waiting) or s.status.retiring:
         return None
     return Told("Pending", aim.reason, f"{aim.message}. {_serving(s)}")
+
+
+def query_refused(s: Situation) -> Told | None:
+    """A metric asks what Prometheus does not understand: the candidate could never be judged."""
+    why = admission.refused(s.rollout, s.status, s.seen) if s.status.candidate is not None else ""
+    if not why:
+        return None
+    return Told("Stalled", reasons.QUERY_REFUSED, f"{why} in spec.analysis; until then no traffic moves. {_serving(s)}")
 
 
 def first_version(s: Situation) -> Told | None:
@@ -225,6 +233,7 @@ CASES: tuple[Callable[[Situation], Told | None], ...] = (
     cannot_serve,
     version_awaited,
     first_version,
+    query_refused,
     candidate_judged,
     returning,
     stable_in_trouble,

@@ -14,7 +14,7 @@ from slipway.api.analysis import MetricStatus
 from slipway.api.conditions import moment
 from slipway.plan import Event, Plan
 from slipway.rollout import measure_job, objects, reasons
-from slipway.rollout.analysis import evidence, verdict
+from slipway.rollout.analysis import admission, evidence, verdict
 from slipway.rollout.conditions import described, transition
 from slipway.rollout.observe import Seen
 from slipway.rollout.rollout import Rollout
@@ -43,7 +43,7 @@ def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> P
         ],
         keep=objects.kept(rollout.spec, status, seen),
         events=[*_turns(rollout.status.analysis, judged.analysis), *settled.events, *([told] if told else [])],
-        asks=evidence.asks(rollout, status, now),
+        asks=(*admission.checks(rollout, status), *evidence.asks(rollout, status, now)),
         requeue_after=wake_up(replace(settled, status=status)),
     )
 

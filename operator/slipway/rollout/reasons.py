@@ -58,6 +58,7 @@ RETURNED: Final = "ReturnedToStable"
 WITHDRAWN: Final = "Withdrawn"
 ENDPOINTS_LOST: Final = "EndpointsLost"
 RETIRED: Final = "Retired"
+QUERY_REFUSED: Final = "QueryRefused"
 MEASURED: Final = {"Fail": "MeasurementFailed", "Error": "MeasurementError", "NoData": "MeasurementEmpty"}
 INTERRUPTION_REFUSED: Final = "InterruptionRefused"
 ADOPTED: Final = "Adopted"

@@ -14,11 +14,11 @@ from slipway.api.analysis import AnalysisMetric
 from slipway.api.conditions import timestamp
 from slipway.api.measures import JobMetric
 from slipway.plan import Access, Answer, Facts, PrometheusQuery, SecretKey, Server, WebRequest
+from slipway.rollout import reasons
 from slipway.rollout.analysis import comparison
 from slipway.rollout.analysis.bounds import bounded, reported
 from slipway.rollout.analysis.queries import CODE, FRESH, PART
 from slipway.rollout.measure_job import ASK_ANNOTATION, answers, read, seen
-from slipway.rollout.reasons import MEASURED
 from tests.unit.rollout.gateway import backends
 from tests.unit.rollout.world import NAMESPACE, START, UID, World, serving
 
@@ -121,7 +121,7 @@ def test_an_error_of_a_source_reaches_status_in_its_own_words() -> None:
         "Prometheus refuses the query: parse error at char 3. Correct it",
     )
     assert world.status.percent == 10, "an error neither promotes nor rolls back by itself"
-    told = [event for event in world.events if event.reason == MEASURED["Error"]]
+    told = [event for event in world.events if event.reason == reasons.MEASURED["Error"]]
     assert [event.message for event in told] == [f"quality: {entry.message}"]
 
 
@@ -364,3 +364,68 @@ def test_another_idea_of_negative_begins_the_evidence_anew() -> None:
         return comparison._hash(AnalysisMetric.model_validate({"name": "thumbs", "feedback": feedback}))
 
     assert hashed(1) == hashed(1) != hashed(2)
+
+
+# Queries that cannot be answered
+
+
+def warming(query: str) -> World:
+    """Return a world in which v2 is about to get its first traffic, and is judged by `query`."""
+    world = serving("v1")
+    metric = {"name": "mine", "prometheus": {"query": query, "max": "1"}}
+    world.want("v2", analysis={"intervalSeconds": 10, "windowSeconds": 60, "metrics": [metric]})
+    world.reconcile()
+    return world
+
+
+REFUSED = "Prometheus refuses the query: 1:6: parse error: unclosed left parenthesis. Correct it"
+
+
+def test_a_query_that_does_not_parse_moves_no_traffic_and_says_what_to_change() -> None:
+    world = warming("sum((")
+    tell(world, Answer(world.now, error=REFUSED, refused=True))
+    for _ in range(60):
+        world.kubelet()
+        world.gateway()
+        world.facts = Facts({ask.id: Answer(world.now, error=REFUSED, refused=True) for ask in world.asked})
+        world.reconcile()
+        world.now += timedelta(seconds=1)
+    assert (world.state, world.status.percent) == ("Stalled", 0)
+    assert world.status.message.startswith(f"metric mine: {REFUSED} in spec.analysis")
+    assert reasons.QUERY_REFUSED in world.reasons()
+    assert world.status.last_rollback is None, "nothing is wrong with the version"
+    world.facts = Facts()
+    world.reconcile()
+    assert (world.state, world.status.percent) == ("Stalled", 0), "a restarted operator has no answer yet"
+
+    spec = world.root["spec"]["analysis"]
+    world.want("v2", analysis=spec | {"metrics": [{"name": "mine", "prometheus": {"query": "up", "max": "1"}}]})
+    for _ in range(5):
+        world.kubelet()
+        world.gateway()
+        world.facts = Facts({ask.id: Answer(world.now, ((({}), 0.0),)) for ask in world.asked})
+        world.reconcile()
+        world.now += timedelta(seconds=1)
+    assert (world.state, world.status.percent) == ("Progressing", 10)
+
+
+def test_a_prometheus_that_is_away_refuses_nothing() -> None:
+    world = warming("up")
+    tell(world, Answer(world.now, error="Prometheus at http://x cannot be reached"))
+    world.kubelet()
+    world.reconcile()
+    world.reconcile()
+    assert world.status.percent == 10
+
+
+def test_no_query_is_tested_twice_once_requests_come() -> None:
+    world = warming("up")
+    assert [ask.id.partition("@")[0] for ask in world.asked] == ["check"]
+    before = world.asked
+    world.reconcile()
+    assert world.asked == before, "the same question, so that its answer is kept"
+    world.kubelet()
+    world.reconcile()
+    world.reconcile()
+    assert world.status.percent == 10
+    assert not [ask for ask in world.asked if ask.id.startswith("check")]

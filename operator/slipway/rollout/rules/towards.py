@@ -8,6 +8,7 @@ from slipway.api.conditions import timestamp
 from slipway.api.rollout import CandidateStatus
 from slipway.plan import Event
 from slipway.rollout import capacity, reasons
+from slipway.rollout.analysis import admission
 from slipway.rollout.history import returnable
 from slipway.rollout.phase import judged
 from slipway.rollout.pods import NONE
@@ -67,6 +68,8 @@ def share_changes(s: Situation) -> Situation | None:
         return None
     rising = s.target > before
     if rising and (not s.wants_this(candidate) or s.ready(candidate) < s.needed):
+        return None
+    if rising and admission.refused(s.rollout, s.status, s.seen):
         return None
     event = Event(reasons.SHARE_CHANGED, f"{candidate.version}: {before} % → {s.target} % of requests")
     since = candidate.traffic_since or timestamp(s.now)
