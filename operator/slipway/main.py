@@ -20,6 +20,7 @@ from slipway.kube.connection import Connection, InCluster, Kubeconfig
 from slipway.kube.engine import EXIT_LOST, Engine, Options
 from slipway.kube.roots import RootWatch
 from slipway.metrics.credentials import Files, SecretReader, Secrets
+from slipway.metrics.gateways import Gateways
 from slipway.metrics.http import Http
 from slipway.metrics.operator import OperatorMetrics
 from slipway.metrics.prometheus import Prometheus
@@ -71,6 +72,7 @@ def sources(settings: Settings, http: Http, api: SecretReader) -> Sources:
         Prometheus(http, settings.prometheus_url, timeout, files),
         Web(http, timeout),
         Secrets(api, settings.analysis_secrets),
+        Gateways(api),
         settings.analysis_hosts,
     )
 

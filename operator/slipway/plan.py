@@ -103,7 +103,21 @@ class WebRequest:
         return origin(self.url)
 
 
-Question = PrometheusQuery | WebRequest
+@dataclass(frozen=True)
+class GatewayFeatures:
+    """What a Gateway's class says that it can: one series for each feature, with the label `feature`."""
+
+    namespace: str
+    name: str
+    timeout: float | None = None
+
+    @property
+    def lane(self) -> str:
+        """The server that answers."""
+        return "kubernetes"
+
+
+Question = PrometheusQuery | WebRequest | GatewayFeatures
 
 
 def origin(url: str) -> str:

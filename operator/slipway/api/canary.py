@@ -24,15 +24,24 @@ class CanaryStep(Model):
     """A share of traffic that is held for a time, or a pause."""
 
     rules = (
-        Rule("has(self.percent) != has(self.pause)", "set exactly one of percent, pause"),
+        Rule(
+            "[has(self.percent), has(self.mirrorPercent), has(self.pause)].filter(x, x).size() == 1",
+            "set exactly one of percent, mirrorPercent, pause",
+        ),
         Rule(
             "!has(self.pause) || !(has(self.holdSeconds) || has(self.replicas) || has(self.metrics))",
-            "holdSeconds, replicas and metrics belong to a step with percent; a pause keeps those of the step before",
+            "holdSeconds, replicas and metrics belong to a step with percent or mirrorPercent; a pause keeps those of "
+            "the step before",
         ),
     )
 
     percent: Annotated[int, Field(ge=1, le=100)] | None = Field(
         default=None, description="percent of requests sent to the candidate."
+    )
+    mirror_percent: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None,
+        description="mirrorPercent of requests that are copied to the candidate while stable answers all of them; the "
+        "copies' answers are judged and thrown away. It takes a gateway that can (RequestMirror).",
     )
     hold_seconds: Seconds | None = Field(
         default=None,
@@ -88,6 +97,15 @@ class Canary(Model):
             "self.steps.all(i, s, !has(s.percent) || "
             "self.steps.all(j, t, j >= i || !has(t.percent) || t.percent < s.percent))",
             "steps must rise: each percent above the ones before",
+        ),
+        Rule(
+            "self.steps.all(i, s, !has(s.mirrorPercent) || self.steps.all(j, t, j >= i || !has(t.percent)))",
+            "steps with mirrorPercent come before those with percent: a candidate with users needs no copies",
+        ),
+        Rule(
+            "self.capacity.mode != 'NoSurge' || !self.steps.exists(s, has(s.mirrorPercent))",
+            "copies need both versions beside each other: remove the steps with mirrorPercent, or capacity.mode: "
+            "NoSurge",
         ),
     )
 

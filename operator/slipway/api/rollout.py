@@ -27,7 +27,7 @@ from slipway.api.bluegreen import BlueGreen
 from slipway.api.canary import Canary
 from slipway.api.common import Resources
 from slipway.api.conditions import CONDITIONS, Condition
-from slipway.api.traffic import Traffic, TrafficStatus
+from slipway.api.traffic import MirroringStatus, Traffic, TrafficStatus
 
 COMMAND_PREFIX = "slipway.dev/"
 """Of the annotations that are commands; their value names the ModelVersion that is meant."""
@@ -293,6 +293,12 @@ class RolloutStatus(StatusModel):
         default=None, description="paused says who paused the candidate beside its steps, if anybody did."
     )
     percent: Percent = Field(default=0, description="percent of requests sent to the candidate.")
+    mirror_percent: Percent = Field(
+        default=0, description="mirrorPercent of requests that are copied to the candidate, which answers nobody."
+    )
+    mirroring: MirroringStatus | None = Field(
+        default=None, description="mirroring says whether the Gateway can copy requests, where a step wants that."
+    )
     step_started_at: Timestamp | None = Field(default=None, description="stepStartedAt is when the share took effect.")
     bake_started_at: Timestamp | None = Field(
         default=None, description="bakeStartedAt is when the candidate reached 100 percent."

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from slipway.api.base import Model, Name, StatusModel, bounded
+from slipway.api.base import Message, Model, Name, StatusModel, Timestamp, bounded
 
 HostName = Annotated[
     str,
@@ -87,6 +87,15 @@ class TrafficStatus(StatusModel):
     salt: Salt = Field(
         description="salt of the bucket function, the same from a candidate's start to the start of the next one."
     )
+
+
+class MirroringStatus(StatusModel):
+    """Whether a Gateway can copy requests."""
+
+    gateway: Annotated[str, bounded(127)] = Field(description="gateway that was asked, as namespace/name.")
+    supported: bool = Field(description="supported tells whether its GatewayClass lists the features needed.")
+    at: Timestamp = Field(description="at is when it was asked.")
+    message: Message = Field(default="", description="message says what is missing.")
 
 
 class HeaderValue(Model):

@@ -54,6 +54,8 @@ CHILDREN: Final = (
 
 _OTHERS: Final = (
     Resource("Event", "events.k8s.io", "v1", "events"),
+    Resource("Gateway", "gateway.networking.k8s.io", "v1", "gateways"),
+    Resource("GatewayClass", "gateway.networking.k8s.io", "v1", "gatewayclasses", namespaced=False),
     Resource("Lease", "coordination.k8s.io", "v1", "leases"),
     Resource("Secret", "", "v1", "secrets"),
     Resource("TokenReview", "authentication.k8s.io", "v1", "tokenreviews", namespaced=False),

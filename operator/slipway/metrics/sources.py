@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from slipway.metrics import hosts
 from slipway.metrics.credentials import Secrets
 from slipway.metrics.errors import BadQuery, SourceError
+from slipway.metrics.gateways import Gateways
 from slipway.metrics.prometheus import Prometheus
 from slipway.metrics.web import Web
-from slipway.plan import Answer, PrometheusQuery, Question, WebRequest
+from slipway.plan import Answer, GatewayFeatures, PrometheusQuery, Question, WebRequest
 
 Series = Sequence[tuple[dict[str, str], float]]
 
@@ -27,10 +28,12 @@ class Sources:
         prometheus: Prometheus,
         web: Web,
         secrets: Secrets,
+        gateways: Gateways,
         allowed: Sequence[str] = (),
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._prometheus, self._web, self._secrets = prometheus, web, secrets
+        self._gateways = gateways
         self._allowed, self._now = tuple(allowed), now
 
     async def ask(self, question: Question) -> Answer:
@@ -54,3 +57,5 @@ class Sources:
                 hosts.check(question.url, self._allowed)
                 value = await self._web.measure(question, await self._secrets.credentials(question.access))
                 return () if value is None else (({}, value),)
+            case GatewayFeatures(namespace, name):
+                return [({"feature": found}, 1.0) for found in await self._gateways.features(namespace, name)]

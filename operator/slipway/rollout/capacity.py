@@ -42,7 +42,7 @@ def needed(spec: RolloutSpec, status: RolloutStatus) -> int:
     if status.stable is None:
         return full
     step = step_at(steps_of(spec), status.step)
-    wanted = min(full, max(step.replicas, carrying(full, max(step.percent, status.percent))))
+    wanted = min(full, max(step.replicas, carrying(full, max(step.percent, step.mirror, status.percent))))
     return max(1, min(wanted, full - 1)) if no_surge(spec) else wanted
 
 

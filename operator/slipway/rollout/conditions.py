@@ -14,7 +14,7 @@ from slipway.api.conditions import READY, Progressing, find, kstatus, moment
 from slipway.api.rollout import CandidateStatus, RevisionRef, RolloutState, RolloutStatus
 from slipway.names import REVISION_LABEL, UID_LABEL
 from slipway.plan import Event
-from slipway.rollout import capacity, reasons
+from slipway.rollout import capacity, reasons, shadow
 from slipway.rollout.analysis import admission, goal, verdict
 from slipway.rollout.phase import revisions
 from slipway.rollout.rules.commands import command_line
@@ -115,6 +115,18 @@ def first_version(s: Situation) -> Told | None:
         why = pods.problem or "the pods tell no reason; see their events and logs"
         return Told("Degraded", reasons.PROGRESS_DEADLINE, f"{count}, and nothing serves: {why}")
     return Told("Initializing", reasons.INITIALIZING, count + (f": {pods.problem}" if pods.problem else ""))
+
+
+def cannot_copy(s: Situation) -> Told | None:
+    """A step wants requests copied, and the Gateway cannot."""
+    found = shadow.known(s.rollout, s.status)
+    if not shadow.wanted(s.spec, s.status) or found is None or found.supported:
+        return None
+    message = (
+        f"Gateway {found.gateway} cannot copy requests, as mirrorPercent of step {s.status.step + 1} wants: "
+        f"{found.message}. Remove the steps with mirrorPercent, or use a Gateway that can. {_serving(s)}"
+    )
+    return Told("Stalled", reasons.SHADOW_UNSUPPORTED, message)
 
 
 def candidate_judged(s: Situation) -> Told | None:
@@ -234,6 +246,7 @@ CASES: tuple[Callable[[Situation], Told | None], ...] = (
     version_awaited,
     first_version,
     query_refused,
+    cannot_copy,
     candidate_judged,
     returning,
     stable_in_trouble,

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from slipway.api.analysis import MetricStatus
 from slipway.api.conditions import moment
 from slipway.plan import Event, Plan
-from slipway.rollout import measure_job, objects, reasons
+from slipway.rollout import measure_job, objects, reasons, shadow
 from slipway.rollout.analysis import admission, evidence, verdict
 from slipway.rollout.conditions import described, transition
 from slipway.rollout.observe import Seen
@@ -31,6 +31,7 @@ PATIENCE = timedelta(seconds=5)
 def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> Plan:
     """Return what `rollout` should have at `now`. Total and idempotent."""
     judged = evidence.fold(rollout, {**seen.answers, **measure_job.answers(seen.measuring, now)})
+    judged = shadow.fold(rollout, judged, seen.answers)
     drain = timedelta(seconds=settings.drain_seconds)
     settled = settle(Situation(rollout, judged, seen, drain, now))
     status = described(settled)
@@ -43,7 +44,11 @@ def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> P
         ],
         keep=objects.kept(rollout.spec, status, seen),
         events=[*_turns(rollout.status.analysis, judged.analysis), *settled.events, *([told] if told else [])],
-        asks=(*admission.checks(rollout, status), *evidence.asks(rollout, status, now)),
+        asks=(
+            *admission.checks(rollout, status),
+            *shadow.asks(rollout, status, now),
+            *evidence.asks(rollout, status, now),
+        ),
         requeue_after=wake_up(replace(settled, status=status)),
     )
 
@@ -72,6 +77,9 @@ def _moments(s: Situation) -> Iterable[datetime]:
     due = evidence.next_due(s.rollout, status)
     if due is not None:
         yield s.now + PATIENCE if evidence.is_due(due, s.rollout, s.now) else due
+    features = shadow.next_due(s.rollout, status, s.now)
+    if features is not None:
+        yield features if features > s.now else s.now + PATIENCE
     candidate = status.candidate
     if candidate is not None and candidate.waiting_since is not None:
         yield from _future(s, candidate.waiting_since, spec.progress_deadline_seconds)

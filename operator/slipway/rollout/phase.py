@@ -27,9 +27,11 @@ def stable_ended(status: RolloutStatus) -> str | None:
 
 
 def answering(status: RolloutStatus) -> bool:
-    """Tell whether the candidate gets requests: a share of them, or those that ask for it by header or host name."""
+    """Tell whether the candidate gets requests: a share, copies, or those that ask for it by header or host name."""
     candidate = status.candidate
-    return candidate is not None and (status.percent > 0 or candidate.preview_since is not None)
+    return candidate is not None and (
+        status.percent > 0 or status.mirror_percent > 0 or candidate.preview_since is not None
+    )
 
 
 def revisions(status: RolloutStatus) -> list[RevisionRef]:

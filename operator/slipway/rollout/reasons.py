@@ -28,6 +28,7 @@ VERSION_NOT_READY: Final = "VersionNotReady"
 MODEL_MISMATCH: Final = "ModelMismatch"
 FORMAT_MISSING: Final = "FormatMissing"
 HOSTNAME_TAKEN: Final = "HostnameTaken"
+SHADOW_UNSUPPORTED: Final = "ShadowUnsupported"
 
 # Why a candidate was rolled back
 METRIC_FAILED: Final = "MetricFailed"
@@ -63,6 +64,7 @@ MEASURED: Final = {"Fail": "MeasurementFailed", "Error": "MeasurementError", "No
 INTERRUPTION_REFUSED: Final = "InterruptionRefused"
 ADOPTED: Final = "Adopted"
 STEPS_EDITED: Final = "StepsEdited"
+MIRRORED: Final = "RequestsCopied"
 WON: Final = "CandidateWon"
 COOLED: Final = "NoLongerWarm"
 PREVIEW_OPENED: Final = "PreviewOpened"

@@ -33,6 +33,8 @@ class RouteRule:
     """By name of the Service; they sum to 100, and 0 is written as 0."""
     headers: tuple[Header, ...] = ()
     """Any of them is enough; none at all means every request."""
+    mirror: tuple[str, int] | None = None
+    """The Service to which requests are copied, and the percent of them."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ def http_route(rollout: Rollout, route: Route) -> Manifest:
         "spec": {
             "parentRefs": [parent(rollout)],
             "hostnames": list(route.hostnames),
-            "rules": [{"matches": _matches(rule), "backendRefs": _backends(rule)} for rule in route.rules],
+            "rules": [
+                {"matches": _matches(rule), "backendRefs": _backends(rule)} | _filters(rule) for rule in route.rules
+            ],
         },
     }
 
@@ -141,6 +145,17 @@ def _backends(rule: RouteRule) -> list[dict[str, Any]]:
     ]
 
 
+def _filters(rule: RouteRule) -> dict[str, Any]:
+    """Return the filter that copies requests; only a gateway that said it can is ever given one."""
+    if rule.mirror is None:
+        return {}
+    service, percent = rule.mirror
+    mirror: dict[str, Any] = {"backendRef": {"group": "", "kind": "Service", "name": service, "port": PORT}}
+    # Percentages are a feature of their own: all of them is said by saying none.
+    mirror |= {"percent": percent} if percent < 100 else {}
+    return {"filters": [{"type": "RequestMirror", "requestMirror": mirror}]}
+
+
 def _rule(rule: Mapping[str, Any]) -> RouteRule | None:
     """Return a rule as ours look, or None when it is not one."""
     matches = rule.get("matches") or ()
@@ -148,10 +163,18 @@ def _rule(rule: Mapping[str, Any]) -> RouteRule | None:
     headers = [_header(match.get("headers") or ()) for match in matches if match.get("headers")]
     alike = len(headers) == len(matches) or (not headers and len(matches) == 1)
     found = tuple(header for header in headers if header is not None)
-    if rule.get("filters") or not matches or not plain or not alike or len(found) != len(headers):
+    filters = rule.get("filters") or ()
+    mirror = _mirror(filters)
+    strange = len(mirror) != len(filters) or len(mirror) > 1 or len(found) != len(headers)
+    if strange or not matches or not plain or not alike:
         return None
     weights = {str(ref.get("name")): int(ref.get("weight", 1)) for ref in rule.get("backendRefs") or ()}
-    return RouteRule(weights, found)
+    return RouteRule(weights, found, *mirror)
+
+
+def _mirror(filters: Iterable[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    found = [entry.get("requestMirror") or {} for entry in filters if entry.get("type") == "RequestMirror"]
+    return [(str((m.get("backendRef") or {}).get("name")), int(m.get("percent", 100))) for m in found]
 
 
 def _header(headers: Iterable[Mapping[str, Any]]) -> Header | None:

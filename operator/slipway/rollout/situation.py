@@ -126,6 +126,6 @@ class Situation:
         return self.now - moment(since) if since else timedelta(0)
 
 
-def _directed(status: RolloutStatus) -> tuple[dict[str, int], bool]:
+def _directed(status: RolloutStatus) -> tuple[dict[str, int], bool, int]:
     """Return what of a status the routes are made from."""
-    return traffic.shares(status), answering(status)
+    return traffic.shares(status), answering(status), status.mirror_percent

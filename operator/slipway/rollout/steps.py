@@ -34,6 +34,8 @@ class Step:
     pause: bool = False
     """People wait here: for the time of `hold`, or, where that is zero, for the command promote."""
 
+    mirror: int = 0
+    """Percent of requests that are copied to the candidate."""
     where: str = ""
     """What people call it, where numbers say less."""
 
@@ -74,8 +76,14 @@ def step_at_most(steps: Sequence[Step], percent: int) -> int:
 
 def hash_of(steps: Sequence[Step]) -> str:
     """Return the hash by which an edited list is known. Times are left out: a changed one just takes effect."""
-    content = [[s.percent, s.replicas, sorted(s.metrics) if s.metrics is not None else None, s.pause] for s in steps]
+    content = [_told(step) for step in steps]
     return digest_of(content).partition(":")[2][:10]
+
+
+def _told(step: Step) -> list[object]:
+    metrics = sorted(step.metrics) if step.metrics is not None else None
+    # What is absent is left out: a field of a newer operator must not make every list an edited one.
+    return [step.percent, step.replicas, metrics, step.pause, *([step.mirror] if step.mirror else [])]
 
 
 def _canary(canary: Canary) -> tuple[Step, ...]:
@@ -87,7 +95,7 @@ def _canary(canary: Canary) -> tuple[Step, ...]:
             continue
         hold = HOLD if step.hold_seconds is None else timedelta(seconds=step.hold_seconds)
         metrics = frozenset(step.metrics) if step.metrics is not None else None
-        found.append(Step(step.percent or 0, hold, step.replicas or 0, metrics))
+        found.append(Step(step.percent or 0, hold, step.replicas or 0, metrics, mirror=step.mirror_percent or 0))
     return tuple(found)
 
 

@@ -10,7 +10,7 @@ from slipway.api.bluegreen import BlueGreen
 from slipway.api.canary import Canary
 from slipway.api.rollout import RolloutStatus
 from slipway.names import child_name
-from slipway.rollout import sticky
+from slipway.rollout import shadow, sticky
 from slipway.rollout.observe import Seen
 from slipway.rollout.phase import answering
 from slipway.rollout.rollout import Rollout
@@ -67,7 +67,11 @@ def _main(rollout: Rollout, status: RolloutStatus, weights: dict[str, int]) -> R
     alone = only(status.candidate.revision, weights)
     rules = [(alone, headers) for headers in _chosen(rollout, status.percent)]
     rest = weights if rollout.spec.traffic.sticky is None else only(status.stable.revision, weights)
-    return _named(rollout, rollout.root.name, hostnames, [*rules, (rest, ())])
+    route = _named(rollout, rollout.root.name, hostnames, [*rules, (rest, ())])
+    if status.mirror_percent == 0 or not shadow.possible(rollout, status):
+        return route
+    copies = (service_name(rollout.root, status.candidate.revision), status.mirror_percent)
+    return replace(route, rules=(*route.rules[:-1], replace(route.rules[-1], mirror=copies)))
 
 
 def _preview(rollout: Rollout, status: RolloutStatus, weights: dict[str, int]) -> list[Route]:

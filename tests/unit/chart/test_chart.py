@@ -123,13 +123,14 @@ def test_no_role_reaches_for_more(name: str) -> None:
             assert not {"escalate", "bind", "impersonate"} & set(rule["verbs"])
 
 
-def test_an_operator_of_some_namespaces_has_no_rights_elsewhere() -> None:
+def test_an_operator_of_some_namespaces_only_reads_gateways_elsewhere() -> None:
     assert rules("minimal") == [
-        {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}
+        {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]},
+        {"apiGroups": ["gateway.networking.k8s.io"], "resources": ["gateways", "gatewayclasses"], "verbs": ["get"]},
     ]
     role = the(rendered("minimal"), "Role", "operator")
     assert role["metadata"]["namespace"] == "team-a"
-    assert role["rules"] == [rule for rule in rules("default") if rule["resources"] != ["tokenreviews"]]
+    assert role["rules"] == [rule for rule in rules("default") if rule not in rules("minimal")]
 
 
 def test_credentials_are_the_same_in_every_working_namespace() -> None:

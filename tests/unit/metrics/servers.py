@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from slipway.kube.api import ApiError, NotFound
 from slipway.metrics.credentials import Files, Secrets
+from slipway.metrics.gateways import Gateways
 from slipway.metrics.http import Http
 from slipway.metrics.prometheus import Prometheus
 from slipway.metrics.sources import Sources
@@ -61,7 +62,8 @@ class Bench:
         secrets: bool = True,
     ) -> Sources:
         prometheus = Prometheus(self.http, own, 0.3, files)
-        return Sources(prometheus, Web(self.http, 0.3), Secrets(cluster or Cluster(), secrets), hosts)
+        api = cluster or Cluster()
+        return Sources(prometheus, Web(self.http, 0.3), Secrets(api, secrets), Gateways(api), hosts)
 
     async def close(self) -> None:
         await self.http.close()

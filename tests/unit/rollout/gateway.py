@@ -28,11 +28,20 @@ def backends(
     return {ref["name"]: ref["weight"] for ref in rule["backendRefs"]}
 
 
+def copied(route: Mapping[str, Any]) -> dict[str, int]:
+    """Return the percent of requests without headers that are copied, by Service."""
+    filters = route["spec"]["rules"][-1].get("filters", [])
+    mirrors = [each["requestMirror"] for each in filters if each["type"] == "RequestMirror"]
+    return {mirror["backendRef"]["name"]: mirror.get("percent", 100) for mirror in mirrors}
+
+
 def live(route: Mapping[str, Any], bucket_header: str = "x-slipway-bucket") -> dict[str, float]:
-    """Return the percent of requests by Service when every user sends a bucket and nobody another header."""
+    """Return the percent of requests by Service, copies included, when users send a bucket and no other header."""
     total: dict[str, float] = {}
     for number in range(100):
         weights = backends(route, {bucket_header: f"{number:02d}"})
         for name, weight in weights.items():
             total[name] = total.get(name, 0.0) + weight / sum(weights.values())
+    for name, percent in copied(route).items():
+        total[name] = total.get(name, 0.0) + percent
     return total

@@ -15,8 +15,9 @@ from typing import Any
 from slipway.api.rollout import RolloutStatus
 from slipway.claims import claims
 from slipway.contract.job import Store
-from slipway.plan import Answer, Ask, Event, Facts, Plan, PrometheusQuery, Question
+from slipway.plan import Answer, Ask, Event, Facts, GatewayFeatures, Plan, PrometheusQuery, Question
 from slipway.rollout.room import Room
+from slipway.rollout.shadow import MIRROR, PERCENTAGE
 from slipway.settings import Images, Settings
 from tests.unit.rollout.gateway import backends, live
 from tests.unit.rollout.promql import BOUNDS, counted, parts
@@ -93,6 +94,7 @@ class World:
             "metadata": {"name": ROLLOUT, "namespace": NAMESPACE, "uid": UID, "generation": 1, "annotations": {}},
             "spec": rollout_spec(self.version) | self.spec,
         }
+        self.features = [MIRROR, PERCENTAGE]  # what the gateway's class says it can
         self.rivals: list[dict[str, Any]] = []  # other Rollouts of the namespace
         self.objects: dict[tuple[str, str], dict[str, Any]] = {}
         self.pods: dict[str, list[dict[str, Any]]] = {}
@@ -291,6 +293,8 @@ class World:
         return {"kind": "EndpointSlice", "metadata": meta, "endpoints": endpoints}
 
     def _answer(self, question: Question) -> Answer:
+        if isinstance(question, GatewayFeatures):
+            return Answer(self.now, tuple(({"feature": name}, 1.0) for name in self.features))
         assert isinstance(question, PrometheusQuery)
         query = question.query
         if not self.prometheus:

@@ -105,8 +105,10 @@ def silences(rollout: Rollout, status: RolloutStatus) -> dict[str, datetime]:
 
     Nobody owes a preview requests: at 0 percent there is no silence.
     """
-    if status.step_started_at is None or status.candidate is None or status.percent == 0 or not judged(status):
+    if status.step_started_at is None or status.candidate is None or not judged(status):
         return {}
+    if status.percent + status.mirror_percent == 0:
+        return {}  # nobody owes a preview requests
     start = moment(max(status.step_started_at, status.candidate.resumed_at or ""))
     answered = {entry.metric: entry.answered_at for entry in status.analysis}
     return {

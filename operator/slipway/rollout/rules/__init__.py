@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from slipway.rollout.rules import ab, away, commands, memory, people, preview, towards, warm
+from slipway.rollout.rules import ab, away, commands, memory, mirror, people, preview, towards, warm
 from slipway.rollout.salt import salt_drawn
 from slipway.rollout.situation import Situation
 
@@ -31,6 +31,7 @@ TRAFFIC_AWAY: tuple[Rule, ...] = (
     away.pods_gave_up,
     away.no_longer_wanted,
     preview.preview_closes,
+    mirror.mirror_stops,
     # Until it is ready again
     away.endpoints_lost,
     away.readiness_awaited,
@@ -47,6 +48,7 @@ COMMANDS: tuple[Rule, ...] = (
 )
 TRAFFIC_TOWARDS: tuple[Rule, ...] = (
     preview.preview_opens,
+    mirror.mirror_follows,
     towards.share_changes,
     towards.share_took_effect,
     ab.candidate_wins,

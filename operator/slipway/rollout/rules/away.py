@@ -92,7 +92,7 @@ def endpoints_lost(s: Situation) -> Situation | None:
     words = f"{candidate.version} lost its last endpoint at {s.status.percent} %: {why}"
     event = Event(reasons.ENDPOINTS_LOST, f"{words}. Traffic goes back to {s.status.stable.version}", "Warning")
     closed = candidate.model_copy(update={"preview_since": None})
-    return s.moved(event, candidate=closed, percent=0, step_started_at=None, bake_started_at=None)
+    return s.moved(event, candidate=closed, percent=0, mirror_percent=0, step_started_at=None, bake_started_at=None)
 
 
 def readiness_awaited(s: Situation) -> Situation | None:

@@ -18,6 +18,7 @@ REMEMBERED = 16
 AT_THE_BEGINNING: dict[str, Any] = {
     "step": 0,
     "percent": 0,
+    "mirror_percent": 0,
     "step_started_at": None,
     "bake_started_at": None,
     "paused": None,

@@ -87,6 +87,8 @@ def share_took_effect(s: Situation) -> Situation | None:
     candidate = s.status.candidate
     if candidate is None or s.status.stable is None or s.status.percent != s.target:
         return None
+    if s.step.mirror != s.status.mirror_percent:
+        return None
     # A step without traffic has none to confirm: its time runs from when its pods are ready.
     if s.status.percent == 0 and s.ready(candidate) < s.needed:
         return None
