@@ -215,7 +215,7 @@ class Analysis(Model):
     requests_per_user: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=1,
         description="requestsPerUser is how many requests may share one fate, for example those of one user who "
-        "retries; so many count as one witness in comparisons with stable.",
+        "retries; so many count as one witness in comparisons with stable. Let intervalSeconds be as long as a visit.",
     )
     max_failed_weight_percent: Percent = Field(
         default=50,

@@ -81,7 +81,7 @@ def test_a_comparison_fails_by_evidence_alone() -> None:
     found = error_rate(series, evidence("250.7"), maxIncreasePercent="2")
     assert found.outcome == "Fail"
     assert found.message == (
-        "candidate 10.00 % of 100 failed, stable 1.00 % of 900, 2 points more are allowed; "
+        "candidate 10.00 % of 100 failed, stable 1.00 % of 900 (allowed +2); "
         "chance of such a difference by luck below 1 in 250"
     )
 

@@ -326,7 +326,7 @@ def votes(revision: str, good: float, bad: float) -> list[tuple[dict[str, str], 
     [
         ((95, 5), (950, 50), "Pass", "5.00 % (5 of 100 votes in"),
         ((70, 30), (700, 300), "Fail", "30.00 % (30 of 100 votes in"),
-        ((164, 36), (1980, 20), "Fail", "candidate 18.00 % of 400 are negative, stable 1.00 % of 4000, 5 points more"),
+        ((164, 36), (1980, 20), "Fail", "candidate 18.00 % of 400 are negative, stable 1.00 % of 4000 (allowed +5)"),
         ((10, 1), (990, 10), "TooFewSamples", "30 are needed"),
         ((40, 0), (9, 0), "TooFewSamples", "stable has 9 votes to compare with"),
         ((0, 0), (990, 10), "NoData", "no votes in"),

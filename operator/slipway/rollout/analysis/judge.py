@@ -167,8 +167,8 @@ def _more_failed(evidence: EvidenceStatus, rule: ErrorRate, words: votes.Words) 
     mine, theirs = weighed(evidence)
     return (
         f"candidate {mine.percent:.2f} % of {mine.requests:.0f} {words.bad}, stable {theirs.percent:.2f} % of "
-        f"{theirs.requests:.0f}, {rule.max_increase_percent} points more are allowed; chance of such a difference by "
-        f"luck below {odds(evidence)}"
+        f"{theirs.requests:.0f} (allowed +{rule.max_increase_percent}); chance of such a difference by luck below "
+        f"{odds(evidence)}"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import log, log1p
 from random import Random
@@ -51,13 +51,23 @@ def alarmed(
     dice: Random, looks: Iterable[Look], allowed: float, needed: float, throw: Throw = binomial, together: int = 1
 ) -> int | None:
     """Return after how many requests to the candidate the evidence reached `needed`; None if it never did."""
-    wealth, limit, used = Wealth(), log(needed), 0
-    for look in looks:
-        mine = Sample(look.mine, throw(dice, look.mine, look.candidate))
-        theirs = Sample(look.theirs, throw(dice, look.theirs, look.stable))
-        wealth, used = bet(wealth, mine, theirs, allowed, together), used + look.mine
+    batches = (
+        (
+            Sample(look.mine, throw(dice, look.mine, look.candidate)),
+            Sample(look.theirs, throw(dice, look.theirs, look.stable)),
+        )
+        for look in looks
+    )
+    return reached(batches, allowed, needed, together)
+
+
+def reached(batches: Iterable[tuple[Sample, Sample]], allowed: float, needed: float, together: int = 1) -> int | None:
+    """Return after how many requests to the candidate the evidence of `batches` reached `needed`."""
+    wealth, limit, used = Wealth(), log(needed), 0.0
+    for mine, theirs in batches:
+        wealth, used = bet(wealth, mine, theirs, allowed, together), used + mine.requests
         if wealth.log >= limit:
-            return used
+            return int(used)
     return None
 
 
@@ -69,3 +79,23 @@ def in_bursts(size: int) -> Throw:
         return size * binomial(dice, whole, chance) + rest * binomial(dice, 1, chance)
 
     return throw
+
+
+def returning(dice: Random, looks: int, users: int, requests: int, chance: float, share: int) -> list[Sample]:
+    """Return one version's batches where each of its users sends `requests` in as many looks, all with one fate.
+
+    `users` begin at each look, `share` percent of them with this version; they stay with it.
+    """
+    sent, bad = [0] * (looks + requests), [0] * (looks + requests)
+    for look in range(looks):
+        begin = users * share // 100
+        failing = binomial(dice, begin, chance)
+        for later in range(look, look + requests):
+            sent[later] += begin
+            bad[later] += failing
+    return [Sample(sent[look], bad[look]) for look in range(looks)]
+
+
+def merged(batches: Sequence[Sample], looks: int) -> list[Sample]:
+    """Return what a longer interval sees: so many batches as one."""
+    return [sum(batches[at : at + looks], Sample()) for at in range(0, len(batches), looks)]
