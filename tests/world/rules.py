@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LAGS = 2.0
 """Seconds that the data plane of a gateway may be behind its report."""
+EXTRAPOLATED = 2.0
+"""increase() extrapolates to its window's edges: by so much at most where there are few samples."""
 UNHEARD = 3.0
 """Seconds in which a gateway may follow an edit of the route that the operator has not undone yet."""
 READY = {"Healthy"}
@@ -65,6 +67,8 @@ class Rules:
         self.given: set[tuple[str, str]] = set()
         self._failed: dict[tuple[str, str], str] = {}
         """(digest, template) of what was rolled back since it was last retried, and its reason."""
+        self._served_before: dict[tuple[str, str, str], float] = {}
+        """Attempt → requests that its version had answered when it began."""
         self._status: dict[str, Any] = {}
         """The status last written by an operator."""
         self._ready: dict[str, Mapping[str, Pods]] = {}
@@ -106,8 +110,12 @@ class Rules:
         self._ready[operator.name] = self._seen(operator)
         status = plan.status
         stable = _revision(status, "stable")
-        if stable and not any(child["kind"] == "HTTPRoute" for child in plan.children) and not plan.keep:
+        kinds = [child["kind"] for child in plan.children]
+        if stable and "HTTPRoute" not in kinds and not plan.keep:
             self.broken("weights", "stable is not routed")
+        first = next((number for number, kind in enumerate(kinds) if kind != "HTTPRoute"), len(kinds))
+        if "HTTPRoute" in kinds[first:]:
+            self.broken("order", f"a route waits behind {kinds[first]}, which the API server may refuse")
         if self.reconciles % RECHECKED == 0 or plan.events:
             self._decide_again(operator, root, plan, now)
 
@@ -147,6 +155,7 @@ class Rules:
         self._raised(before, after)
         self._obeyed(before, after)
         self._remembered(before, after)
+        self._witnessed(before, after)
 
     def _explained(self, status: dict[str, Any], root: Manifest) -> None:
         conditions = {c["type"]: c for c in status.get("conditions") or ()}
@@ -179,6 +188,8 @@ class Rules:
             return
         if new["revision"] == old["revision"]:
             return
+        if new["revision"] == (before.get("previous") or {}).get("revision"):
+            return  # what was stable until a moment ago, and is still warm
         candidate, baked = before.get("candidate"), before.get("bakeStartedAt")
         if not candidate or candidate["revision"] != new["revision"]:
             self.broken("judged", f"{new['version']} became stable without having been the candidate")
@@ -252,6 +263,22 @@ class Rules:
                 self.broken("verdict", f"{candidate['version']} stays though {entry['metric']} failed")
         if candidate and after.get("stable") and (candidate["digest"], candidate["template"]) in self._failed:
             self.broken("pingpong", f"{candidate['version']} is tried again though it failed, without retry")
+
+    def _witnessed(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """A measurement counts requests of this attempt, each once: no earlier attempt's, none that never came."""
+        candidate, traffic = after.get("candidate") or before.get("candidate"), self._world.prometheus
+        if not candidate or not candidate.get("trafficSince"):
+            return
+        served = traffic.served.get(candidate["version"], 0.0)
+        attempt = (candidate["revision"], candidate["since"], candidate["trafficSince"])
+        if attempt not in self._served_before:
+            self._served_before[attempt] = served
+        seen = {(entry["metric"], entry["at"]) for entry in before.get("analysis") or ()}
+        came = served - self._served_before[attempt]
+        for entry in after.get("analysis") or ():
+            fresh = (entry["metric"], entry["at"]) not in seen
+            if fresh and entry.get("samples", 0) > came * EXTRAPOLATED + 5:
+                self.broken("evidence", f"{entry['metric']} counts {entry['samples']} requests, {came:.0f} came")
 
     def _routed(self, operator: Operator, route: Manifest) -> None:
         if not self._owned(route):

@@ -1,0 +1,211 @@
+"""Would the histories notice if a rule of the engine were missing?
+
+Each mutation takes one thing away that keeps Rollouts safe. Histories are lived until one of them breaks a rule: the
+rule that the mutation is about, or one that follows from it. A mutation that nothing notices is a hole in the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from slipway.plan import Plan
+from slipway.rollout import decide, objects, traffic
+from slipway.rollout.analysis import evidence, verdict
+from slipway.rollout.rules import RULES, away, commands, moves, towards
+from slipway.rollout.situation import Situation
+from tests.world.disturbances import Disturbance
+from tests.world.histories import History, begin, generate, go_on, in_bulk
+from tests.world.rules import Broken, BrokenRule
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+MOST = 250
+"""Histories within which a mutation must be noticed."""
+
+
+def without(rule: Any) -> Patch:
+    """Leave a rule of the engine out."""
+    return instead(rule, lambda s: None)
+
+
+def instead(rule: Any, other: Any) -> Patch:
+    """Put another rule in the place of one."""
+    assert rule in RULES
+    return lambda patch: patch.setattr(decide, "RULES", tuple(other if one is rule else one for one in RULES))
+
+
+def setting(where: Any, name: str, value: Any) -> Patch:
+    """Replace a function or property."""
+    return lambda patch: patch.setattr(where, name, value)
+
+
+def verdict_after_the_hold(s: Situation) -> Situation | None:
+    held = s.status.step_started_at is not None and s.elapsed(s.status.step_started_at) >= s.step.hold
+    return away.verdict_failed(s) if held else None
+
+
+def drained_at_once(s: Situation) -> Situation | None:
+    return away.drained(replace(s, drain=timedelta(0)))
+
+
+def passes_with_few_samples(rollout: Any, status: Any, since: str) -> bool:
+    found = {entry.metric: entry for entry in status.analysis}
+    newest = [found.get(metric.name) for metric in rollout.spec.analysis.metrics]
+    return all(e is not None and e.outcome in ("Pass", "TooFewSamples") and e.at >= since for e in newest)
+
+
+def passes_of_any_time(rollout: Any, status: Any, since: str) -> bool:
+    return bool(ALL_PASS(rollout, status, ""))
+
+
+def stable_shrinks(spec: Any, status: Any, deployed: Any) -> Any:
+    found = SIZES(spec, status, deployed)
+    return [(ref, max(1, size - 1) if ref is status.stable and status.percent else size) for ref, size in found]
+
+
+def stable_keeps_everything(status: Any) -> dict[str, int]:
+    found = SHARES(status)
+    return {name: 100 if status.stable and name == status.stable.revision else share for name, share in found.items()}
+
+
+def for_whatever_version(s: Situation, name: Any, act: Any) -> Situation | None:
+    written = commands.unhandled(s, name)
+    if written is None or s.status.candidate is None or s.status.stable is None:
+        return ON_CANDIDATE(s, name, act)
+    after = act(s, s.status.candidate)
+    if isinstance(after, commands.Refusal):
+        return commands.refused(s, name, written, after)
+    return commands.handled(after, name, written, "Done", "done")
+
+
+def routes_last(*arguments: Any) -> list[Any]:
+    return sorted(CHILDREN(*arguments), key=lambda child: child["kind"] == "HTTPRoute")
+
+
+def a_word_less(s: Situation) -> Any:
+    return DESCRIBED(s).model_copy(update={"message": ""})
+
+
+def healthy_in_any_case(s: Situation) -> Any:
+    status = DESCRIBED(s)
+    return status.model_copy(update={"state": "Healthy"}) if status.state == "Progressing" else status
+
+
+def the_time_in_words(s: Situation) -> Any:
+    status = DESCRIBED(s)
+    before = s.rollout.status.message
+    return status.model_copy(update={"message": f"{status.message} {len(before) % 7}"})
+
+
+def looks_back_beyond_its_traffic(metric: Any, rollout: Any, status: Any) -> Any:
+    scope = SCOPE(metric, rollout, status)
+    window = rollout.spec.analysis.window_seconds
+    return replace(scope, candidate=replace(scope.candidate, window=window)) if scope is not None else None
+
+
+def without_the_gateway(patch: pytest.MonkeyPatch) -> None:
+    """Take every share for confirmed."""
+    without(away.weight_returned)(patch)
+    patch.setattr(Situation, "carried", True)
+
+
+def intent_last(patch: pytest.MonkeyPatch) -> None:
+    """Write the status after everything else."""
+    from slipway.kube import executor
+
+    async def execute(self: Any, key: Any, room: Any, root: Any, plan: Plan, committed: Any = lambda: None) -> Any:
+        memory = self._memories.setdefault(key, executor._Memory())
+        run = executor._Run(self, memory, room, root, plan)
+        await run.children()
+        await run.prune()
+        await run.status(executor.carried(plan.status, root.get("status") or {}))
+        committed()
+        for event in plan.events if run.announced else ():
+            self._recorder.record(root, event)
+        return executor.Outcome(run.writes, None)
+
+    patch.setattr(executor.Executor, "execute", execute)
+
+
+ALL_PASS, SIZES, SHARES = verdict.all_pass, objects.sizes, traffic.shares
+ON_CANDIDATE, CHILDREN, DESCRIBED, SCOPE = commands.on_candidate, objects.children, decide.described, evidence._scope
+AGAIN = History(
+    0,
+    beginning=0,
+    lead=20.0,
+    disturbances=(
+        Disturbance(0.0, "behaves", ("v2", 100.0, 90.0)),
+        Disturbance(12.0, "behaves", ("v2", 0.0, 90.0)),
+        Disturbance(0.0, "command", ("retry", "v2")),
+        Disturbance(25.0, "wait"),
+    ),
+)
+"""v2 fails, and is tried again at once: its failures are still in Prometheus."""
+
+MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
+    "weight for pods that are not ready": (
+        setting(Situation, "ready", lambda s, ref: 99),
+        {"endpoints"},
+        None,
+    ),
+    "weight stays where the last endpoint is lost": (without(away.endpoints_lost), {"endpoints"}, None),
+    "anything promotes": (setting(towards, "proven", lambda s, since: True), {"judged"}, None),
+    "too few samples promote": (setting(verdict, "all_pass", passes_with_few_samples), {"judged"}, None),
+    "evidence from before the bake promotes": (setting(verdict, "all_pass", passes_of_any_time), {"judged"}, None),
+    "evidence of an earlier attempt is pooled": (
+        setting(evidence, "_scope", looks_back_beyond_its_traffic),
+        {"evidence"},
+        AGAIN,
+    ),
+    "a failed metric has no consequence": (without(away.verdict_failed), {"verdict"}, None),
+    "a verdict waits for the hold": (instead(away.verdict_failed, verdict_after_the_hold), {"verdict"}, None),
+    "a failure is forgotten": (
+        lambda patch: [patch.setattr(w, "remembered", lambda s, ref: None) for w in (moves, towards)] and None,
+        {"pingpong"},
+        None,
+    ),
+    "a command hits whatever version is on its way": (
+        setting(commands, "on_candidate", for_whatever_version),
+        {"commands"},
+        None,
+    ),
+    "a command acts again and again": (setting(commands, "spent", lambda s, name: ""), {"total", "commands"}, None),
+    "pods go before their requests are answered": (instead(away.drained, drained_at_once), {"drain"}, None),
+    "a drain does not wait for the gateway": (without_the_gateway, {"drain"}, None),
+    "stable shrinks as the candidate grows": (setting(objects, "sizes", stable_shrinks), {"capacity"}, None),
+    "weights do not add up": (setting(traffic, "shares", stable_keeps_everything), {"weights"}, None),
+    "routes are written last": (setting(objects, "children", routes_last), {"order"}, None),
+    "the intent is written last": (intent_last, {"intent", "endpoints"}, None),
+    "a state without a message": (setting(decide, "described", a_word_less), {"explained"}, None),
+    "Healthy in the middle of a release": (setting(decide, "described", healthy_in_any_case), {"explained"}, None),
+    "a status that never rests": (setting(decide, "described", the_time_in_words), {"idempotent"}, None),
+    "a step never ends": (without(towards.step_passed), {"rest"}, None),
+    "a version not wanted any more stays": (without(away.no_longer_wanted), {"rest"}, None),
+    "what is drained is never removed": (without(away.drained), {"rest"}, None),
+}
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_mutation_is_noticed(name: str) -> None:
+    mutate, expected, history = MUTATIONS[name]
+    broken = noticed(mutate, [history] if history else (generate(seed) for seed in range(MOST)))
+    assert broken is not None, f"{MOST} histories without {name!r} being noticed"
+    assert broken.rule in expected, str(broken)
+
+
+def noticed(mutate: Patch, histories: Iterable[History]) -> Broken | None:
+    """Return the first rule that is broken by a mutated engine."""
+    with in_bulk():
+        for history in histories:
+            world = begin(history)  # beginnings are as they should be
+            with pytest.MonkeyPatch.context() as patch:
+                mutate(patch)
+                try:
+                    go_on(world, history)
+                except BrokenRule as error:
+                    return error.broken
+    return None
