@@ -146,6 +146,11 @@ AGAIN = History(
 )
 """v2 fails, and is tried again at once: its failures are still in Prometheus."""
 
+SLOW_ANSWERS = History(
+    0, beginning=0, lead=14.0, disturbances=(Disturbance(0.0, "prometheus", (True, 25.0)), Disturbance(60.0, "wait"))
+)
+"""No measurement comes back in time for the bake."""
+
 MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
     "weight for pods that are not ready": (
         setting(Situation, "ready", lambda s, ref: 99),
@@ -155,7 +160,11 @@ MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
     "weight stays where the last endpoint is lost": (without(away.endpoints_lost), {"endpoints"}, None),
     "anything promotes": (setting(towards, "proven", lambda s, since: True), {"judged"}, None),
     "too few samples promote": (setting(verdict, "all_pass", passes_with_few_samples), {"judged"}, None),
-    "evidence from before the bake promotes": (setting(verdict, "all_pass", passes_of_any_time), {"judged"}, None),
+    "evidence from before the bake promotes": (
+        setting(verdict, "all_pass", passes_of_any_time),
+        {"judged"},
+        SLOW_ANSWERS,
+    ),
     "evidence of an earlier attempt is pooled": (
         setting(evidence, "_scope", looks_back_beyond_its_traffic),
         {"evidence"},
