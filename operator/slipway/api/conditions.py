@@ -19,6 +19,10 @@ CONDITIONS = (
     "conditions are the truth about the object: Ready; Reconciling or Stalled while they hold; and "
     "ChildrenApplied=False while the cluster refuses an object that it needs."
 )
+ROLLOUT_CONDITIONS = (
+    f"{CONDITIONS} SamplesUnreachable=True warns that a metric cannot have its minSamples at the traffic that was seen."
+)
+SAMPLES_UNREACHABLE = "SamplesUnreachable"
 
 Truth = Literal["True", "False", "Unknown"]
 

@@ -26,7 +26,7 @@ from slipway.api.base import (
 from slipway.api.bluegreen import BlueGreen
 from slipway.api.canary import Canary
 from slipway.api.common import Resources
-from slipway.api.conditions import CONDITIONS, Condition
+from slipway.api.conditions import ROLLOUT_CONDITIONS, Condition
 from slipway.api.traffic import MirroringStatus, Traffic, TrafficStatus
 
 COMMAND_PREFIX = "slipway.dev/"
@@ -211,6 +211,11 @@ class CandidateStatus(RevisionRef):
         description="unjudged is true for a revision that was stable within spec.rollbackWindow: it returns without "
         "analysis.",
     )
+    replicas: Count = Field(
+        default=0,
+        description="replicas is spec.serving.replicas of when its share last changed. That a later scale-up waits for "
+        "room is not held against it.",
+    )
     resumed_at: Timestamp | None = Field(
         default=None, description="resumedAt is when it last was resumed; silence is counted anew from there."
     )
@@ -264,6 +269,9 @@ class PreviousRevision(RevisionRef):
 class FailedRevision(RevisionRef):
     """A revision that was rolled back; it is not tried again before the retry annotation names its version."""
 
+    traffic_since: Timestamp | None = Field(
+        default=None, description="trafficSince is when it was first given traffic; absent where it never was."
+    )
     reason: Annotated[str, bounded(64)] = Field(description="reason is a stable word for programs.")
     message: Message = Field(default="", description="message carries the numbers of the verdict.")
     at: Timestamp = Field(description="at is when the return was decided.")
@@ -275,7 +283,7 @@ class RolloutStatus(StatusModel):
     conditions: list[Condition] = Field(
         default=[],
         max_length=16,
-        description=CONDITIONS,
+        description=ROLLOUT_CONDITIONS,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     observed_generation: Count = Field(default=0, description="observedGeneration is the generation acted upon.")

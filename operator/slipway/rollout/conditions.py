@@ -8,17 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from slipway.api.conditions import READY, Progressing, find, kstatus, moment
-from slipway.api.rollout import CandidateStatus, RevisionRef, RolloutState, RolloutStatus
+from slipway.api.conditions import (
+    READY,
+    SAMPLES_UNREACHABLE,
+    Condition,
+    Progressing,
+    condition,
+    find,
+    kstatus,
+)
+from slipway.api.rollout import RolloutState, RolloutStatus
 from slipway.names import REVISION_LABEL, UID_LABEL
 from slipway.plan import Event
-from slipway.rollout import capacity, reasons, shadow
-from slipway.rollout.analysis import admission, goal, verdict
+from slipway.rollout import capacity, reasons, shadow, words
+from slipway.rollout.analysis import admission
+from slipway.rollout.analysis.reach import sparse
 from slipway.rollout.phase import revisions
 from slipway.rollout.rules.commands import command_line
-from slipway.rollout.rules.moves import blocking, seconds
+from slipway.rollout.rules.moves import blocking
 from slipway.rollout.situation import Situation
 from slipway.rollout.wanted import Unusable, Waiting
 
@@ -56,7 +64,7 @@ def described(s: Situation) -> RolloutStatus:
         )  # pods and gateways come back by themselves
     return s.status.model_copy(
         update={
-            "conditions": list(kstatus(s.rollout.status.conditions, view, s.rollout.generation, s.now)),
+            "conditions": [*kstatus(s.rollout.status.conditions, view, s.rollout.generation, s.now), *_warnings(s)],
             "observed_generation": s.rollout.generation,
             "state": told.state,
             "message": told.message[:2048],
@@ -67,7 +75,28 @@ def described(s: Situation) -> RolloutStatus:
     )
 
 
-def transition(before: RolloutStatus, after: RolloutStatus) -> Event | None:
+def _warnings(s: Situation) -> list[Condition]:
+    """Return conditions that are there only while they hold."""
+    scarce = sparse(s.rollout, s.status)
+    if not scarce:
+        return []
+    before, generation = s.rollout.status.conditions, s.rollout.generation
+    told = "; ".join(scarce)
+    return [condition(before, SAMPLES_UNREACHABLE, "True", SAMPLES_UNREACHABLE, told, generation, s.now)]
+
+
+def transitions(before: RolloutStatus, after: RolloutStatus) -> list[Event]:
+    """Return the events that tell what status says now and did not say before."""
+    told = _turned(before, after)
+    warning = find(after.conditions, SAMPLES_UNREACHABLE)
+    news = warning is not None and find(before.conditions, SAMPLES_UNREACHABLE) is None
+    return [
+        *([told] if told is not None else []),
+        *([Event(SAMPLES_UNREACHABLE, warning.message, "Warning")] if warning is not None and news else []),
+    ]
+
+
+def _turned(before: RolloutStatus, after: RolloutStatus) -> Event | None:
     """Return the event of becoming stalled, degraded or well again; moves tell of themselves."""
     old, new = find(before.conditions, READY), find(after.conditions, READY)
     if new is None or (old is not None and (old.reason, before.state) == (new.reason, after.state)):
@@ -84,7 +113,7 @@ def cannot_serve(s: Situation) -> Told | None:
     aim = s.obstacle
     if not isinstance(aim, Unusable) or s.status.retiring:
         return None
-    return Told("Stalled", aim.reason, f"{aim.message}. {_serving(s)}")
+    return Told("Stalled", aim.reason, f"{aim.message}. {words.serving(s)}")
 
 
 def version_awaited(s: Situation) -> Told | None:
@@ -92,7 +121,7 @@ def version_awaited(s: Situation) -> Told | None:
     aim = s.obstacle
     if not isinstance(aim, Waiting) or s.status.retiring:
         return None
-    return Told("Pending", aim.reason, f"{aim.message}. {_serving(s)}")
+    return Told("Pending", aim.reason, f"{aim.message}. {words.serving(s)}")
 
 
 def query_refused(s: Situation) -> Told | None:
@@ -100,7 +129,9 @@ def query_refused(s: Situation) -> Told | None:
     why = admission.refused(s.rollout, s.status, s.seen) if s.status.candidate is not None else ""
     if not why:
         return None
-    return Told("Stalled", reasons.QUERY_REFUSED, f"{why} in spec.analysis; until then no traffic moves. {_serving(s)}")
+    return Told(
+        "Stalled", reasons.QUERY_REFUSED, f"{why} in spec.analysis; until then no traffic moves. {words.serving(s)}"
+    )
 
 
 def first_version(s: Situation) -> Told | None:
@@ -124,7 +155,7 @@ def cannot_copy(s: Situation) -> Told | None:
         return None
     message = (
         f"Gateway {found.gateway} cannot copy requests, as mirrorPercent of step {s.status.step + 1} wants: "
-        f"{found.message}. Remove the steps with mirrorPercent, or use a Gateway that can. {_serving(s)}"
+        f"{found.message}. Remove the steps with mirrorPercent, or use a Gateway that can. {words.serving(s)}"
     )
     return Told("Stalled", reasons.SHADOW_UNSUPPORTED, message)
 
@@ -135,7 +166,7 @@ def candidate_judged(s: Situation) -> Told | None:
     if candidate is None or stable is None:
         return None
     baking = s.status.bake_started_at is not None
-    waiting = _pauses(s, candidate)
+    waiting = words.pauses(s, candidate)
     past = "no steps" if candidate.interrupts or candidate.unjudged else "all steps passed"
     number = f"step {s.status.step + 1} of {len(s.steps)}" if s.stepping else past
     step = s.step.where or number
@@ -143,8 +174,8 @@ def candidate_judged(s: Situation) -> Told | None:
     shares = f"{candidate.version} at {s.status.percent} %, {stable.version} at {100 - s.status.percent} %"
     state: RolloutState = "Paused" if waiting else "Baking" if baking else "Progressing"
     reason = reasons.PAUSED if waiting else reasons.BAKING if baking else reasons.PROGRESSING
-    trouble = "" if s.ready(stable) else f". {stable.version} has no ready pod{_lost(s, candidate, stable)}"
-    return Told(state, reason, f"{shares}, {where}; {waiting or _awaits(s, candidate)}{trouble}")
+    trouble = "" if s.ready(stable) else f". {stable.version} has no ready pod{words.lost(s, candidate, stable)}"
+    return Told(state, reason, f"{shares}, {where}; {waiting or words.awaits(s, candidate)}{trouble}")
 
 
 def returning(s: Situation) -> Told | None:
@@ -154,7 +185,8 @@ def returning(s: Situation) -> Told | None:
         return None
     if s.wants_this(s.status.stable):
         return None
-    return Told("RollingBack", reasons.ROLLING_BACK, f"{last.version} is rolled back, {last.message}. {_drains(s)}")
+    told = f"{last.version} is rolled back, {last.message}. {words.drains(s)}"
+    return Told("RollingBack", reasons.ROLLING_BACK, told)
 
 
 def stable_in_trouble(s: Situation) -> Told | None:
@@ -165,9 +197,9 @@ def stable_in_trouble(s: Situation) -> Told | None:
     if s.ready(stable) == 0:
         why = s.seen.of(stable).problem or "see its pods' events and logs"
         if s.status.retiring and capacity.interrupts(s.spec):
-            why = f"it gave way to another version and restarts when that one's pod is gone. {_drains(s)}"
+            why = f"it gave way to another version and restarts when that one's pod is gone. {words.drains(s)}"
         return Told("Degraded", reasons.STABLE_NOT_READY, f"{stable.version} is stable and has no ready pod: {why}")
-    refusal = _refusal(s)
+    refusal = words.refusal(s)
     if refusal:
         return Told("Degraded", reasons.ROUTE_NOT_ACCEPTED, f"the gateway refuses the route{refusal}")
     return None
@@ -182,7 +214,9 @@ def failed_version(s: Situation) -> Told | None:
         "Name another version in spec.version.name, or change spec.serving; to try it once more: "
         f"{command_line(s, 'retry', s.spec.version.name)}"
     )
-    message = f"{failure.version} was rolled back ({failure.reason}, {failure.message}). {_serving(s)} {cure}"
+    had = f" had traffic from {failure.traffic_since} and" if failure.traffic_since else ""
+    what = f"{failure.version}{had} was rolled back at {failure.at} ({failure.reason}): {failure.message}"
+    message = f"{what}. {words.serving(s)} {cure}"
     return Told("Degraded", reasons.ROLLED_BACK, message)
 
 
@@ -193,7 +227,7 @@ def interruption_refused(s: Situation) -> Told | None:
     message = (
         f"{s.wants.version} cannot start beside {s.status.stable.version}: strategy.canary.capacity.mode is NoSurge "
         "and spec.serving.replicas is 1. Set capacity.interruption to Accept to bear that nothing serves while the "
-        f"model loads, or mode to Surge, or replicas to 2. {_serving(s)}"
+        f"model loads, or mode to Surge, or replicas to 2. {words.serving(s)}"
     )
     return Told("Stalled", reasons.INTERRUPTION_REFUSED, message)
 
@@ -204,11 +238,11 @@ def gives_way(s: Situation) -> Told | None:
     if previous is not None and s.wants_this(previous):
         ready = f"{s.ready(previous)} of {s.replicas} pods ready"
         problem = s.seen.of(previous).problem
-        words = f"{previous.version} is warm and takes all traffic back when it can: {ready}"
-        return Told("Progressing", reasons.RETURNED, f"{words}{f', {problem}' if problem else ''}. {_serving(s)}")
+        told = f"{previous.version} is warm and takes all traffic back when it can: {ready}"
+        return Told("Progressing", reasons.RETURNED, f"{told}{f', {problem}' if problem else ''}. {words.serving(s)}")
     if s.wants is None or s.wants_this(s.status.stable):
-        return Told("Progressing", reasons.DRAINING, _drains(s)) if s.status.retiring and s.wants is None else None
-    return Told("Progressing", reasons.DRAINING, f"{s.wants.version} starts as soon as it can: {_drains(s)}")
+        return Told("Progressing", reasons.DRAINING, words.drains(s)) if s.status.retiring and s.wants is None else None
+    return Told("Progressing", reasons.DRAINING, f"{s.wants.version} starts as soon as it can: {words.drains(s)}")
 
 
 def route_awaited(s: Situation) -> Told | None:
@@ -217,11 +251,10 @@ def route_awaited(s: Situation) -> Told | None:
     known = s.seen.route is None or s.seen.route.known
     if s.carried or (known and before.stable is not None and before.state != "Initializing"):
         return None  # once it served, a route that lags behind one of our writes is no news
-    gateway = s.spec.traffic.gateway
-    where = f"{gateway.namespace or s.rollout.root.namespace}/{gateway.name}"
     message = (
-        f"waiting for Gateway {where} to accept HTTPRoute {s.rollout.root.name}: does the Gateway exist, and does a "
-        f"listener allow routes from namespace {s.rollout.root.namespace}?"
+        f"waiting for Gateway {words.gateway(s)} to accept HTTPRoute {s.rollout.root.name}. If it stays so: create "
+        "that Gateway or correct spec.traffic.gateway, and let a listener of it allow routes from namespace "
+        f"{s.rollout.root.namespace} (allowedRoutes)"
     )
     return Told("Initializing", reasons.ROUTE_PENDING, message)
 
@@ -232,13 +265,13 @@ def stable_scales(s: Situation) -> Told | None:
     if stable is None or s.ready(stable) >= s.replicas:
         return None
     problem = s.seen.of(stable).problem
-    return Told("Progressing", reasons.STABLE_SCALING, _serving(s) + (f" {problem}" if problem else ""))
+    return Told("Progressing", reasons.STABLE_SCALING, words.serving(s) + (f" {problem}" if problem else ""))
 
 
 def healthy(s: Situation) -> Told | None:
     """Nothing to do."""
-    words = [_serving(s), *([_drains(s)] if s.status.retiring else []), *_warm(s)]
-    return Told("Healthy", reasons.SERVING, " ".join(words))
+    told = [words.serving(s), *([words.drains(s)] if s.status.retiring else []), *words.warm(s)]
+    return Told("Healthy", reasons.SERVING, " ".join(told))
 
 
 CASES: tuple[Callable[[Situation], Told | None], ...] = (
@@ -257,101 +290,3 @@ CASES: tuple[Callable[[Situation], Told | None], ...] = (
     stable_scales,
     healthy,
 )
-
-
-def _serving(s: Situation) -> str:
-    stable, candidate = s.status.stable, s.status.candidate
-    if stable is None:
-        return "Nothing serves yet."
-    share = f" at {100 - s.status.percent} %, {candidate.version} at {s.status.percent} %" if candidate else " at 100 %"
-    return f"Serving: {stable.version}{share} ({s.ready(stable)} of {s.replicas} pods ready)."
-
-
-def _drains(s: Situation) -> str:
-    names = ", ".join(ref.version for ref in s.status.retiring)
-    if not names:
-        return "the pods of its last attempt are removed."
-    if s.status.retiring_since is None:
-        return f"Waiting for the gateway to confirm that {names} has no traffic."
-    return f"{names} has no traffic and drains for {seconds(s.drain)}."
-
-
-def _warm(s: Situation) -> list[str]:
-    """Say what can be returned to at once, and until when."""
-    previous = s.status.previous
-    if previous is None:
-        return []
-    until = _clock(moment(previous.since), s.warmth)
-    return [f"{previous.version} stays warm until {until}: naming it in spec.version.name returns at once."]
-
-
-def _pauses(s: Situation, candidate: CandidateStatus) -> str:
-    """Say who paused the candidate and how it goes on; empty while nobody has."""
-    paused = s.status.paused
-    if paused is not None:
-        return (
-            f"paused since {paused.since}: {paused.message}. To go on: {command_line(s, 'resume', candidate.version)}"
-        )
-    if s.at_target is None or not (s.stepping and s.step.pause):
-        return ""
-    on = f"to go on: {command_line(s, 'promote', candidate.version)}"
-    if s.step.gate:
-        return f"paused by this step; {on}"
-    ends = _clock(moment(s.status.step_started_at or candidate.since), s.step.hold)
-    waiting = _unproven(s)
-    return f"paused by this step until {ends}{f' and for {waiting}' if waiting else ''}; {on} now"
-
-
-def _awaits(s: Situation, candidate: CandidateStatus) -> str:
-    """Say what the candidate's next move waits for."""
-    if candidate.waiting_since is not None:
-        pods = s.seen.of(candidate)
-        return f"{pods.ready} of {s.needed} pods ready" + (f": {pods.problem}" if pods.problem else "")
-    if s.status.step_started_at is None:
-        return f"waiting for the gateway to confirm the shares{_refusal(s)}"
-    if candidate.unjudged:
-        return "it was stable before and returns without analysis (spec.rollbackWindow)"
-    waiting = _unproven(s)
-    if waiting:
-        return f"waiting for {waiting}"
-    ends = moment(s.status.bake_started_at or s.status.step_started_at)
-    hold = timedelta(seconds=s.spec.bake_seconds) if s.status.bake_started_at else s.step.hold
-    goals = f"; {goal.so_far(s.spec, s.status)}" if goal.test_of(s.spec) and s.stepping else ""
-    return f"every metric passes; held until {_clock(ends, hold)}{goals}"
-
-
-def _lost(s: Situation, candidate: CandidateStatus, stable: RevisionRef) -> str:
-    """Say why stable has no pod beside a candidate."""
-    if candidate.interrupts and s.replicas == 1:
-        served = "" if s.status.percent else "; nothing serves until the candidate is ready"
-        return f": it gave way (capacity.mode: NoSurge, one replica){served}"
-    return f": {s.seen.of(stable).problem}"
-
-
-def _refusal(s: Situation) -> str:
-    """Say what the gateway has against a route; empty while it has nothing."""
-    refused = ((name, route.problem) for name, route in s.seen.routes.items() if route.problem)
-    return next((f": HTTPRoute {name}: {problem}" for name, problem in refused), "")
-
-
-def _unproven(s: Situation) -> str:
-    """Name the metrics that do not pass, with the silent ones' time of silence."""
-    since = s.status.bake_started_at or s.status.step_started_at or ""
-    found = {entry.metric: entry for entry in s.status.analysis}
-    silence = verdict.silent(s.rollout, s.status, s.now)
-    words = []
-    for metric in verdict.holding(s.rollout, s.status, since):
-        entry = found.get(metric.name)
-        if entry is None or (entry.outcome == "Pass" and entry.at < since):
-            words.append(f"{metric.name} (not measured at this share yet)")
-        else:
-            words.append(f"{metric.name} ({entry.outcome}: {entry.message})")
-    if silence is not None and words:
-        return (
-            f"{', '.join(words)}; no answer for {s.spec.analysis.no_data.after_seconds} s and more, held as noData says"
-        )
-    return ", ".join(words)
-
-
-def _clock(start: datetime, hold: timedelta) -> str:
-    return (start + hold).strftime("%H:%M:%S UTC")

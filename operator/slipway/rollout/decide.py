@@ -15,7 +15,7 @@ from slipway.api.conditions import moment
 from slipway.plan import Event, Plan
 from slipway.rollout import measure_job, objects, reasons, shadow
 from slipway.rollout.analysis import admission, evidence, verdict
-from slipway.rollout.conditions import described, transition
+from slipway.rollout.conditions import described, transitions
 from slipway.rollout.observe import Seen
 from slipway.rollout.rollout import Rollout
 from slipway.rollout.rules import RULES
@@ -35,7 +35,6 @@ def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> P
     drain = timedelta(seconds=settings.drain_seconds)
     settled = settle(Situation(rollout, judged, seen, drain, now))
     status = described(settled)
-    told = transition(rollout.status, status)
     return Plan(
         status=status.dump(),
         children=[
@@ -43,7 +42,11 @@ def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> P
             *measure_job.children(rollout, status, evidence.jobs(rollout, status, now)),
         ],
         keep=objects.kept(rollout.spec, status, seen),
-        events=[*_turns(rollout.status.analysis, judged.analysis), *settled.events, *([told] if told else [])],
+        events=[
+            *_turns(rollout.status.analysis, judged.analysis),
+            *settled.events,
+            *transitions(rollout.status, status),
+        ],
         asks=(
             *admission.checks(rollout, status),
             *shadow.asks(rollout, status, now),

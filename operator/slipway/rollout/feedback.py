@@ -15,7 +15,7 @@ from slipway.plan import Manifest
 from slipway.rollout import traffic
 from slipway.rollout.observe import Seen
 from slipway.rollout.rollout import Rollout
-from slipway.rollout.routes import GATEWAY_API, parent
+from slipway.rollout.routes import GATEWAY_API, parent, service_name
 
 PORT: Final = 81
 """Of every revision's Service."""
@@ -60,6 +60,6 @@ def _rule(rollout: Rollout, revision: str) -> dict[str, Any]:
         "path": {"type": "PathPrefix", "value": PATH},
         "headers": [{"type": "Exact", "name": HEADER, "value": revision}],
     }
-    name = traffic.service_name(rollout.root, revision)
+    name = service_name(rollout.root, revision)
     backend = {"group": "", "kind": "Service", "name": name, "port": PORT, "weight": 1}
     return {"matches": [match], "backendRefs": [backend]}

@@ -23,7 +23,7 @@ from slipway.names import METRIC_LABEL, REVISION_LABEL, UID_LABEL, child_name
 from slipway.plan import Answer, Manifest, View
 from slipway.rollout.pod import SERVING_PORT
 from slipway.rollout.rollout import Rollout
-from slipway.rollout.traffic import service_name
+from slipway.rollout.routes import service_name
 from slipway.rooms import first_fault
 from slipway.workload import CONTAINER_SECURITY, POD_SECURITY, Root, metadata, placement, resources
 

@@ -19,8 +19,7 @@ from slipway.rollout.observe import Seen
 from slipway.rollout.phase import revisions
 from slipway.rollout.pod import SERVING_PORT, STATUS_PORT, fetch_config, pod_template
 from slipway.rollout.rollout import Rollout
-from slipway.rollout.routes import PORT
-from slipway.rollout.traffic import service_name
+from slipway.rollout.routes import PORT, service_name
 from slipway.settings import Settings
 from slipway.workload import Root, metadata
 

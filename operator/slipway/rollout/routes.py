@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from slipway.names import child_name
 from slipway.plan import Manifest
 from slipway.rollout.rollout import Rollout
+from slipway.workload import Root
 
 GATEWAY_API = "gateway.networking.k8s.io"
 PORT = 80
@@ -75,6 +77,11 @@ class RouteSeen:
         """Tell whether the gateway has taken over exactly `route`, and not an older one that looked the same."""
         same_write = self.version == route.version
         return self.accepted and same_write and (self.hostnames, self.rules) == (route.hostnames, route.rules)
+
+
+def service_name(root: Root, revision: str) -> str:
+    """Return the name of a revision's Service, Deployment and ControllerRevision."""
+    return child_name(root.name, revision)
 
 
 def http_route(rollout: Rollout, route: Route) -> Manifest:

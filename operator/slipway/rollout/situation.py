@@ -80,6 +80,14 @@ class Situation:
         """Replicas that the candidate's present step needs."""
         return capacity.needed(self.spec, self.status)
 
+    @property
+    def owed(self) -> int:
+        """Replicas without which the candidate is late: as its share was given, or as it needs for the next one."""
+        candidate = self.status.candidate
+        if candidate is None or self.status.percent != self.step.percent or not candidate.replicas:
+            return self.needed
+        return min(self.needed, capacity.carrying(candidate.replicas, self.status.percent))
+
     def ready(self, ref: RevisionRef) -> int:
         """Return the ready endpoints of `ref`."""
         return self.seen.of(ref).ready

@@ -14,8 +14,7 @@ from slipway.rollout import shadow, sticky
 from slipway.rollout.observe import Seen
 from slipway.rollout.phase import answering
 from slipway.rollout.rollout import Rollout
-from slipway.rollout.routes import Header, Route, RouteRule
-from slipway.workload import Root
+from slipway.rollout.routes import Header, Route, RouteRule, service_name
 
 MOST_MATCHES = 64
 """Of one rule of an HTTPRoute."""
@@ -96,11 +95,6 @@ def carried(rollout: Rollout, status: RolloutStatus, seen: Seen) -> bool:
     """Tell whether the gateway has confirmed exactly the routes that `status` intends."""
     wanted = routes(rollout, status, seen)
     return all(route.name in seen.routes and seen.routes[route.name].confirms(route) for route in wanted)
-
-
-def service_name(root: Root, revision: str) -> str:
-    """Return the name of a revision's Service, Deployment and ControllerRevision."""
-    return child_name(root.name, revision)
 
 
 def _chosen(rollout: Rollout, percent: int) -> list[tuple[Header, ...]]:

@@ -76,7 +76,7 @@ def test_a_step_lasts_from_the_gateways_confirmation() -> None:
         world.scrape()
         world.reconcile()
     assert world.status.step_started_at is None
-    assert "waiting for the gateway" in world.status.message
+    assert "waiting for Gateway gateways/slipway" in world.status.message
     world.gateway()
     world.reconcile()
     assert world.status.step_started_at is not None

@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from slipway.api.rollout import Serving
-from slipway.rollout.conditions import STATES
 from slipway.rollout.pod import ARTIFACT_DIR, BASE_DIR
 from slipway.rollout.quantity import whole_cpus
 from slipway.rollout.revision import serving_hash
@@ -104,8 +103,3 @@ def test_waking_up_when_asked_is_enough() -> None:
     assert world.routed() == {"v2": 100}
     assert world.replicas() == {"v2": 2}
     assert world.state == "Healthy"
-
-
-def test_every_state_stands_in_the_documentation() -> None:
-    text = SAFETY.read_text()
-    assert [state for state in STATES if f"| `{state}` |" not in text] == []

@@ -10,9 +10,9 @@ from slipway.plan import Event
 from slipway.rollout import reasons
 from slipway.rollout.analysis import verdict
 from slipway.rollout.phase import answering
+from slipway.rollout.routes import service_name
 from slipway.rollout.rules.moves import retire, roll_back, seconds
 from slipway.rollout.situation import Situation
-from slipway.rollout.traffic import service_name
 from slipway.rollout.wanted import NEVER_SERVES, Unusable
 
 RESTART_LIMIT = 5
@@ -96,11 +96,14 @@ def endpoints_lost(s: Situation) -> Situation | None:
 
 
 def readiness_awaited(s: Situation) -> Situation | None:
-    """The progress deadline runs while fewer pods are ready than the present step needs."""
+    """The progress deadline runs while fewer pods are ready than the present step needs.
+
+    An autoscaler that finds no room for more, once the share is given, does not end a candidate.
+    """
     candidate = s.status.candidate
     if candidate is None:
         return None
-    short = s.ready(candidate) < (s.needed if s.status.stable is not None else s.replicas)
+    short = s.ready(candidate) < s.owed
     if short == (candidate.waiting_since is not None):
         return None
     since = timestamp(s.now) if short else None

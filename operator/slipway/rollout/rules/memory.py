@@ -5,10 +5,10 @@ from __future__ import annotations
 from slipway.api.rollout import RevisionRef
 from slipway.plan import Event
 from slipway.rollout import history, reasons, revision
+from slipway.rollout.routes import service_name
 from slipway.rollout.rules.commands import spend_all
 from slipway.rollout.rules.moves import AT_THE_BEGINNING
 from slipway.rollout.situation import Situation
-from slipway.rollout.traffic import service_name
 
 
 def stable_forgotten(s: Situation) -> Situation | None:

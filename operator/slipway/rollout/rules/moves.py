@@ -34,7 +34,11 @@ def roll_back(s: Situation, reason: str, message: str) -> Situation | None:
     where = s.step.where or f"at {s.status.percent} %"
     share = "in the bake" if s.status.bake_started_at else where
     failed = FailedRevision(
-        **plain(candidate).model_dump(), reason=reason, message=f"{share}: {message}"[:2048], at=timestamp(s.now)
+        **plain(candidate).model_dump(),
+        traffic_since=candidate.traffic_since,
+        reason=reason,
+        message=f"{share}: {message}"[:2048],
+        at=timestamp(s.now),
     )
     event = Event(
         reasons.ROLLED_BACK,

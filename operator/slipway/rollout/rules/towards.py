@@ -75,7 +75,7 @@ def share_changes(s: Situation) -> Situation | None:
     since = candidate.traffic_since or timestamp(s.now)
     return s.moved(
         event,
-        candidate=candidate.model_copy(update={"traffic_since": since}),
+        candidate=candidate.model_copy(update={"traffic_since": since, "replicas": s.replicas}),
         percent=s.target,
         step_started_at=None,
         bake_started_at=None,
