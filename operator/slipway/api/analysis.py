@@ -217,6 +217,12 @@ class Analysis(Model):
         description="requestsPerUser is how many requests may share one fate, for example those of one user who "
         "retries; so many count as one witness in comparisons with stable. Let intervalSeconds be as long as a visit.",
     )
+    delay_seconds: Annotated[int, Field(ge=0, le=600)] = Field(
+        default=1,
+        description="delaySeconds is how late Prometheus knows a sample. Comparisons with stable weigh requests up to "
+        "so long ago, and miss those that become known later: set it to the delay of a remote write, or to the "
+        "difference of clocks.",
+    )
     max_failed_weight_percent: Percent = Field(
         default=50,
         description="maxFailedWeightPercent is the largest share of the weight of all metrics that are not critical "

@@ -180,6 +180,13 @@ def test_what_is_weighed(found: RolloutStatus, due: int, expected: tuple[int, in
     assert span(due, found) == expected
 
 
+def test_what_prometheus_learns_late_is_weighed_late() -> None:
+    judged = Analysis.model_validate(analysis(delaySeconds=20))
+    found = fresh(judged.metrics[0], judged, status(evidence()), START + timedelta(seconds=50))
+    assert found is not None
+    assert found.candidate == Span(START + timedelta(seconds=20), START + timedelta(seconds=30))
+
+
 def test_in_the_bake_stable_is_what_it_was_before_its_traffic_ended() -> None:
     judged = Analysis.model_validate(analysis())
     found = status(evidence(), percent=100, step_started_at="2026-11-20T03:00:25Z")

@@ -31,8 +31,6 @@ from slipway.rollout.analysis.queries import BEFORE, FRESH, Fresh, Scope, Span
 from slipway.rollout.analysis.sequential import NOTHING, Sample, Wealth, bet, bet_alone, upper_limit
 from slipway.rollout.phase import stable_ended
 
-SETTLE = timedelta(seconds=1)
-"""A scrape bears the time at which it began and is known when it ends: what is counted lies a little back."""
 FROZEN_SHARE = 0.1
 """The part of the false-alarm probability that is spent on stable's rate not being known in the bake."""
 MOST_STEPS = 40
@@ -77,9 +75,10 @@ def fresh(metric: AnalysisMetric, analysis: Analysis, status: RolloutStatus, due
     last = known(metric, status)
     since = moment(last.until if last is not None else candidate.traffic_since)
     begins = _one_share(since, last, status)
-    if begins is None or begins >= due - SETTLE:
+    ends = _known_by(due, analysis)
+    if begins is None or begins >= ends:
         return None
-    mine = Span(begins, due - SETTLE)
+    mine = Span(begins, ends)
     if status.percent < 100:
         return Fresh(mine, mine)
     ended = stable_ended(status)
@@ -87,6 +86,15 @@ def fresh(metric: AnalysisMetric, analysis: Analysis, status: RolloutStatus, due
         return None
     until = moment(ended)
     return Fresh(mine, Span(until - timedelta(seconds=analysis.window_seconds), until), frozen=True)
+
+
+def _known_by(due: datetime, analysis: Analysis) -> datetime:
+    """Return up to when everything is known at `due`.
+
+    A scrape bears the time at which it began. What became known later would be missed for good: it lies before the
+    beginning of the next batch, and was not seen with this one.
+    """
+    return due - timedelta(seconds=analysis.delay_seconds)
 
 
 def _one_share(since: datetime, last: EvidenceStatus | None, status: RolloutStatus) -> datetime | None:
@@ -121,7 +129,7 @@ def weigh(
     steps = _added(last.steps if last is not None else [], status.step, batch, frozen=status.percent >= 100)
     return EvidenceStatus(
         rule=_hash(metric),
-        until=timestamp(max(since, due - SETTLE)),
+        until=timestamp(max(since, _known_by(due, analysis))),
         percent=status.percent,
         times=decimal(exp(min(after.log, SURE))),
         needed=decimal(needed(analysis)),

@@ -155,7 +155,7 @@ def _undecided(found: Judgement, relation: Relation) -> str:
     if found.stable_samples < relation.needed:
         return f"stable has {found.stable_samples} {relation.many} to compare with, {relation.needed} are needed"
     if relation.evidence is None or not weighed(relation.evidence)[0].requests:
-        cure = "Prometheus has to scrape envoy_server_uptime of the pods of both"
+        cure = "Prometheus has to scrape envoy_server_uptime of the pods of both, and know it within delaySeconds"
         return f"no {relation.many} could be counted yet: {cure}"
     if relation.beyond:
         times, needed = float(relation.evidence.times), float(relation.evidence.needed)
