@@ -113,9 +113,10 @@ class RolloutSpec(Model):
         ),
         Rule(
             "!has(self.strategy.abTest) || self.analysis.metrics.exists(m, m.name == self.strategy.abTest.goal && "
-            "has(m.errorRate) && has(m.errorRate.maxIncreasePercent) && !(has(m.dryRun) && m.dryRun))",
-            "strategy.abTest.goal must name a metric of spec.analysis that is an errorRate with maxIncreasePercent and "
-            "no dry run: only those are compared by evidence",
+            "((has(m.errorRate) && has(m.errorRate.maxIncreasePercent)) || "
+            "(has(m.feedback) && has(m.feedback.maxIncreasePercent))) && !(has(m.dryRun) && m.dryRun))",
+            "strategy.abTest.goal must name a metric of spec.analysis that is an errorRate or feedback with "
+            "maxIncreasePercent and no dry run: only those are compared by evidence",
             field_path=".strategy.abTest.goal",
         ),
         Rule(

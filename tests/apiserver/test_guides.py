@@ -1,0 +1,30 @@
+"""Are the manifests of the how-to guides taken as they stand there?"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.apiserver import objects
+from tests.apiserver.server import ApiServer
+
+GUIDES = Path(__file__).parents[2] / "docs" / "how-to"
+PAGES = ("sticky-users", "blue-green", "a-b-test", "shadow")
+
+
+def shown(page: str) -> dict[str, Any]:
+    """Return what the first manifest of a guide says of spec, be it shown whole or from `strategy` on."""
+    [first, *_] = re.findall(r"^```yaml\n(.*?)^```$", (GUIDES / f"{page}.md").read_text(), re.M | re.S)
+    found = yaml.safe_load(first)
+    return found.get("spec", found)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_guides_manifest_is_taken(server: ApiServer, page: str) -> None:
+    manifest = objects.rollout()
+    answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | shown(page)})
+    assert answer.code == 201, answer.message
