@@ -20,7 +20,9 @@ class Gateway:
         self._world = world
         self.mood: Mood = "Follows"
         self.live: dict[str, int] = {}
-        """What really goes where, by Service, in percent."""
+        """What users' requests really go where, by Service, in percent."""
+        self.preview: dict[str, int] = {}
+        """The same for requests to host names of a preview."""
 
     def heard(self, type: str, obj: dict[str, Any]) -> None:
         """Take notice of a change of the route."""
@@ -40,6 +42,10 @@ class Gateway:
         """Return the route as it is in the cluster."""
         return self._world.find("HTTPRoute", self._world.name)
 
+    def routes(self) -> list[dict[str, Any]]:
+        """Return all routes as they are in the cluster."""
+        return self._world.cluster.of("HTTPRoute")
+
     def take_over(self) -> None:
         """Send requests as the route says now."""
         if self.mood != "Follows":
@@ -47,13 +53,17 @@ class Gateway:
         self._world.prometheus.account()
         route = self.route()
         self.live = shares(route) if route is not None else {}
+        others = [one for one in self.routes() if one["metadata"]["name"] != self._world.name]
+        self.preview = shares(others[0]) if others else {}
 
     def report(self) -> None:
         """Write the route's status."""
-        route = self.route()
-        if route is None or self.mood in ("Sleeps", "Absent"):
+        if self.mood in ("Sleeps", "Absent"):
             return
-        generation = route["metadata"]["generation"]
+        for route in self.routes():
+            self._world.cluster.put({**route, "status": {"parents": self._answer(route)}})
+
+    def _answer(self, route: Mapping[str, Any]) -> list[dict[str, Any]]:
         accepted = self.mood == "Follows"
         conditions = [
             {
@@ -61,15 +71,14 @@ class Gateway:
                 "status": "True" if accepted or kind != "Accepted" else "False",
                 "reason": kind if accepted else "NotAllowedByListeners",
                 "message": "" if accepted else "no listener allows this route",
-                "observedGeneration": generation,
+                "observedGeneration": route["metadata"]["generation"],
             }
             for kind in ("Accepted", "ResolvedRefs")
         ]
-        parents = [
+        return [
             {"parentRef": parent, "controllerName": "example.com/gateway", "conditions": conditions}
             for parent in route["spec"]["parentRefs"]
         ]
-        self._world.cluster.put({**route, "status": {"parents": parents}})
 
 
 def weights(route: Mapping[str, Any]) -> dict[str, int]:

@@ -49,6 +49,7 @@ class Prometheus:
         self.up = True
         self.delay = 0.05
         self.requests_per_second = 60.0
+        self.previews_per_second = 10.0
         self.behaves: dict[str, Behaviour] = {}
         """By version."""
         self.samples: promql.Samples = {}
@@ -56,6 +57,8 @@ class Prometheus:
         """Requests that the gateway could send nowhere."""
         self.served: dict[str, float] = {}
         """By version: requests answered in all."""
+        self.users: dict[str, float] = {}
+        """By version: requests of users, not to a preview."""
         self._counters: dict[str, Counters] = {}
         self._accounted = 0.0
 
@@ -84,6 +87,12 @@ class Prometheus:
             return
         for service, share in world.gateway.live.items():
             requests = self.requests_per_second * span * share / 100
+            if requests:
+                version = world.version_of(service)
+                self.users[version] = self.users.get(version, 0.0) + requests
+                self._serve(service, requests)
+        for service, share in world.gateway.preview.items():
+            requests = self.previews_per_second * span * share / 100
             if requests:
                 self._serve(service, requests)
 

@@ -175,7 +175,8 @@ class Rules:
             self.broken("explained", f"Healthy, but the spec names {wanted}")
         if status.get("percent") and not candidate:
             self.broken("explained", f"{status['percent']} % for no candidate")
-        if candidate and stable and status["percent"] and candidate["version"] not in message:
+        readable = ready["reason"] != "SpecInvalid"  # nothing is decided without a spec, so nothing is told of it
+        if candidate and stable and status["percent"] and candidate["version"] not in message and readable:
             self.broken("explained", f"{candidate['version']} has {status['percent']} %, the message does not say so")
 
     def _promoted(self, before: dict[str, Any], after: dict[str, Any]) -> None:
@@ -194,6 +195,9 @@ class Rules:
         if not candidate or candidate["revision"] != new["revision"]:
             self.broken("judged", f"{new['version']} became stable without having been the candidate")
             return
+        window = (self._world.spec.get("rollbackWindow") or {}).get("revisions", 0)
+        if candidate.get("unjudged") and window:
+            return  # it was stable within the window that the spec sets
         if not baked:
             self.broken("judged", f"{new['version']} became stable without a bake")
             return
@@ -319,6 +323,9 @@ class Rules:
         root = operator.store.get("Rollout", self._world.namespace, self._world.name)
         full = root["spec"]["serving"]["replicas"] if root is not None else 0
         size = deployment["spec"]["replicas"]
+        canary = self._world.spec["strategy"].get("canary") or {}
+        if (canary.get("capacity") or {}).get("mode") == "NoSurge":
+            return  # both share the pods that one has; what serves meanwhile is the rule about endpoints
         if mine == stable and size < full:
             self.broken("capacity", f"stable gets {size} of {full} replicas")
         if mine == candidate and stable and size * 100 < full * self._status["percent"]:

@@ -17,6 +17,7 @@ from slipway.api.rollout import RolloutStatus
 from slipway.contract.job import Store
 from slipway.rollout.room import Room
 from slipway.settings import Images, Settings
+from tests.unit.rollout.gateway import backends
 from tests.world.apiserver import Live
 from tests.world.chance import Chance
 from tests.world.gateway import Gateway, weights
@@ -288,6 +289,13 @@ class World:
     def live(self) -> dict[str, int]:
         """Return what the gateway really sends to each version, in percent."""
         return {self.version_of(name): share for name, share in self.gateway.live.items() if share}
+
+    def answers(self, bucket: str) -> str:
+        """Return the version that answers the user in `bucket`."""
+        route = self.gateway.route()
+        assert route is not None
+        [name] = [name for name, weight in backends(route, {"x-slipway-bucket": bucket}).items() if weight]
+        return self.version_of(name)
 
     def replicas(self) -> dict[str, int]:
         """Return what each version's Deployment asks for."""

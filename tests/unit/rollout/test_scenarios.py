@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from tests.world.apiserver import Trouble
 from tests.world.prometheus import Behaviour
-from tests.world.world import World
+from tests.world.world import World, steps
 
 
 def serving(**spec: Any) -> World:
@@ -44,6 +47,436 @@ def stable(world: World) -> str:
 def failing(world: World, version: str, percent: float = 100.0) -> None:
     world.prometheus.account()
     world.prometheus.behaves[version] = Behaviour(failing_percent=percent)
+
+
+TRAFFIC = {"gateway": {"name": "slipway", "namespace": "gateways"}, "hostnames": ["assistant.example"]}
+
+
+def promoted(world: World, version: str) -> bool:
+    return stable(world) == version and world.state == "Healthy"
+
+
+# 1 to 9: canary, commands, judgement
+
+
+def test_01_a_good_version_goes_through_its_steps_with_the_pods_it_was_judged_with() -> None:
+    world, shares = serving(), []
+    world.want("v2")
+    pods: set[str] = set()
+    world.until(lambda: bool(shares.append(world.status.percent)) or world.state == "Baking")
+    pods = set(world.pods_of("v2"))
+    world.until(lambda: promoted(world, "v2"))
+    assert sorted(set(shares)) == [0, 10, 50, 100]
+    assert shares == sorted(shares)
+    assert pods <= set(world.pods_of("v2"))
+    assert world.prometheus.lost == 0
+
+
+def test_02_a_pause_waits_for_promote_and_goes_on_with_the_next_step_only() -> None:
+    paused = {"canary": {"steps": [{"percent": 10, "holdSeconds": 5}, {"pause": {}}, {"percent": 50}]}}
+    world = serving(strategy=paused)
+    world.want("v2")
+    world.until_state("Paused")
+    world.run(120)
+    assert (world.state, world.status.percent) == ("Paused", 10)
+    world.annotate("promote", "v2")
+    world.until(lambda: world.status.percent == 50)
+    world.run(30)
+    assert (world.state, world.status.percent) == ("Progressing", 50)
+
+
+def test_03_promote_full_cancels_the_analysis_and_waits_for_pods() -> None:
+    world = canary(10)
+    world.nodes.turn("v2", "Slow")
+    world.annotate("promote-full", "v2")
+    world.until(lambda: "PromotedInFull" in world.reasons(), 2)
+    assert {entry.outcome for entry in world.status.analysis} <= {"Cancelled"}
+    assert world.status.percent == 10
+    world.until(lambda: world.status.percent == 100)
+    assert world.nodes.endpoints(f"assistant-{world.status.candidate.revision}")  # type: ignore[union-attr]
+    world.until(lambda: promoted(world, "v2"))
+
+
+def test_04_abort_retry_and_promotion_of_the_same_revision_with_fresh_analysis() -> None:
+    world = canary(50)
+    revision = world.status.candidate.revision  # type: ignore[union-attr]
+    world.annotate("abort", "v2")
+    world.until(lambda: world.routed().get("v2", 0) == 0, 1.0)
+    world.until_state("Degraded")
+    assert world.status.failed[0].reason == "Aborted"
+    world.annotate("retry", "v2")
+    world.until(lambda: world.status.candidate is not None)
+    assert (world.status.candidate.revision, world.status.analysis) == (revision, [])  # type: ignore[union-attr]
+    world.until(lambda: promoted(world, "v2"))
+
+
+def test_05_a_failed_metric_returns_all_traffic_names_its_numbers_and_leaves_stable_alone() -> None:
+    world = canary(50)
+    before = world.pods_of("v1")
+    failing(world, "v2")
+    world.until(lambda: world.state == "RollingBack", 20)
+    assert world.routed() == {"v1": 100, "v2": 0}
+    world.until_state("Degraded")
+    assert "MetricFailed" in world.status.message
+    assert "%" in world.status.message
+    world.until(lambda: "v2" not in world.replicas())
+    assert world.pods_of("v1") == before
+    assert world.prometheus.lost == 0
+
+
+def test_06_silence_pauses_where_the_policy_says_so_and_resume_goes_on() -> None:
+    world = canary(10)
+    world.edit(analysis=world.spec["analysis"] | {"noData": {"afterSeconds": 10, "action": "Pause"}})
+    world.prometheus.up = False
+    world.until_state("Paused")
+    assert world.status.percent == 10
+    world.prometheus.up = True
+    world.run(60)
+    assert world.state == "Paused"
+    world.annotate("resume", "v2")
+    world.until(lambda: promoted(world, "v2"))
+
+
+def test_07_an_unreachable_prometheus_holds_then_follows_the_policy_and_recovery_clears_it() -> None:
+    world = canary(10)
+    world.prometheus.up = False
+    world.run(25)
+    assert (world.status.percent, world.status.analysis[0].outcome) == (10, "Error")
+    world.prometheus.up = True
+    world.until(lambda: promoted(world, "v2"))
+    strict = canary(10)
+    strict.edit(analysis=strict.spec["analysis"] | {"noData": {"afterSeconds": 20, "action": "Rollback"}})
+    strict.prometheus.up = False
+    strict.until(lambda: "RolledBack" in strict.reasons(), 60)
+    assert strict.status.last_rollback is not None
+    assert strict.status.last_rollback.reason == "NoData"
+
+
+def test_08_no_traffic_is_no_data_and_never_success() -> None:
+    world = canary(10)
+    world.prometheus.requests_per_second = 0
+    world.run(300)
+    assert (world.status.percent, world.status.step) == (10, 0)
+    assert world.status.analysis[0].outcome in ("NoData", "TooFewSamples")
+    assert "errors" in world.status.message
+
+
+def test_09_few_requests_give_no_verdict() -> None:
+    world = serving()
+    world.prometheus.requests_per_second = 2
+    failing(world, "v2", 30)
+    world.want("v2")
+    world.until(lambda: world.status.percent == 10)
+    world.run(60)
+    assert {entry.outcome for entry in world.status.analysis} <= {"TooFewSamples", "NoData"}
+    assert world.status.percent == 10
+
+
+# 10 to 13: blue-green, return, rollback window
+
+BLUE_GREEN = {"blueGreen": {"previewHostnames": ["preview.example"], "holdSeconds": 10, "scaleDownDelaySeconds": 60}}
+
+
+def test_10_blue_green_that_fails_on_its_preview_never_gets_users() -> None:
+    world = serving(strategy=BLUE_GREEN)
+    failing(world, "v2")
+    world.want("v2")
+    world.until(lambda: "RolledBack" in world.reasons())
+    world.run(30)
+    assert world.prometheus.users.get("v2", 0) == 0
+    assert world.live() == {"v1": 100}
+
+
+def test_11_blue_green_that_fails_after_the_switch_goes_back_without_a_lost_request() -> None:
+    world = serving(strategy=BLUE_GREEN)
+    world.want("v2")
+    world.until(lambda: world.live() == {"v2": 100})
+    failing(world, "v2")
+    world.until(lambda: world.live() == {"v1": 100}, 20)
+    assert world.state in ("RollingBack", "Degraded")
+    assert world.prometheus.lost == 0
+
+
+def test_12_the_old_version_returns_at_once_while_it_is_warm() -> None:
+    world = serving(strategy=BLUE_GREEN)
+    world.want("v2")
+    world.until(lambda: promoted(world, "v2"))
+    pods = world.pods_of("v1")
+    world.want("v1")
+    world.until(lambda: world.live() == {"v1": 100}, 5)
+    assert world.pods_of("v1") == pods
+    assert promoted(world, "v1")
+    assert world.status.analysis == []
+
+
+def test_13_a_return_inside_the_rollback_window_is_not_judged_one_outside_is() -> None:
+    for window, judged in (({"revisions": 1}, False), (None, True)):
+        world = serving(**({"rollbackWindow": window} if window else {}))
+        world.want("v2")
+        world.until(lambda world=world: promoted(world, "v2"))  # type: ignore[misc]
+        world.run(30)
+        world.want("v1")
+        begun = world.now
+        world.until(lambda world=world: world.live() == {"v1": 100})  # type: ignore[misc]
+        assert (world.now - begun > 20) == judged
+
+
+# 14 to 20: changes in the middle, broken pods, autoscalers, foreign edits
+
+
+def test_14_a_third_version_in_the_middle_finds_the_second_gone() -> None:
+    world = canary(50)
+    world.want("v3")
+    world.until(lambda: world.routed().get("v2", 0) == 0, 2)
+    world.until(lambda: "v3" in world.replicas())
+    assert "v2" not in world.replicas()
+    assert world.status.step == 0
+    world.until(lambda: promoted(world, "v3"))
+    assert world.prometheus.lost == 0
+
+
+def test_15_all_candidate_pods_lost_means_no_weight_until_some_are_back() -> None:
+    world = canary(50)
+    world.nodes.turn("v2", "Slow")
+    for name in world.pods_of("v2"):
+        world.nodes.lose(name)
+    world.until(lambda: world.routed().get("v2", 0) == 0, 5)
+    world.until(lambda: world.status.percent == 50)
+    assert "EndpointsLost" in world.reasons()
+    world.until(lambda: promoted(world, "v2"))
+
+
+def test_16_pods_that_cannot_run_meet_the_deadline_and_the_message_names_their_reason() -> None:
+    for fate, words in (("Unschedulable", "nvidia.com/gpu"), ("BadImage", "no such image")):
+        world = serving()
+        world.nodes.turn("v2", fate)  # type: ignore[arg-type]
+        world.want("v2")
+        world.until(lambda world=world: world.state == "Degraded", 120)  # type: ignore[misc]
+        assert words in world.status.message
+        assert world.live() == {"v1": 100}
+
+
+def test_17_a_good_version_after_a_bad_one_needs_no_manual_step() -> None:
+    world = serving()
+    failing(world, "v2")
+    world.want("v2")
+    world.until_state("Degraded")
+    world.want("v3")
+    world.until(lambda: promoted(world, "v3"))
+
+
+def test_18_an_autoscaler_in_a_pause_and_in_an_abort_changes_no_step() -> None:
+    world = canary(50)
+    world.annotate("pause", "v2")
+    world.until_state("Paused")
+    step = world.status.step
+    world.scale(4)
+    world.until(lambda: world.replicas()["v1"] == 4)
+    assert (world.status.step, world.status.percent, world.state) == (step, 50, "Paused")
+    world.annotate("abort", "v2")
+    world.scale(6)
+    world.until(lambda: world.live() == {"v1": 100}, 10)
+    world.until(lambda: world.replicas() == {"v1": 6})
+
+
+def test_19_without_room_for_both_a_return_is_only_as_fast_as_the_pods_and_never_stuck() -> None:
+    tight = {"canary": {"steps": [{"percent": 50, "holdSeconds": 5}], "capacity": {"mode": "NoSurge"}}}
+    world = serving(strategy=tight)
+    world.want("v2")
+    world.until(lambda: world.status.percent == 50 and world.status.step_started_at is not None)
+    assert sum(world.replicas().values()) <= 2
+    failing(world, "v2")
+    world.until(lambda: world.live() == {"v1": 100}, 60)
+    world.until(lambda: world.replicas() == {"v1": 2})
+
+
+def test_20_an_edited_route_is_restored_within_one_reconcile() -> None:
+    world = canary(10)
+    before = world.gateway.route()
+    world.edit_route(100)
+    world.until(lambda: world.routed() == {"v1": 90, "v2": 10}, 2)
+    assert before is not None
+    assert (world.gateway.route() or {})["spec"] == before["spec"]
+
+
+# 22 to 25 (21, two Rollouts on one host name: test_rivals.py; 23 is of groups that share a route, which we have not)
+
+
+def test_22_a_deleted_rollout_leaves_nothing_behind_and_the_next_one_begins_anew() -> None:
+    world = canary(50)
+    world.delete()
+    world.run(5)
+    kinds = {kind for kind, _, _ in world.cluster.objects}
+    assert kinds <= {"ModelVersion"}
+    world.create()
+    world.until(lambda: promoted(world, "v2"))
+
+
+def test_24_a_sticky_user_moves_once_at_most_and_a_rollback_moves_everyone_back() -> None:
+    world = serving(traffic=TRAFFIC | {"sticky": {}})
+    users = [f"{number:02d}" for number in range(100)]
+    world.want("v2")
+    before: set[str] = set()
+    for percent in (10, 50):
+        world.until(lambda percent=percent: world.status.percent == percent)  # type: ignore[misc]
+        world.run(1)
+        moved = {user for user in users if world.answers(user) == "v2"}
+        assert len(moved) == percent
+        assert before <= moved
+        before = moved
+    failing(world, "v2")
+    world.until(lambda: {world.answers(user) for user in users} == {"v1"}, 20)
+    world.run(60)
+    assert {world.answers(user) for user in users} == {"v1"}
+
+
+@pytest.mark.parametrize("swap", [False, True], ids=["killed", "leader swapped"])
+@pytest.mark.parametrize("bad", [False, True], ids=["promotion", "rollback"])
+def test_25_an_operator_killed_after_any_write_changes_nothing_in_the_end(bad: bool, swap: bool) -> None:
+    straight = release(bad, 0, swap)
+    end = (stable(straight), straight.state, straight.routed(), straight.replicas())
+    for write in range(1, straight.rules.writes, 2 if swap else 1):
+        world = release(bad, write, swap)
+        assert (stable(world), world.state, world.routed(), world.replicas()) == end
+        assert world.prometheus.lost == 0
+
+
+def release(bad: bool, write: int, swap: bool) -> World:
+    """Return the world after a release in which the operator dies, or loses the Lease, after `write` writes."""
+    world = World(1, strategy=steps(50, hold=5), bake=5)
+    world.until_state("Healthy")
+    failing(world, "v2", 100.0 if bad else 0.0)
+    before = world.rules.writes
+    world.want("v2")
+    if write and swap:
+        world.until(lambda: world.rules.writes >= before + write, 60, must=False)
+        world.hand_over()
+    elif write:
+        world.crash(write)
+    world.until(lambda: world.state == "Degraded" if bad else promoted(world, "v2"))
+    world.until(lambda: len(world.replicas()) == 1 and not world.status.retiring)
+    world.run(10)
+    world.rules.writes -= before
+    return world
+
+
+# Beyond the 25
+
+
+def test_an_invalid_spec_touches_nothing_and_its_correction_goes_on() -> None:
+    world = canary(10)
+    before = world.routed()
+    good = world.spec["strategy"]
+    world.edit(strategy={"canary": {"steps": []}})
+    world.until_state("Stalled")
+    assert world.routed() == before
+    assert "spec" in world.status.message
+    world.edit(strategy=good)
+    world.until(lambda: promoted(world, "v2"))
+
+
+def test_the_old_artefact_gone_from_the_store_at_rollback_time_costs_nothing() -> None:
+    world = canary(50)
+    world.nodes.fates["v1"] = "BadArtefact"  # only pods that start from now on
+    world.drop_version("v1")
+    failing(world, "v2")
+    world.until(lambda: world.live() == {"v1": 100}, 30)
+    assert world.prometheus.lost == 0
+    assert len(world.pods_of("v1")) == 2
+
+
+def test_a_gateway_that_never_accepts_is_named_and_nothing_is_promoted() -> None:
+    world = World()
+    world.gateway.mood = "Absent"
+    world.run(120)
+    assert world.state in ("Initializing", "Degraded")
+    assert "gateways/slipway" in world.status.message
+    second = canary(10)
+    second.gateway.mood = "Refuses"
+    second.run(1)
+    second.want("v3")
+    second.run(200)
+    assert stable(second) == "v1"
+    assert "v3" not in second.routed()
+
+
+@pytest.mark.parametrize("jump", [-3600.0, -30.0, 30.0, 3600.0])
+def test_a_clock_that_jumps_promotes_nothing_unjudged_and_the_release_ends(jump: float) -> None:
+    for percent in (10, 100):
+        world = serving()
+        world.want("v2")
+        world.until(lambda world=world, percent=percent: world.status.percent == percent)  # type: ignore[misc]
+        world.jump(jump)
+        world.until(lambda world=world: not world.status.candidate and not world.status.retiring, 4000)  # type: ignore[misc]
+        assert world.state in ("Healthy", "Degraded")
+        assert world.prometheus.lost == 0
+
+
+def test_a_wiped_status_keeps_serving_what_served() -> None:
+    world = canary(50)
+    world.rules.forget()
+    world.cluster.put({**world.root, "status": {}})
+    world.until(lambda: world.status.stable is not None)
+    assert stable(world) == "v1"
+    world.until(lambda: promoted(world, "v2"))
+    assert world.prometheus.lost == 0
+
+
+def test_a_status_of_an_older_operator_is_read_and_one_that_cannot_be_read_is_left() -> None:
+    world = serving()
+    old = {k: v for k, v in world.root["status"].items() if k in ("stable", "conditions", "state", "message")}
+    world.rules.forget()
+    world.cluster.put({**world.root, "status": old})
+    world.run(5)
+    assert stable(world) == "v1"
+    assert world.state == "Healthy"
+    world.rules.forget()
+    world.cluster.put({**world.root, "status": {**world.root["status"], "stable": {"revision": 7}}})
+    world.run(30)
+    assert world.routed() == {"v1": 100}
+    assert world.root["status"]["stable"] == {"revision": 7}
+
+
+def test_stable_that_is_not_healthy_stops_no_return() -> None:
+    world = canary(50)
+    world.nodes.turn("v1", "Unschedulable")
+    failing(world, "v2")
+    world.until(lambda: world.routed() == {"v1": 100, "v2": 0}, 20)
+
+
+def test_a_revert_after_a_failure_is_healthy_at_once_and_tries_nothing_again() -> None:
+    world = serving()
+    failing(world, "v2")
+    world.want("v2")
+    world.until_state("Degraded")
+    starts = world.reasons().count("CandidateStarted")
+    world.want("v1")
+    world.until_state("Healthy", limit=3)
+    world.run(60)
+    assert world.reasons().count("CandidateStarted") == starts
+
+
+def test_prometheus_that_asks_for_an_hour_delays_no_abort() -> None:
+    world = canary(50)
+    world.prometheus.delay = 3600.0
+    world.annotate("abort", "v2")
+    world.until(lambda: world.routed() == {"v1": 100, "v2": 0}, 1)
+
+
+@pytest.mark.parametrize("kind", ["TooMany", "Server", "Unreachable", "AnswerLost", "Hang"])
+def test_an_api_server_in_trouble_loses_no_verdict(kind: str) -> None:
+    world = canary(50)
+    failing(world, "v2")
+    world.leader.connection.troubles.append(Trouble(kind, 6))
+    world.until(lambda: world.routed().get("v2", 0) == 0, 120)
+    world.until_state("Degraded")
+
+
+def test_a_refused_deployment_holds_up_no_return() -> None:
+    world = canary(50)
+    world.leader.connection.troubles.append(Trouble("Forbidden", 10_000, "Deployment"))
+    failing(world, "v2")
+    world.until(lambda: world.routed().get("v2", 0) == 0, 20)
 
 
 # People edit what is the operator's
