@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
-from tests.unit.rollout.world import baking, canary, model_version, serving
+import pytest
+
+from tests.unit.rollout.world import World, baking, canary, model_version, serving
 
 
 def test_superseding_returns_traffic_first_then_retires_then_starts() -> None:
@@ -114,3 +117,86 @@ def test_a_new_operator_does_not_change_what_was_judged() -> None:
         if kind == "Deployment"
     }
     assert image == "engine:1"
+
+
+def at_a_gate() -> World:
+    world = serving(strategy={"canary": {"steps": [{"percent": 10, "holdSeconds": 10}, {"pause": {}}]}})
+    world.want("v2")
+    world.until("Paused")
+    return world
+
+
+def paused(make: Callable[[], World]) -> World:
+    world = make()
+    world.annotate("slipway.dev/pause", "v2")
+    world.tick()
+    assert world.state == "Paused"
+    return world
+
+
+def promoted_in_full() -> World:
+    world = canary(10)
+    world.annotate("slipway.dev/promote-full", "v2")
+    world.reconcile()
+    return world
+
+
+def without_room() -> World:
+    capacity = {"mode": "NoSurge", "interruption": "Accept"}
+    steps = [{"percent": 50, "holdSeconds": 30}]
+    world = serving(
+        strategy={"canary": {"steps": steps, "capacity": capacity}},
+        serving={"runtime": {"llamaCpp": {}}, "replicas": 1},
+    )
+    world.places = 1
+    world.want("v2")
+    world.tick()
+    return world
+
+
+def rolled_back() -> World:
+    world = canary(50)
+    world.annotate("slipway.dev/abort", "v2")
+    world.tick()
+    return world
+
+
+MIDDLES = [
+    at_a_gate,
+    lambda: paused(lambda: canary(50)),
+    lambda: paused(baking),
+    promoted_in_full,
+    without_room,
+    rolled_back,
+]
+NAMES = ["gate", "paused", "paused bake", "promoted in full", "no surge", "rolled back"]
+
+
+@pytest.mark.parametrize("make", MIDDLES, ids=NAMES)
+@pytest.mark.parametrize("version", ["v1", "v3"])
+def test_in_the_middle_of_anything_people_may_revert_or_supersede(make: Callable[[], World], version: str) -> None:
+    world = make()
+    world.want(version)
+    world.tick()
+    assert world.routed()["v1"] == 100, "traffic to stable before anything else"
+    assert world.status.paused is None
+    for _ in range(400):
+        if version == "v3" and world.state == "Paused":
+            world.annotate("slipway.dev/promote", "v3")
+        world.tick()
+        if world.state == "Healthy" and not world.status.retiring:
+            break
+        world.now += timedelta(seconds=3)
+    assert world.state == "Healthy", world.status.message
+    assert world.routed() == {version: 100}
+    assert world.status.retiring == []
+
+
+@pytest.mark.parametrize("make", MIDDLES, ids=NAMES)
+def test_in_the_middle_of_anything_the_memory_may_be_lost(make: Callable[[], World]) -> None:
+    world = make()
+    world.root["status"] = {}
+    world.tick()
+    assert world.status.stable is not None
+    assert world.status.stable.version == "v1"
+    assert world.routed()["v1"] == 100

@@ -87,7 +87,7 @@ def test_abort_returns_everything_at_once_and_is_remembered(make) -> None:  # ty
     assert world.status.last_rollback.reason == "Aborted"
     world.broken.clear()
     world.until("Degraded")
-    world.run(200)
+    world.run(100, step=5)
     assert world.state == "Degraded", "not tried again"
     assert write(world, "retry", "v2").outcome == "Done"
     world.until("Paused" if make is gated else "Healthy")
@@ -104,7 +104,7 @@ def test_an_abort_waits_for_no_gateway() -> None:
 def test_pause_holds_the_share_and_judges_on() -> None:
     world = canary(10)
     assert write(world, "pause", "v2").outcome == "Done"
-    world.run(600, step=2)
+    world.run(600, step=10)
     assert (world.state, world.status.percent) == ("Paused", 10)
     assert "slipway.dev/resume=v2" in world.status.message
     assert world.status.analysis[0].at > "2026-11-20T03:09", "judged on"
@@ -151,7 +151,7 @@ def test_a_paused_candidate_that_loses_its_pods_comes_back_to_its_share() -> Non
 def test_a_pause_in_the_bake_keeps_the_old_version_warm() -> None:
     world = baking()
     write(world, "pause", "v2")
-    world.run(600, step=5)
+    world.run(600, step=20)
     assert world.state == "Paused"
     assert world.replicas() == {"v1": 2, "v2": 2}
     write(world, "resume", "v2")
@@ -160,7 +160,7 @@ def test_a_pause_in_the_bake_keeps_the_old_version_warm() -> None:
 
 def test_a_gate_waits_for_promote_and_says_how() -> None:
     world = gated()
-    world.run(3600, step=20)
+    world.run(600, step=30)
     assert (world.state, world.status.percent) == ("Paused", 10)
     assert "kubectl -n games annotate rollout assistant --overwrite slipway.dev/promote=v2" in world.status.message
     assert write(world, "resume", "v2").outcome == "Refused"
@@ -205,7 +205,7 @@ def test_skip_step_ends_the_step_without_its_metrics() -> None:
     assert write(world, "skip-step", "v2").outcome == "Done"
     world.run(3)
     assert world.status.percent == 50
-    world.run(200)
+    world.run(100, step=5)
     assert world.status.percent == 50, "it skips one step"
 
 
@@ -245,7 +245,7 @@ def test_promote_full_cancels_judgements_and_the_bake_still_judges() -> None:
     assert write(world, "promote-full", "v2").outcome == "Done"
     assert [entry.outcome for entry in world.status.analysis] in ([], ["Cancelled"], ["Error"])
     world.until("Baking")
-    world.run(600, step=5)
+    world.run(600, step=20)
     assert world.state == "Baking", "silence promotes nothing"
     assert write(world, "promote-full", "v2@again").outcome == "Refused"
     world.prometheus = True
@@ -301,7 +301,7 @@ def test_silence_pauses_where_the_policy_says_so_and_is_counted_anew_after_resum
     assert world.status.paused is not None
     assert world.status.paused.by == "NoData"
     assert "no answer for 60 s" in world.status.message
-    world.run(300, step=5)
+    world.run(300, step=15)
     assert world.reasons().count("Paused") == 1
     write(world, "resume", "v2")
     assert world.state == "Progressing"

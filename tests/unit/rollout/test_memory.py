@@ -134,12 +134,12 @@ def test_history_tells_who_served_and_who_tried() -> None:
 
 def test_history_is_bounded_and_keeps_what_served() -> None:
     world = released(serving(), "v2")
-    for number in range(20):
+    for number in range(16):
         world.want("v3")
         world.run(2)
         world.want("v2")
         world.run(15)
-        assert number < 20
+        assert number < 16
     assert len(world.status.history) == 16
     assert {entry.version for entry in world.status.history if entry.outcome != "Withdrawn"} == {"v1", "v2"}
 

@@ -73,7 +73,7 @@ def test_an_autoscaler_that_finds_no_room_ends_no_good_candidate(percent: int) -
     world.places = 4
     world.edit(world.root["spec"] | {"serving": world.root["spec"]["serving"] | {"replicas": 12}})
     world.annotate("slipway.dev/pause", "v2")
-    world.run(400, step=2)
+    world.run(700, step=10)
     assert world.status.last_rollback is None
     assert world.status.percent == percent
 
@@ -84,7 +84,7 @@ def test_a_scale_up_in_the_bake_holds_promotion_until_there_is_room() -> None:
     world.until("Baking")
     world.places = 4
     world.edit(world.root["spec"] | {"serving": world.root["spec"]["serving"] | {"replicas": 4}})
-    world.run(400, step=2)
+    world.run(700, step=10)
     assert world.state == "Baking"
     assert "pods ready" in world.status.message
     world.places = None
