@@ -37,7 +37,7 @@ class Step:
     mirror: int = 0
     """Percent of requests that are copied to the candidate."""
     where: str = ""
-    """What people call it, where numbers say less."""
+    """What people call it, where its share says less: a version is, passes or fails there."""
 
     @property
     def gate(self) -> bool:
@@ -95,7 +95,9 @@ def _canary(canary: Canary) -> tuple[Step, ...]:
             continue
         hold = HOLD if step.hold_seconds is None else timedelta(seconds=step.hold_seconds)
         metrics = frozenset(step.metrics) if step.metrics is not None else None
-        found.append(Step(step.percent or 0, hold, step.replicas or 0, metrics, mirror=step.mirror_percent or 0))
+        copies = step.mirror_percent or 0
+        where = f"on copies of {copies} % of requests" if copies else ""
+        found.append(Step(step.percent or 0, hold, step.replicas or 0, metrics, mirror=copies, where=where))
     return tuple(found)
 
 

@@ -40,8 +40,11 @@ def live(route: Mapping[str, Any], bucket_header: str = "x-slipway-bucket") -> d
     total: dict[str, float] = {}
     for number in range(100):
         weights = backends(route, {bucket_header: f"{number:02d}"})
+        whole = sum(weights.values())
+        if not whole:
+            continue  # somebody wrote 0 everywhere: the gateway answers these with 500
         for name, weight in weights.items():
-            total[name] = total.get(name, 0.0) + weight / sum(weights.values())
+            total[name] = total.get(name, 0.0) + weight / whole
     for name, percent in copied(route).items():
         total[name] = total.get(name, 0.0) + percent
     return total

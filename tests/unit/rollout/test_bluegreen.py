@@ -90,6 +90,9 @@ def test_the_switch_is_one_write() -> None:
     assert seen == [{"v1": 100}, {"v1": 100, "v2": 0}, {"v1": 0, "v2": 100}, {"v2": 100}]
     assert world.status.stable is not None
     assert world.status.stable.version == "v2"
+    told = {event.reason: event.message for event in world.events}
+    assert "v2 passed on the preview" in told["StepPassed"]
+    assert "v1 stays warm for 120 s" in told["Promoted"]
 
 
 def test_a_candidate_that_fails_on_the_preview_never_meets_a_user() -> None:

@@ -54,6 +54,7 @@ def test_a_candidate_that_fails_on_copies_never_answers_anybody() -> None:
     world.behaves["v2"] = Behaviour(failing_percent=50)
     assert follow(world, 120)[-1] == (0, 0)
     assert world.status.last_rollback is not None
+    assert world.status.last_rollback.message.startswith("on copies of 20 % of requests")
     assert world.state == "Degraded"
 
 

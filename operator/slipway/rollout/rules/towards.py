@@ -12,7 +12,7 @@ from slipway.rollout.analysis import admission
 from slipway.rollout.history import returnable
 from slipway.rollout.phase import judged
 from slipway.rollout.pods import NONE
-from slipway.rollout.rules.moves import AT_THE_BEGINNING, become_stable, figures, onward, proven, remembered
+from slipway.rollout.rules.moves import AT_THE_BEGINNING, become_stable, figures, onward, proven, remembered, seconds
 from slipway.rollout.situation import Situation
 from slipway.rollout.steps import hash_of
 
@@ -106,7 +106,8 @@ def step_passed(s: Situation) -> Situation | None:
         return None
     if judged(status) and not proven(s, status.step_started_at):
         return None
-    event = Event(reasons.STEP_PASSED, f"{candidate.version} passed {status.percent} %: {figures(s)}")
+    where = s.step.where or f"{status.percent} %"
+    event = Event(reasons.STEP_PASSED, f"{candidate.version} passed {where}: {figures(s)}")
     return s.moved(event, **onward(s))
 
 
@@ -134,7 +135,8 @@ def baked(s: Situation) -> Situation | None:
     over = s.elapsed(status.bake_started_at) >= timedelta(seconds=s.spec.bake_seconds)
     if not over or not proven(s, status.bake_started_at) or s.ready(candidate) < s.needed:
         return None
-    event = Event(reasons.PROMOTED, f"{candidate.version} is stable, {status.stable.version} retires: {figures(s)}")
+    fate = f"stays warm for {seconds(s.warmth)}" if s.warmth else "retires"
+    event = Event(reasons.PROMOTED, f"{candidate.version} is stable, {status.stable.version} {fate}: {figures(s)}")
     return become_stable(s, event)
 
 
