@@ -59,7 +59,9 @@ def scale(world: World, replicas: int) -> None:
 
 def step_list(world: World, percents: tuple[int, ...], hold: int) -> None:
     """Somebody edits the strategy."""
-    world.edit(strategy=steps(*percents, hold=hold))
+    canary = world.spec["strategy"].get("canary")
+    if canary is not None:
+        world.edit(strategy={"canary": {**canary, **steps(*percents, hold=hold)["canary"]}})
 
 
 def command(world: World, name: str, version: str) -> None:

@@ -65,6 +65,12 @@ def _spec(
 
 
 ABSOLUTE, RELATIVE = {"maxPercent": "2"}, {"maxIncreasePercent": "2"}
+TRAFFIC = {"gateway": {"name": "slipway", "namespace": "gateways"}, "hostnames": ["assistant.example"]}
+BLUE_GREEN = {"blueGreen": {"previewHostnames": ["preview.example"], "holdSeconds": 5, "scaleDownDelaySeconds": 20}}
+PAUSED = {"steps": [{"percent": 20, "holdSeconds": 5}, {"pause": {"seconds": 8}}, {"percent": 60, "holdSeconds": 5}]}
+TESTERS = [{"name": "x-tester", "value": "yes"}]
+GIVES_WAY = {"mode": "NoSurge", "interruption": "Accept"}
+TIGHT = {"steps": [{"percent": 50, "holdSeconds": 5}], "capacity": {"mode": "NoSurge"}}
 BEGINNINGS: tuple[dict[str, Any], ...] = (
     _spec((10, 50), 2, ABSOLUTE, "Hold"),
     _spec((10, 50), 2, ABSOLUTE, "Rollback", latency=True),
@@ -72,6 +78,11 @@ BEGINNINGS: tuple[dict[str, Any], ...] = (
     _spec((100,), 1, ABSOLUTE, "Rollback"),
     _spec((30,), 1, RELATIVE, "Hold", forgiven=1),
     _spec((25, 50), 3, ABSOLUTE, "Hold", forgiven=1),
+    _spec((20, 50), 2, RELATIVE, "Pause") | {"traffic": TRAFFIC | {"sticky": {}}, "rollbackWindow": {"revisions": 2}},
+    _spec((10,), 2, ABSOLUTE, "Rollback") | {"strategy": BLUE_GREEN},
+    _spec((10,), 2, ABSOLUTE, "Rollback") | {"strategy": {"canary": PAUSED | {"headers": TESTERS}}},
+    _spec((50,), 3, ABSOLUTE, "Rollback") | {"strategy": {"canary": TIGHT}},
+    _spec((50,), 1, ABSOLUTE, "Hold") | {"strategy": {"canary": TIGHT | {"capacity": GIVES_WAY}}},
 )
 
 
@@ -101,20 +112,23 @@ def generate(seed: int) -> History:
 
 
 @functools.cache
-def _begun(index: int, lead: float) -> bytes:
-    """Return the frozen world in which v2 has been on its way for `lead` seconds."""
+def _begun(index: int) -> dict[float, bytes]:
+    """Return the frozen worlds of a beginning, by the seconds for which v2 has been on its way."""
     world = World(0, **BEGINNINGS[index])
     world.until_state("Healthy")
     world.run(1.0)
-    if lead:
-        world.want("v2")
-        world.run(lead)
-    return world.freeze()
+    found = {0.0: world.freeze()}
+    world.want("v2")
+    begun = world.now
+    for lead in sorted({*LEADS} - {0.0}):
+        world.run(begun + lead - world.now)
+        found[lead] = world.freeze()
+    return found
 
 
 def begin(history: History) -> World:
     """Return the world in which the history begins."""
-    return World.thaw(_begun(history.beginning, history.lead), history.seed)
+    return World.thaw(_begun(history.beginning)[history.lead], history.seed)
 
 
 def live(history: History, trace: list[str] | None = None) -> World:

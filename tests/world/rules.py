@@ -107,7 +107,8 @@ class Rules:
     def planned(self, operator: Operator, root: Manifest, plan: Plan, now: datetime) -> None:
         """Check a plan before anything of it is written."""
         self.reconciles += 1
-        self._ready[operator.name] = self._seen(operator)
+        if plan.status.get("candidate") or (root.get("status") or {}).get("candidate"):
+            self._ready[operator.name] = self._seen(operator)
         status = plan.status
         stable = _revision(status, "stable")
         kinds = [child["kind"] for child in plan.children]
@@ -306,7 +307,7 @@ class Rules:
 
     def _answerable(self, operator: Operator, route: Manifest, verb: str) -> None:
         """No weight for a version without a ready endpoint, as far as the operator knows; stable is the last resort."""
-        stable, seen = _revision(self._status, "stable"), self._ready[operator.name]
+        stable, seen = _revision(self._status, "stable"), self._ready.get(operator.name, {})
         for found in every_weight(route):
             for name, weight in found.items():
                 one = revision(name)
@@ -366,8 +367,10 @@ class Rules:
         heard = operator.store.get("HTTPRoute", self._world.namespace, self._world.name)
         if heard is None or heard["metadata"]["resourceVersion"] != route["metadata"]["resourceVersion"]:
             return  # it has not heard of the newest edit yet
-        if not self._status:
-            return
+        conditions = self._status.get("conditions") or ()
+        refused = any(c["type"] == "ChildrenApplied" and c["status"] == "False" for c in conditions)
+        if not self._status or refused:
+            return  # the API server refuses an object; the engine says so, and tries on
         self._answerable(operator, route, "keeps")
         stable, kept = _revision(self._status, "stable"), {revision(name): w for name, w in weights(route).items()}
         for entry in self._status.get("failed") or ():
