@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from tests.unit.rollout.gateway import backends, live
+from tests.unit.rollout.gateway import backends
 
 if TYPE_CHECKING:
     from tests.world.world import World
 
+BUCKET_HEADER = "x-slipway-bucket"
 Mood = Literal["Follows", "Sleeps", "Refuses", "Absent"]
 
 
@@ -94,8 +95,12 @@ def every_weight(route: Mapping[str, Any]) -> Iterator[dict[str, int]]:
 
 def shares(route: Mapping[str, Any]) -> dict[str, int]:
     """Return the percent of requests by Service when every user sends a bucket and nobody another header."""
-    if len(route["spec"]["rules"]) == 1:
-        found = weights(route)
-        total = sum(found.values())
-        return {name: round(weight * 100 / total) for name, weight in found.items()} if total else {}
-    return {name: round(percent) for name, percent in live(route).items()}
+    by_header = any(match.get("headers") for rule in route["spec"]["rules"] for match in rule["matches"])
+    buckets = [{BUCKET_HEADER: f"{number:02d}"} for number in range(100)] if by_header else [{}]
+    found: dict[str, float] = {}
+    for headers in buckets:
+        given = backends(route, headers)
+        for name, weight in given.items():
+            share = weight / sum(given.values()) if weight else 0.0  # all at 0: the gateway answers 500
+            found[name] = found.get(name, 0.0) + share * 100 / len(buckets)
+    return {name: round(percent) for name, percent in found.items()}
