@@ -142,13 +142,13 @@ class Prometheus:
         common = {"namespace": world.namespace, "rollout": world.name, "revision": counters.revision, "pod": pod}
         yield promql.key("envoy_server_uptime", common), float(int(world.now - counters.since))
         common["envoy_http_conn_manager_prefix"] = "serving"
-        failed, total = float(int(counters.failed)), float(int(counters.requests))
-        for name, value in (("2", total - failed), ("5", failed)):
+        failed, good = float(int(counters.failed)), float(int(counters.requests - counters.failed))
+        for name, value in (("2", good), ("5", failed)):
             labels = {**common, "envoy_response_code_class": name}
             yield promql.key("envoy_http_downstream_rq_xx", labels), value
         yield promql.key("envoy_http_downstream_rq_tx_reset", common), 0.0
         if world.latency_judged:
             for bound in (*BOUNDS, float("inf")):
-                count = total if bound == float("inf") else float(int(counters.slow.get(bound, 0.0)))
+                count = good + failed if bound == float("inf") else float(int(counters.slow.get(bound, 0.0)))
                 labels = {**common, "le": "+Inf" if bound == float("inf") else f"{bound:g}"}
                 yield promql.key("envoy_http_downstream_rq_time_bucket", labels), count
