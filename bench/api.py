@@ -43,16 +43,21 @@ class Api:
         self, method: str, path: str, body: object = None, content: str = "application/json", ok: Iterable[int] = ()
     ) -> Object:
         """Send one request; raise `Refused` for an error whose code is not in `ok`."""
+        data = None if body is None else orjson.dumps(body)
         async with self._limit:
-            data = None if body is None else orjson.dumps(body)
-            async with self._session.request(
-                method, self.url + path, data=data, headers={"Content-Type": content}
-            ) as answer:
-                raw = await answer.read()
-        if answer.status >= 400 and answer.status not in ok:
-            raise Refused(f"{method} {path}: {answer.status} {raw[:600].decode(errors='replace')}")
+            try:
+                status, raw = await self._once(method, path, data, content)
+            except aiohttp.ServerDisconnectedError:  # an idle connection was closed as we began to use it
+                status, raw = await self._once(method, path, data, content)
+        if status >= 400 and status not in ok:
+            raise Refused(f"{method} {path}: {status} {raw[:600].decode(errors='replace')}")
         found: Object = orjson.loads(raw) if raw else {}
         return found
+
+    async def _once(self, method: str, path: str, data: bytes | None, content: str) -> tuple[int, bytes]:
+        headers = {"Content-Type": content}
+        async with self._session.request(method, self.url + path, data=data, headers=headers) as answer:
+            return answer.status, await answer.read()
 
     async def text(self, path: str) -> str:
         """Return an answer that is no JSON."""
@@ -108,6 +113,18 @@ async def follow(api: Api, path: str, hear: Hear, ready: asyncio.Event | None = 
                     hear(moment, kind, one)
         except aiohttp.ClientError:
             await asyncio.sleep(0.2)
+
+
+async def react(api: Api, path: str, act: Callable[[str, Object], Awaitable[None] | None]) -> None:
+    """Do what `act` returns for everything that happens to the objects of a collection, side by side, without end."""
+    async with asyncio.TaskGroup() as group:
+
+        def hear(_: float, kind: str, one: Object) -> None:
+            work = act(kind, one)
+            if work is not None:
+                group.create_task(_done(work))
+
+        await follow(api, path, hear)
 
 
 async def all_of(work: Iterable[Awaitable[object]]) -> None:

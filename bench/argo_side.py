@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.api import Api, Object, Refused, all_of, follow
+from bench.api import Api, Object, all_of, react
 from bench.ground import define, documents, namespace
 from bench.measurements import SERIES
 from bench.process import running
@@ -112,7 +111,7 @@ class Argo:
 
     def parts(self, api: Api, backends: Backends, gateway: bool) -> Sequence[Coroutine[Any, Any, None]]:
         """Return what makes ReplicaSets ready. Its router for Traefik waits for nobody's confirmation."""
-        return [] if backends.image else [_Pods(api).run()]
+        return [] if backends.image else [react(api, "/apis/apps/v1/replicasets", _Pods(api).act)]
 
     @contextmanager
     def operator(self, kubeconfig: Path, folder: Path, name: str) -> Iterator[Operator]:
@@ -275,28 +274,18 @@ class _Pods:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._work: set[asyncio.Task[None]] = set()
 
-    async def run(self) -> None:
-        """Follow ReplicaSets."""
-        await follow(self._api, "/apis/apps/v1/replicasets", self._hear)
-
-    def _hear(self, _: float, kind: str, replicas: Object) -> None:
+    def act(self, kind: str, replicas: Object) -> Awaitable[None] | None:
+        """Return the status that a ReplicaSet lacks."""
         wanted, status = replicas["spec"].get("replicas", 1), replicas.get("status") or {}
         found = (status.get("availableReplicas", 0), status.get("replicas", 0), status.get("observedGeneration", 0))
         if kind == "DELETED" or found == (wanted, wanted, replicas["metadata"]["generation"]):
-            return
-        task = asyncio.create_task(self._ready(replicas, wanted))
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
+            return None
+        return self._ready(replicas, wanted)
 
     async def _ready(self, replicas: Object, wanted: int) -> None:
         meta = replicas["metadata"]
         counts = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas")
         status = dict.fromkeys(counts, wanted) | {"observedGeneration": meta["generation"]}
         path = f"/apis/apps/v1/namespaces/{meta['namespace']}/replicasets/{meta['name']}/status"
-        try:
-            await self._api.merge(path, {"status": status})
-        except Refused as refused:
-            if "404" not in str(refused):
-                raise
+        await self._api.merge(path, {"status": status}, ok=(404,))

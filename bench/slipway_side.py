@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.api import Api, Object, Refused, all_of, follow
+from bench.api import Api, Object, all_of, react
 from bench.ground import REPOSITORY, define, documents, gateway_definitions, namespace
 from bench.measurements import SERIES
 from bench.process import running
@@ -99,9 +98,9 @@ class Slipway:
 
     def parts(self, api: Api, backends: Backends, gateway: bool) -> Sequence[Coroutine[Any, Any, None]]:
         """Return what makes Deployments ready and, without a gateway, accepts routes."""
-        found = [] if backends.image else [_Pods(api, backends).run()]
+        found = [] if backends.image else [react(api, "/apis/apps/v1/deployments", _Pods(api, backends).act)]
         if not gateway:
-            found.append(_Gateway(api).run())
+            found.append(react(api, self.routes, _Gateway(api).act))
         return found
 
     @contextmanager
@@ -212,31 +211,28 @@ class _Pods:
 
     def __init__(self, api: Api, backends: Backends) -> None:
         self._api, self._backends = api, backends
-        self._work: set[asyncio.Task[None]] = set()
 
-    async def run(self) -> None:
-        """Follow Deployments."""
-        await follow(self._api, "/apis/apps/v1/deployments", self._hear)
-
-    def _hear(self, _: float, kind: str, deployment: Object) -> None:
+    def act(self, kind: str, deployment: Object) -> Awaitable[None] | None:
+        """Return what a Deployment needs; nothing if its pods cannot have changed."""
         if kind == "MODIFIED" and deployment["metadata"]["generation"] == 1:
-            return  # nothing about its pods can have changed
-        task = asyncio.create_task(self._act(kind == "DELETED", deployment))
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
+            return None
+        return self._gone(deployment) if kind == "DELETED" else self._ready(deployment)
 
-    async def _act(self, gone: bool, deployment: Object) -> None:
-        meta = deployment["metadata"]
-        name, space = meta["name"], meta["namespace"]
-        path = f"/apis/discovery.k8s.io/v1/namespaces/{space}/endpointslices/{name}"
-        if gone:
-            await self._api.call("DELETE", path, ok=(404,))
-            return
+    async def _gone(self, deployment: Object) -> None:
+        await self._api.call("DELETE", _slice_path(deployment), ok=(404,))
+
+    async def _ready(self, deployment: Object) -> None:
+        meta, spec = deployment["metadata"], deployment["spec"]
         labels = {label: meta["labels"][label] for label in (UID_LABEL, REVISION_LABEL)}
-        first = deployment["spec"]["template"]["metadata"]["labels"][VERSION_LABEL].endswith("-v1")
+        first = spec["template"]["metadata"]["labels"][VERSION_LABEL].endswith("-v1")
         port = self._backends.stable if first else self._backends.candidate
-        pods = deployment["spec"]["replicas"]
-        await self._api.apply(path, slice_of(name, space, labels, self._backends.address, port, pods))
+        made = slice_of(meta["name"], meta["namespace"], labels, self._backends.address, port, spec["replicas"])
+        await self._api.apply(_slice_path(deployment), made)
+
+
+def _slice_path(deployment: Object) -> str:
+    meta = deployment["metadata"]
+    return f"/apis/discovery.k8s.io/v1/namespaces/{meta['namespace']}/endpointslices/{meta['name']}"
 
 
 class _Gateway:
@@ -244,20 +240,12 @@ class _Gateway:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._work: set[asyncio.Task[None]] = set()
 
-    async def run(self) -> None:
-        """Follow routes."""
-        await follow(self._api, Slipway.routes, self._hear)
-
-    def _hear(self, _: float, kind: str, route: Object) -> None:
+    def act(self, kind: str, route: Object) -> Awaitable[None] | None:
+        """Return the acceptance of a route's present generation, unless it has it."""
         parents = (route.get("status") or {}).get("parents") or ()
         seen = {c.get("observedGeneration") for parent in parents for c in parent.get("conditions") or ()}
-        if kind == "DELETED" or seen == {route["metadata"]["generation"]}:
-            return
-        task = asyncio.create_task(self._accept(route))
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
+        return None if kind == "DELETED" or seen == {route["metadata"]["generation"]} else self._accept(route)
 
     async def _accept(self, route: Object) -> None:
         meta = route["metadata"]
@@ -274,8 +262,4 @@ class _Gateway:
         ]
         parent = {"controllerName": "bench/x", "parentRef": route["spec"]["parentRefs"][0], "conditions": conditions}
         path = f"{GATEWAY_API}/namespaces/{meta['namespace']}/httproutes/{meta['name']}/status"
-        try:
-            await self._api.merge(path, {"status": {"parents": [parent]}})
-        except Refused as refused:
-            if "404" not in str(refused):
-                raise
+        await self._api.merge(path, {"status": {"parents": [parent]}}, ok=(404,))

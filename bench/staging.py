@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import gateway as gateways
-from bench.api import Api, until
+from bench.api import Api, text_of, until
 from bench.driver import PATIENCE_SECONDS, Observed, all_healthy, background, create, leading, observed, release
 from bench.ground import REPOSITORY, Ground, own_address
 from bench.measurements import Measurements
@@ -129,7 +129,22 @@ async def fallen(stage: Stage, numbers: Sequence[int]) -> None:
     names = [name_of(number) for number in numbers]
     stage.seen.forget(names)
     stage.measured.turn_bad(*names)
-    await until(lambda: all(name in stage.seen.zero_at for name in names), PATIENCE_SECONDS, "every share taken", 0.005)
+    try:
+        await until(
+            lambda: all(name in stage.seen.zero_at for name in names), PATIENCE_SECONDS, "every share taken", 0.005
+        )
+    except TimeoutError as late:
+        raise TimeoutError(
+            f"{late}; {_why(stage, [name for name in names if name not in stage.seen.zero_at])}"
+        ) from None
+
+
+def _why(stage: Stage, names: Sequence[str]) -> str:
+    """Return what can be known of Rollouts that do not do what is expected: the first one's figures and its status."""
+    name = names[0]
+    asked = f"{stage.measured.asked[name]} measurements, first bad at {stage.measured.first_bad.get(name)}"
+    status = text_of(stage.seen.roots[name].get("status"))
+    return f"{len(names)} Rollouts, {name} for one ({asked}): {status}\n{stage.operator.child.tail()}"
 
 
 async def rested(stage: Stage, numbers: Sequence[int]) -> None:
