@@ -88,6 +88,12 @@ def edit_status(world: World, changes: dict[str, Any]) -> None:
         world.edit_status(**changes)
 
 
+def wipe_status(world: World) -> None:
+    """Somebody loses the status, in a restore from a backup for example."""
+    if world.exists:
+        world.wipe_status()
+
+
 def recreate(world: World) -> None:
     """Somebody deletes the Rollout and creates it again."""
     if world.exists:
@@ -195,6 +201,7 @@ ALL: dict[str, tuple[Callable[..., None], int, Draw]] = {
     ),
     "edit_route": (edit_route, 3, lambda r: (r.choice((0, 1, 50, 100)),)),
     "edit_status": (edit_status, 1, lambda r: (r.choice(EDITS),)),
+    "wipe_status": (wipe_status, 1, lambda r: ()),
     "recreate": (recreate, 1, lambda r: ()),
     "fate": (fate, 10, lambda r: (r.choice(VERSIONS), r.choice(FATES))),
     "lose_pods": (lose_pods, 5, lambda r: (r.choice(VERSIONS), r.choice((0.5, 1.0)))),

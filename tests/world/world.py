@@ -209,6 +209,11 @@ class World:
         self.rules.forget()
         self.cluster.put({**self.root, "status": {**(self.root.get("status") or {}), **changes}})
 
+    def wipe_status(self) -> None:
+        """Take the whole status away."""
+        self.rules.forget()
+        self.cluster.put({**self.root, "status": {}})
+
     def edit_route(self, weight: int) -> None:
         """Give every backend of the route the same weight by hand."""
         route = self.gateway.route()

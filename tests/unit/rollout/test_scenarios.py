@@ -414,8 +414,7 @@ def test_a_clock_that_jumps_promotes_nothing_unjudged_and_the_release_ends(jump:
 
 def test_a_wiped_status_keeps_serving_what_served() -> None:
     world = canary(50)
-    world.rules.forget()
-    world.cluster.put({**world.root, "status": {}})
+    world.wipe_status()
     world.until(lambda: world.status.stable is not None)
     assert stable(world) == "v1"
     world.until(lambda: promoted(world, "v2"))
