@@ -70,12 +70,11 @@ def weights(tape: Tape) -> Sequence[Weights]:
     found: list[Weights] = []
     for sighting in tape.history("HTTPRoute", ROLLOUT):
         shares: dict[str, int] = {}
-        for rule in sighting.spec.get("rules", []):
-            for backend in rule.get("backendRefs", []):
-                revision = next((r for r in names if backend["name"].endswith(r)), None)
-                version = names.get(revision or "", backend["name"])
-                shares[version] = shares.get(version, 0) + int(backend.get("weight", 1))
-            break  # every rule of the route carries the same weights
+        catch_all = (sighting.spec.get("rules") or [{}])[-1]  # those before it are for sticky users and testers
+        for backend in catch_all.get("backendRefs", []):
+            revision = next((r for r in names if backend["name"].endswith(r)), None)
+            version = names.get(revision or "", backend["name"])
+            shares[version] = shares.get(version, 0) + int(backend.get("weight", 1))
         if not found or found[-1].by_version != shares:
             found.append(Weights(sighting.at, shares))
     return found

@@ -123,5 +123,5 @@ def unlikely(found: Sequence[Tally]) -> list[Tally]:
 def _percents(sighting: Sighting, rollout: str) -> Mapping[str, int]:
     """Return the percents by revision: a revision's Service is named ROLLOUT-REVISION."""
     rules = sighting.spec.get("rules") or [{}]
-    backends = rules[0].get("backendRefs") or []
+    backends = rules[-1].get("backendRefs") or []
     return {backend["name"].removeprefix(f"{rollout}-"): int(backend.get("weight", 1)) for backend in backends}
