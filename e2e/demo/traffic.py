@@ -60,8 +60,8 @@ class Traffic:
 
     async def _run(self) -> None:
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
-        # A connection per request: each one is routed anew, as with many users.
-        connector = aiohttp.TCPConnector(force_close=True)
+        # A connection per request: each one is routed anew, as with many users, and at once, as with as many.
+        connector = aiohttp.TCPConnector(force_close=True, limit=0)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session, asyncio.TaskGroup() as group:
             while not self.stopping.is_set():
                 group.create_task(self._ask(session, self.random.choice(self.prompts)))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 
 from e2e.cluster.base import Cluster
@@ -18,7 +20,8 @@ from slipway.api.conditions import READY, is_true
 from slipway.api.rollout import RolloutStatus
 from slipway.names import REVISION_LABEL
 
-SECONDS_BETWEEN_REQUESTS = 0.3
+SECONDS_BETWEEN_REQUESTS = 0.25
+GATEWAY_SECONDS = 30.0
 ANSWER_TOKENS = 3
 POLL_SECONDS = 0.2
 PATIENCE_SECONDS = 150.0
@@ -26,7 +29,7 @@ PATIENCE_SECONDS = 150.0
 
 SHORT: Sequence[Conversation] = ([{"role": "user", "content": "Name a colour."}],)
 LONG: Sequence[Conversation] = (
-    [{"role": "user", "content": "Repeat the last of these words: " + "gateway rollout canary stable weight " * 60}],
+    [{"role": "user", "content": "Repeat the last of these words: " + "gateway rollout canary stable weight " * 36}],
 )
 """Some 300 tokens: more than the smallest context holds, asked as often as a short question."""
 
@@ -80,9 +83,13 @@ class Play:
         self.open(prompts)
 
     def open(self, prompts: Sequence[Conversation] = SHORT, where: str = "") -> None:
-        """Let users ask, steadily, until `close`; at the Rollout's host name if no other is given."""
-        pace = Pace(fastest=SECONDS_BETWEEN_REQUESTS, slowest=SECONDS_BETWEEN_REQUESTS)
+        """Let users ask, steadily, until `close`; at the Rollout's host name if no other is given.
+
+        A gateway may accept a new host name a moment before it knows it; users come once it does.
+        """
         url, asked = self.cluster.gateway_url, where or host(self.name)
+        self._await_gateway(url, asked)
+        pace = Pace(fastest=SECONDS_BETWEEN_REQUESTS)
         self.traffic.append(Traffic(url, prompts, self.tape, host=asked, pace=pace, answer_tokens=ANSWER_TOKENS))
         self.traffic[-1].start()
 
@@ -151,6 +158,15 @@ class Play:
         bad = [f"{r.status or r.error} from {r.revision or 'no revision'}" for r in self._failed()]
         lost = [f"{r.revision} answered without a share" for r in strays(self.tape, self.name)]
         return [*bad, *lost]
+
+    def _await_gateway(self, url: str, asked: str) -> None:
+        request = urllib.request.Request(f"{url}/v1/models", headers={"Host": asked})
+        deadline = time.monotonic() + GATEWAY_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=5):
+                return
+            time.sleep(POLL_SECONDS)
+        raise Missed(self._says(f"the gateway does not know {asked} after {GATEWAY_SECONDS:.0f} s"))
 
     def _failed(self) -> list[Request]:
         return failed(self.tape, self.name, self.excused)
