@@ -17,7 +17,7 @@ from e2e.scenarios.manifests import (
     preview_host,
     step,
 )
-from e2e.scenarios.play import LONG, SHORT, Missed, Play, at, healthy
+from e2e.scenarios.play import LONG, Missed, Play, at, healthy
 from slipway.api.rollout import RolloutStatus
 
 SLOW = canary(step(20, LONG_HOLD_SECONDS), step(50))
@@ -38,7 +38,7 @@ def promote(play: Play) -> None:
 
 def roll_back(play: Play) -> None:
     """A version that answers long questions with errors goes back to where it came from."""
-    play.serve(FIRST, [*SHORT, *3 * LONG])
+    play.serve(FIRST, LONG)
     play.apply(BAD)
     candidate = play.until("the bad version is on its way", lambda s: s.candidate is not None).candidate
     assert candidate is not None
@@ -50,7 +50,7 @@ def abort(play: Play) -> None:
     """Somebody stops a good version in the middle of a step."""
     play.serve(FIRST)
     play.apply(replace(NEXT, strategy=SLOW))
-    play.until("at its first share", at(20))
+    play.arrive(20)
     play.command("abort")
     play.until("aborted and drained", rolled_back)
 
@@ -73,7 +73,7 @@ def supersede(play: Play) -> None:
     """A third version is named while the second is on its way."""
     play.serve(FIRST)
     play.apply(replace(NEXT, strategy=SLOW))
-    play.until("the second is at its first share", at(20))
+    play.arrive(20)
     play.apply(THIRD)
     play.until("the third is promoted", healthy)
 
@@ -82,7 +82,7 @@ def revert(play: Play) -> None:
     """The spec goes back to stable in the middle of a step."""
     play.serve(FIRST)
     play.apply(replace(NEXT, strategy=canary(step(50, LONG_HOLD_SECONDS))))
-    play.until("at its share", at(50))
+    play.arrive(50)
     play.apply(FIRST)
     play.until("serves as before", lambda s: healthy(s) and not s.retiring)
 
@@ -91,7 +91,7 @@ def delete(play: Play) -> None:
     """A Rollout is deleted in the middle of a step, and made anew under its name."""
     play.serve(FIRST)
     play.apply(replace(NEXT, strategy=SLOW))
-    play.until("at its first share", at(20))
+    play.arrive(20)
     play.close()  # who deletes what serves ends the service
     uid = play.uid
     play.mark("delete")

@@ -45,7 +45,7 @@ def leader_swapped(play: Play) -> None:
     """The leader's pod goes the polite way in the middle of a step, as in every upgrade of the operator."""
     play.serve(FIRST)
     play.apply(NEXT)
-    play.until("at its first share", at(20))
+    play.arrive(20)
     before = operators.holder(play.cluster)
     play.mark(f"evict {before}")
     operators.evict(play.cluster, before.partition("_")[0])
@@ -57,7 +57,7 @@ def prometheus_stopped(play: Play) -> None:
     """Nobody can say how the new version does: it stays where it is, says so, and goes on when there are answers."""
     play.serve(FIRST)
     play.apply(replace(NEXT, no_data_seconds=SILENCE_SECONDS))
-    play.until("at its first share", at(20))
+    play.arrive(20)
     with _without_prometheus(play):
         before = play.status
         play.stays("held where it is", lambda s: _where(s) == _where(before), OUTAGE_SECONDS)
@@ -72,7 +72,7 @@ def apiserver_restarted(play: Play) -> None:
     assert isinstance(play.cluster, EmbeddedCluster)
     play.serve(FIRST)
     play.apply(NEXT)
-    play.until("at its first share", at(20))
+    play.arrive(20)
     play.mark("the apiserver is killed")
     play.cluster.crash("apiserver")
     play.mark("the apiserver is back")

@@ -18,7 +18,7 @@ from e2e.scenarios.facts import failed, requests_to, shares, strays, walk
 from e2e.scenarios.manifests import NAMESPACE, Release, host, rollout
 from slipway.api.conditions import READY, is_true
 from slipway.api.rollout import RolloutStatus
-from slipway.names import REVISION_LABEL
+from slipway.names import REVISION_LABEL, ROLLOUT_LABEL
 
 SECONDS_BETWEEN_REQUESTS = 0.25
 GATEWAY_SECONDS = 30.0
@@ -31,7 +31,7 @@ SHORT: Sequence[Conversation] = ([{"role": "user", "content": "Name a colour."}]
 LONG: Sequence[Conversation] = (
     [{"role": "user", "content": "Repeat the last of these words: " + "gateway rollout canary stable weight " * 36}],
 )
-"""Some 300 tokens: more than the smallest context holds, asked as often as a short question."""
+"""Some 300 tokens: more than the smallest context holds, which a version with a larger one reads once."""
 
 Holds = Callable[[RolloutStatus], bool]
 
@@ -108,6 +108,16 @@ class Play:
             time.sleep(POLL_SECONDS)
         raise Missed(self._says(f"not within {seconds:.0f} s: {what}"))
 
+    def arrive(self, percent: int) -> None:
+        """Wait until the candidate has its share, and until a user met it."""
+        candidate = self.until(f"at {percent} %", at(percent)).candidate
+        assert candidate is not None
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not any(request.revision == candidate.revision for request in self.requests):
+            if time.monotonic() > deadline:
+                raise Missed(self._says(f"no user met {candidate.version} within {PATIENCE_SECONDS:.0f} s"))
+            time.sleep(POLL_SECONDS)
+
     def stays(self, what: str, holds: Holds, seconds: float) -> None:
         """Look on for a time in which every status must hold."""
         deadline = time.monotonic() + seconds
@@ -139,6 +149,11 @@ class Play:
         return requests_to(self.tape, self.name)
 
     @property
+    def revisions(self) -> list[str]:
+        """The revisions that the route ever named, in their order."""
+        return list(dict.fromkeys(revision for entry in shares(self.tape, self.name) for revision in entry.percents))
+
+    @property
     def percents(self) -> dict[str, int]:
         """The shares that the route gave last, by revision, those without a share left out."""
         found = shares(self.tape, self.name)
@@ -149,9 +164,10 @@ class Play:
         return walk(self.tape, self.name, revision)
 
     def pods(self, revision: str) -> set[str]:
-        """Return the uids of all pods that a revision ever had."""
-        labelled = (s for s in self.tape.of_kind("Pod") if not s.gone)
-        return {s.uid for s in labelled if s.body["metadata"]["labels"][REVISION_LABEL] == revision}
+        """Return the uids of all pods that a revision of this Rollout ever had."""
+        found = ((s.uid, s.body["metadata"]["labels"]) for s in self.tape.of_kind("Pod") if not s.gone)
+        wanted = (self.name, revision)
+        return {uid for uid, labels in found if (labels.get(ROLLOUT_LABEL), labels.get(REVISION_LABEL)) == wanted}
 
     def complaints(self) -> list[str]:
         """Return what users could complain about: failures of a good version, and answers from where none may come."""
