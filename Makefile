@@ -55,7 +55,7 @@ test-train: venv ## the trainer with torch, on CPU
 	@$(CHECKS) train
 
 .PHONY: test-e2e
-test-e2e: venv ## the demo's story with small numbers on a real cluster
+test-e2e: venv ## the demo's story with small numbers, and releases under load, on a real cluster
 	@$(CHECKS) e2e
 
 .PHONY: bench-rollback

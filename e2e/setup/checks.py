@@ -74,7 +74,7 @@ def train() -> list[list[str]]:
 
 
 def e2e() -> list[list[str]]:
-    """Return the story on a real cluster."""
+    """Return the story and the releases under load, on a real cluster."""
     return [pytest("-s", "tests/e2e")]
 
 

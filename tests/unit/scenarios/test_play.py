@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from e2e.demo.tape import Sighting, Tape
+from e2e.demo.tape import Request, Sighting, Tape
 from e2e.scenarios import manifests, play
 from e2e.scenarios.manifests import BAD, FIRST, NEXT, THIRD, Release
 from e2e.scenarios.play import Missed, Play, at, healthy
 from slipway.api.modelversion import ModelVersionSpec
 from slipway.api.rollout import RolloutSpec
 from tests.unit.scenarios.doubles import Kubectl
+
+MOMENT = "2026-01-01T00:00:00Z"
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +21,7 @@ def _no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def said(generation: int, percent: int, message: str = "") -> Sighting:
-    status = {"observedGeneration": generation, "percent": percent, "stepStartedAt": "2026-01-01T00:00:00Z"}
+    status = {"observedGeneration": generation, "percent": percent, "stepStartedAt": MOMENT}
     return Sighting(generation, "Rollout", "shop", {"status": {**status, "state": "Progressing", "message": message}})
 
 
@@ -73,3 +75,22 @@ def test_what_is_applied_is_valid(release: Release) -> None:
 def test_versions_are_those_of_the_model() -> None:
     for version in manifests.versions("s3://slipway/m/", "sha256:" + "0" * 64):
         assert ModelVersionSpec.model_validate(version["spec"]).model == manifests.MODEL
+
+
+def test_people_act_once_a_user_met_the_candidate(monkeypatch: pytest.MonkeyPatch) -> None:
+    candidate = {"revision": "new", "version": "smollm2-1.1.0", "digest": "sha256:" + "0" * 64, "since": MOMENT}
+    shared = {"percent": 20, "stepStartedAt": MOMENT, "candidate": candidate}
+    performed = performing(Sighting(1, "Rollout", "shop", {"status": shared}))
+    monkeypatch.setattr(play, "PATIENCE_SECONDS", 0.01)
+    with pytest.raises(Missed, match=r"no user met smollm2-1\.1\.0"):
+        performed.arrive(20)
+    performed.tape.add(Request(2, "smollm2-1.1.0", "new", 200, 0.1, host=manifests.host("shop")))
+    performed.arrive(20)
+
+
+def test_pods_are_those_of_its_own_rollout() -> None:
+    def pod(uid: str, owner: str) -> Sighting:
+        labels = {"slipway.dev/rollout": owner, "slipway.dev/revision": "new"}
+        return Sighting(1, "Pod", uid, {"metadata": {"uid": uid, "labels": labels}})
+
+    assert performing(pod("mine", "shop"), pod("theirs", "another")).pods("new") == {"mine"}
