@@ -16,6 +16,7 @@ from slipway.plan import Event, Facts, Manifest, Plan
 from slipway.rollout import pods
 from slipway.rollout.pods import Pods
 from tests.world.gateway import every_weight, shares, weights
+from tests.world.words import detail, revision, revision_of, told
 
 if TYPE_CHECKING:
     from tests.world.operator import Operator
@@ -110,7 +111,7 @@ class Rules:
         if plan.status.get("candidate") or (root.get("status") or {}).get("candidate"):
             self._ready[operator.name] = self._seen(operator)
         status = plan.status
-        stable = _revision(status, "stable")
+        stable = revision_of(status, "stable")
         kinds = [child["kind"] for child in plan.children]
         if stable and "HTTPRoute" not in kinds and not plan.keep:
             self.broken("weights", "stable is not routed")
@@ -137,7 +138,7 @@ class Rules:
         if verb == "status":
             self._status_written(obj["status"], obj)
             return
-        self._world.say(f"{operator.name} {verb} {kind}/{name}{_detail(obj)}")
+        self._world.say(f"{operator.name} {verb} {kind}/{name}{detail(obj)}")
         if verb == "delete":
             self._deleted(kind, name, obj)
         elif kind == "HTTPRoute":
@@ -147,8 +148,9 @@ class Rules:
 
     def _status_written(self, after: dict[str, Any], root: Manifest) -> None:
         before, self._status = self._status, after
-        self._world.say(f"status {_words(after)}")
+        self._world.say(f"status {told(after)}")
         self._explained(after, root)
+        self._note_attempt(after)
         if not self.trusted:
             self.trusted = bool(before)
             return
@@ -269,17 +271,23 @@ class Rules:
         if candidate and after.get("stable") and (candidate["digest"], candidate["template"]) in self._failed:
             self.broken("pingpong", f"{candidate['version']} is tried again though it failed, without retry")
 
+    def _note_attempt(self, status: dict[str, Any]) -> tuple[str, float] | None:
+        """Return the version of the attempt with traffic, if there is one, and its requests before that attempt."""
+        candidate = status.get("candidate")
+        if not candidate or not candidate.get("trafficSince"):
+            return None
+        version, attempt = candidate["version"], (candidate["revision"], candidate["since"], candidate["trafficSince"])
+        served = self._world.prometheus.served.get(version, 0.0)
+        return version, self._served_before.setdefault(attempt, served)
+
     def _witnessed(self, before: dict[str, Any], after: dict[str, Any]) -> None:
         """A measurement counts requests of this attempt, each once: no earlier attempt's, none that never came."""
-        candidate, traffic = after.get("candidate") or before.get("candidate"), self._world.prometheus
-        if not candidate or not candidate.get("trafficSince"):
+        attempt = self._note_attempt(after) or self._note_attempt(before)
+        if attempt is None:
             return
-        served = traffic.served.get(candidate["version"], 0.0)
-        attempt = (candidate["revision"], candidate["since"], candidate["trafficSince"])
-        if attempt not in self._served_before:
-            self._served_before[attempt] = served
+        version, served = attempt
+        came = self._world.prometheus.served.get(version, 0.0) - served
         seen = {(entry["metric"], entry["at"]) for entry in before.get("analysis") or ()}
-        came = served - self._served_before[attempt]
         for entry in after.get("analysis") or ():
             fresh = (entry["metric"], entry["at"]) not in seen
             if fresh and entry.get("samples", 0) > came * EXTRAPOLATED + 5:
@@ -296,7 +304,7 @@ class Rules:
         if not self.trusted or not status or route["metadata"]["name"] != self._world.name:
             return
         found = {revision(name): share for name, share in shares(route).items() if share}
-        stable, candidate = (_revision(status, who) for who in ("stable", "candidate"))
+        stable, candidate = (revision_of(status, who) for who in ("stable", "candidate"))
         intended = {stable: 100 - status["percent"]} | ({candidate: status["percent"]} if candidate else {})
         if found != {name: share for name, share in intended.items() if share}:
             self.broken("intent", f"shares {found} are written, status intends {intended}")
@@ -307,7 +315,7 @@ class Rules:
 
     def _answerable(self, operator: Operator, route: Manifest, verb: str) -> None:
         """No weight for a version without a ready endpoint, as far as the operator knows; stable is the last resort."""
-        stable, seen = _revision(self._status, "stable"), self._ready.get(operator.name, {})
+        stable, seen = revision_of(self._status, "stable"), self._ready.get(operator.name, {})
         for found in every_weight(route):
             for name, weight in found.items():
                 one = revision(name)
@@ -320,7 +328,7 @@ class Rules:
 
     def _sized(self, operator: Operator, deployment: Manifest) -> None:
         mine = deployment["metadata"]["labels"][REVISION_LABEL]
-        stable, candidate = (_revision(self._status, who) for who in ("stable", "candidate"))
+        stable, candidate = (revision_of(self._status, who) for who in ("stable", "candidate"))
         root = operator.store.get("Rollout", self._world.namespace, self._world.name)
         full = root["spec"]["serving"]["replicas"] if root is not None else 0
         size = deployment["spec"]["replicas"]
@@ -340,7 +348,7 @@ class Rules:
         world, status = self._world, self._status
         mine = obj["metadata"]["labels"][REVISION_LABEL]
         for who in ("stable", "candidate"):
-            if _revision(status, who) == mine and self.trusted:
+            if revision_of(status, who) == mine and self.trusted:
                 self.broken("drain", f"{kind} of the {who} is deleted")
         route = world.gateway.route()
         if route is not None and weights(route).get(name):
@@ -372,7 +380,7 @@ class Rules:
         if not self._status or refused:
             return  # the API server refuses an object; the engine says so, and tries on
         self._answerable(operator, route, "keeps")
-        stable, kept = _revision(self._status, "stable"), {revision(name): w for name, w in weights(route).items()}
+        stable, kept = revision_of(self._status, "stable"), {revision(name): w for name, w in weights(route).items()}
         for entry in self._status.get("failed") or ():
             if kept.get(entry["revision"]) and entry["revision"] != stable:
                 self.broken("verdict", f"{entry['version']} failed and keeps {kept[entry['revision']]} %")
@@ -383,27 +391,3 @@ class Rules:
         """Check one event that an operator tells."""
         self.events.append(event)
         self._world.say(f"event {event.type} {event.reason}: {event.message[:160]}")
-
-
-def revision(service: str) -> str:
-    """Return the revision that a Service belongs to."""
-    return service.rpartition("-")[2]
-
-
-def _revision(status: Manifest, who: str) -> str:
-    return str((status.get(who) or {}).get("revision", ""))
-
-
-def _words(status: dict[str, Any]) -> str:
-    stable, candidate = status.get("stable") or {}, status.get("candidate") or {}
-    judged = " ".join(f"{e['metric']}={e['outcome']}" for e in status.get("analysis") or ())
-    return (
-        f"{status.get('state')}: stable {stable.get('version')}, candidate {candidate.get('version')} at "
-        f"{status.get('percent')} %, step {status.get('step')} {judged} | {str(status.get('message'))[:120]}"
-    )
-
-
-def _detail(obj: Manifest) -> str:
-    if obj["kind"] == "HTTPRoute":
-        return f" {weights(obj)}"
-    return f" replicas={obj['spec']['replicas']}" if obj["kind"] == "Deployment" else ""
