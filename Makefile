@@ -31,7 +31,7 @@ demo: venv ## the whole chain on real data: three models come and go, one stays
 	@$(PYTHON) -m e2e.demo
 
 .PHONY: test
-test: venv ## every check there is: lint, unit, engine, apiserver, train, e2e
+test: venv ## every check there is: lint, unit, world, engine, apiserver, train, e2e
 	@$(CHECKS) all
 
 .PHONY: lint
@@ -41,6 +41,10 @@ lint: venv ## ruff, mypy --strict, import-linter
 .PHONY: test-unit
 test-unit: venv ## decisions and everything else that is pure, in under two minutes
 	@$(CHECKS) unit
+
+.PHONY: test-world
+test-world: venv ## random histories of releases in virtual time; SLIPWAY_HISTORIES says how many
+	@$(CHECKS) world
 
 .PHONY: test-engine
 test-engine: venv ## the engine under faults and crashes

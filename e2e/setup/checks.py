@@ -52,7 +52,12 @@ def lint() -> list[list[str]]:
 
 def unit() -> list[list[str]]:
     """Return everything that is pure."""
-    return [pytest("-n", "auto", *existing("tests/unit", "tests/property", "tests/world", "tests/data"))]
+    return [pytest("-n", "auto", *existing("tests/unit", "tests/property", "tests/data"))]
+
+
+def world() -> list[list[str]]:
+    """Return random histories of releases in virtual time."""
+    return [pytest("-n", "auto", "tests/world")]
 
 
 def engine() -> list[list[str]]:
@@ -78,7 +83,15 @@ def e2e() -> list[list[str]]:
     return [pytest("-s", "tests/e2e")]
 
 
-STAGES = {"lint": lint, "unit": unit, "engine": engine, "apiserver": apiserver, "train": train, "e2e": e2e}
+STAGES = {
+    "lint": lint,
+    "unit": unit,
+    "world": world,
+    "engine": engine,
+    "apiserver": apiserver,
+    "train": train,
+    "e2e": e2e,
+}
 
 
 def existing(*folders: str) -> list[str]:

@@ -227,7 +227,7 @@ class _Run:
     def _refuse(self, name: Name, wanted: Manifest, cached: Manifest | None, why: tuple[str, str]) -> None:
         before = self._memory.refusals.get(name)
         attempts = before.attempts + 1 if before is not None and before.wanted == mark_of(wanted) else 0
-        until = self._clock.monotonic() + retry_delay(attempts)
+        until = self._clock.monotonic() + retry_delay(name[0], attempts)
         self._memory.refusals[name] = Refusal(name, mark_of(wanted), mark(cached), *why, attempts, until)
         self._engine._metrics.refused.labels(kind=name[0]).inc()
         if before is None or (before.reason, before.message) != why:

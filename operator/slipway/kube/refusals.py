@@ -16,6 +16,9 @@ APPLIED = "ChildrenApplied"
 """The engine's own condition; present, and False, only while something is refused."""
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 300.0
+LONGEST_ROUTE_RETRY = 5.0
+"""Of a child that directs traffic: while it is refused, a version that failed may keep its share."""
+ROUTES = frozenset({"HTTPRoute"})
 
 FOREIGN = "ChildNotOurs"
 REFUSED = "ChildRefused"
@@ -45,9 +48,10 @@ def is_refusal(error: ApiError) -> bool:
     return isinstance(error, Invalid | Forbidden | NotFound | Conflict) and error.status != 401
 
 
-def retry_delay(attempts: int) -> float:
+def retry_delay(kind: str, attempts: int) -> float:
     """Return how long to leave a refused child alone after so many attempts."""
-    delay: float = min(FIRST_RETRY * 2 ** min(attempts, 20), LONGEST_RETRY)
+    longest = LONGEST_ROUTE_RETRY if kind in ROUTES else LONGEST_RETRY
+    delay: float = min(FIRST_RETRY * 2 ** min(attempts, 20), longest)
     return delay
 
 

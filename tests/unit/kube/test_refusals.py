@@ -10,6 +10,7 @@ from slipway.kube.api import ApiError, Conflict, Forbidden, Invalid, NotFound, S
 from slipway.kube.refusals import (
     APPLIED,
     LONGEST_RETRY,
+    LONGEST_ROUTE_RETRY,
     Refusal,
     carried,
     explain,
@@ -55,9 +56,13 @@ def test_a_refusal_holds_until_its_time_or_until_something_changed() -> None:
 
 
 def test_delays_grow_to_their_limit() -> None:
-    delays = [retry_delay(n) for n in range(30)]
+    delays = [retry_delay("Deployment", n) for n in range(30)]
     assert delays == sorted(delays)
     assert (delays[0], delays[-1]) == (1.0, LONGEST_RETRY)
+
+
+def test_a_refused_route_is_tried_again_within_seconds() -> None:
+    assert max(retry_delay("HTTPRoute", n) for n in range(30)) == LONGEST_ROUTE_RETRY
 
 
 def test_the_condition_comes_keeps_its_time_and_goes() -> None:
