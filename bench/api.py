@@ -81,6 +81,8 @@ class Api:
         """Yield (moment on the monotonic clock, type, object) of every event; end when the server ends it."""
         query = f"?watch=true&allowWatchBookmarks=true&resourceVersion={since}"
         async with self._session.get(self.url + path + query) as answer:
+            if answer.status >= 400:
+                raise Refused(f"watch {path}: {answer.status} {(await answer.text())[:600]}")
             rest = b""
             async for chunk in answer.content.iter_any():
                 heard = time.monotonic()
@@ -111,7 +113,7 @@ async def follow(api: Api, path: str, hear: Hear, ready: asyncio.Event | None = 
                 version = one["metadata"]["resourceVersion"]
                 if kind != "BOOKMARK":
                     hear(moment, kind, one)
-        except aiohttp.ClientError:
+        except (aiohttp.ClientError, Refused):  # a definition this young may not be watched yet
             await asyncio.sleep(0.2)
 
 

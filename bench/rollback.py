@@ -47,7 +47,10 @@ class Result:
     first_bad_to_last_request: list[float] = field(default_factory=list)
     prometheus_to_route: list[float] = field(default_factory=list)
     fleets: dict[int, float] = field(default_factory=dict)
-    """From the first bad figure of the fleet to the last weight 0."""
+    """From the first bad figure of the fleet to the last weight 0. Up to a second of it is waiting
+    for a Rollout's next measurement."""
+    slowest: dict[int, float] = field(default_factory=dict)
+    """The longest time of a fleet from a Rollout's own first bad figure to its weight 0."""
     failed_requests: int = 0
     cpu_seconds: float = 0.0
 
@@ -61,6 +64,7 @@ class Result:
         }
         found: dict[str, Any] = {key: spread(values).json() for key, values in keys.items() if values}
         found |= {f"fleet_{size}_last_route_ms": round(value, 1) for size, value in self.fleets.items()}
+        found |= {f"fleet_{size}_slowest_own_ms": round(value, 1) for size, value in self.slowest.items()}
         return found | {"failed_requests": self.failed_requests}
 
 
@@ -134,7 +138,9 @@ async def fleet(side: Side, size: int, result: Result) -> None:
             await asyncio.sleep(3)
             await fallen(stage, numbers)
             names = [name_of(number) for number in numbers]
-            first = min(stage.measured.first_bad[name] for name in names)
+            bad = stage.measured.first_bad
+            first = min(bad[name] for name in names)
+            result.slowest[size] = max(stage.seen.zero_at[name] - bad[name] for name in names) * 1000
             result.fleets[size] = (max(stage.seen.zero_at[name] for name in names) - first) * 1000
             say(f"      {size} at once: the last route after {result.fleets[size]:.0f} ms")
 
@@ -197,6 +203,8 @@ def rows(ours: Result, theirs: Sequence[Result]) -> list[Row]:
                 goals[size],
             )
         )
+        own = [one.slowest.get(size) for one in (ours, *theirs)]
+        found.append(Row(f"{size} at once: the slowest from its own bad answer, ms", own[0], own[1:]))
     return found
 
 
