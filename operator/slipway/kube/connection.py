@@ -88,7 +88,10 @@ class InCluster:
 class Kubeconfig:
     """A kubeconfig file, read by the official client's loader (client certificates, tokens, exec plugins)."""
 
-    def __init__(self, file: str | None = None) -> None:
+    def __init__(self, file: str | None = None, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._value = ""
+        self._read_at: float | None = None
         self._configuration = official.Configuration()
         official_config.load_kube_config(  # type: ignore[no-untyped-call]
             config_file=file, client_configuration=self._configuration, persist_config=False
@@ -106,19 +109,27 @@ class Kubeconfig:
         return context
 
     def headers(self) -> Mapping[str, str]:
-        """Return the bearer token, refreshed by the loader's own hook where there is one."""
-        value = self._configuration.get_api_key_with_prefix("BearerToken", "authorization")
-        return {"Authorization": value} if value else {}
+        """Return the bearer token, at most a minute old, refreshed by the loader's own hook where there is one.
+
+        The hook builds a whole configuration: asked at every request it takes a tenth of a busy operator's time.
+        """
+        now = self._monotonic()
+        if self._read_at is None or now - self._read_at > REREAD_SECONDS:
+            self._value = self._configuration.get_api_key_with_prefix("BearerToken", "authorization") or ""
+            self._read_at = now
+        return {"Authorization": self._value} if self._value else {}
 
     def tls(self) -> ssl.SSLContext | bool:
         """Return the context of the file's CA and client certificate."""
         return self._tls
 
     def forget(self) -> None:
-        """Do nothing: the loader's hook refreshes by itself."""
+        """Ask the loader's hook again at the next request; it refreshes by itself."""
+        self._read_at = None
 
     def for_kopf(self) -> kopf.ConnectionInfo:
-        """Return the same connection for kopf."""
+        """Return the same connection for kopf, which asks again when the server refuses it."""
+        self.forget()
         scheme, _, token = self.headers().get("Authorization", "").partition(" ")
         return kopf.ConnectionInfo(
             server=self.server,
