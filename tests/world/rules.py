@@ -315,6 +315,8 @@ class Rules:
 
     def _answerable(self, operator: Operator, route: Manifest, verb: str) -> None:
         """No weight for a version without a ready endpoint, as far as the operator knows; stable is the last resort."""
+        if not self._status:
+            return  # somebody took the memory away, and what is stable has not been written since
         stable, seen = revision_of(self._status, "stable"), self._ready.get(operator.name, {})
         for found in every_weight(route):
             for name, weight in found.items():

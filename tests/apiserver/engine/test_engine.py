@@ -14,9 +14,8 @@ from slipway.kube.connection import Kubeconfig
 from slipway.kube.engine import Engine, Options
 from slipway.kube.roots import RootWatch
 from slipway.metrics.operator import OperatorMetrics
-from slipway.metrics.prometheus import Prometheus
 from slipway.names import root_labels
-from slipway.plan import Event, Facts, Key, Manifest, Plan, View
+from slipway.plan import Answer, Event, Facts, Key, Manifest, Plan, Question, View
 from tests.apiserver.engine.test_client import dataset
 from tests.apiserver.engine.test_kopf import until
 
@@ -50,6 +49,13 @@ class FilesRoom:
         return ()
 
 
+class NobodyToAsk:
+    """Datasets ask no questions."""
+
+    async def ask(self, question: Question) -> Answer:
+        raise AssertionError(f"a Dataset asks {question}")
+
+
 class Running:
     """An operator in this process, its client, and its way to stop."""
 
@@ -60,7 +66,7 @@ class Running:
             self.api,
             self.lease,
             {"Dataset": FilesRoom()},
-            Prometheus(""),
+            NobodyToAsk(),
             lambda store, heard: RootWatch(store, connection, heard, (space,)),
             Options(name, space, (space,), workers=4, http_port=None, progress_port=None),
             LoopClock(),
