@@ -14,7 +14,7 @@ from e2e.cluster import open_cluster, release
 from e2e.cluster.embedded import images, leftovers, process
 from e2e.cluster.embedded.node import EmbeddedCluster
 
-ROWS = [{"prompt": f"What is {n} and {n}?", "completion": f"It is {2 * n}."} for n in range(40)]
+ROWS = [{"prompt": f"What is {n} and {n}?", "completion": f"It is {2 * n}."} for n in range(100)]
 DATASET = {
     "apiVersion": "slipway.dev/v1alpha1",
     "kind": "Dataset",
@@ -23,6 +23,7 @@ DATASET = {
         "source": {"inline": {"files": [{"name": "few.jsonl", "text": "\n".join(map(json.dumps, ROWS))}]}},
         "schema": "Completion",
         "steps": [{"parse": {"as": "JSONL"}}],
+        "split": {"groupBy": "Row"},  # one file is one group, and three splits need more
     },
 }
 PAGE = "written to a volume, read through the Gateway"
