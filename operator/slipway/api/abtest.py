@@ -14,11 +14,18 @@ from slipway.api.traffic import HeaderValue
 class AbTest(Model):
     """Give some users the candidate until it is better at a goal, harms, or the time is over."""
 
-    rules = (Rule("has(self.percent) != has(self.headers)", "set exactly one of percent, headers"),)
+    rules = (
+        Rule("has(self.percent) != has(self.headers)", "set exactly one of percent, headers"),
+        Rule(
+            "double(self.falseWinPercent) > 0.0 && double(self.falseWinPercent) <= 50.0",
+            "falseWinPercent must be above 0, for no finite evidence excludes chance altogether, and at most 50",
+        ),
+    )
 
     percent: Annotated[int, Field(ge=1, le=99)] | None = Field(
         default=None,
-        description="percent of users who get the candidate, by the bucket of traffic.sticky; 50 decides soonest.",
+        description="percent of users who get the candidate, by the bucket of traffic.sticky, which has to be set; 50 "
+        "decides soonest.",
     )
     headers: list[HeaderValue] | None = Field(
         default=None,
@@ -26,7 +33,7 @@ class AbTest(Model):
         max_length=8,
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
         description="headers by which your clients say that a user is in the candidate's group; any one of them is "
-        "enough.",
+        "enough. They stand in place of traffic.sticky.",
     )
     goal: Name = Field(
         description="goal is the metric of spec.analysis, an errorRate or feedback with maxIncreasePercent, at which "

@@ -99,7 +99,7 @@ class PrometheusMetric(Model):
         Rule("has(self.min) || has(self.max)", "set min, max or both"),
         Rule(
             "!has(self.min) || !has(self.max) || double(self.min) <= double(self.max)",
-            "nothing can pass: min is above max",
+            "nothing can pass, for min is above max: lower min or raise max",
         ),
     )
 

@@ -72,7 +72,7 @@ class CanaryCapacity(Model):
     rules = (
         Rule(
             "self.mode == 'NoSurge' || self.interruption == 'Refuse'",
-            "interruption: Accept belongs to mode: NoSurge, for with Surge nothing is interrupted",
+            "with mode: Surge nothing is interrupted: set mode to NoSurge, or leave interruption out",
         ),
     )
 
@@ -96,11 +96,11 @@ class Canary(Model):
         Rule(
             "self.steps.all(i, s, !has(s.percent) || "
             "self.steps.all(j, t, j >= i || !has(t.percent) || t.percent < s.percent))",
-            "steps must rise: each percent above the ones before",
+            "steps must rise: write each percent above the ones before it",
         ),
         Rule(
             "self.steps.all(i, s, !has(s.mirrorPercent) || self.steps.all(j, t, j >= i || !has(t.percent)))",
-            "steps with mirrorPercent come before those with percent: a candidate with users needs no copies",
+            "a candidate with users needs no copies: put steps with mirrorPercent before those with percent",
         ),
         Rule(
             "self.capacity.mode != 'NoSurge' || !self.steps.exists(s, has(s.mirrorPercent))",

@@ -120,7 +120,7 @@ class Gate(Model):
         ),
         Rule(
             "!has(self.min) || !has(self.max) || double(self.min) <= double(self.max)",
-            "nothing can pass: min is above max",
+            "nothing can pass, for min is above max: lower min or raise max",
         ),
     )
 

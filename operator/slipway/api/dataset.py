@@ -91,7 +91,7 @@ class Filter(Model):
     rules = (
         Rule(
             "!has(self.maxCharacters) || self.minCharacters <= self.maxCharacters",
-            "nothing can pass: minCharacters is above maxCharacters",
+            "nothing can pass, for minCharacters is above maxCharacters: lower the one or raise the other",
         ),
     )
 

@@ -121,7 +121,7 @@ class WebMetric(Model):
         Rule("has(self.min) || has(self.max)", "set min, max or both"),
         Rule(
             "!has(self.min) || !has(self.max) || double(self.min) <= double(self.max)",
-            "nothing can pass: min is above max",
+            "nothing can pass, for min is above max: lower min or raise max",
         ),
         Rule("!has(self.body) || self.method == 'POST'", "a GET has no body: set method to POST"),
         Rule(
@@ -195,7 +195,7 @@ class JobMetric(Model):
     rules = (
         Rule(
             "!has(self.min) || !has(self.max) || double(self.min) <= double(self.max)",
-            "nothing can pass: min is above max",
+            "nothing can pass, for min is above max: lower min or raise max",
         ),
         Rule(
             "!has(self.env) || !self.env.exists(e, e.name.startsWith('SLIPWAY_'))",

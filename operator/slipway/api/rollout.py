@@ -112,6 +112,11 @@ class RolloutSpec(Model):
             "version",
         ),
         Rule(
+            "!has(self.strategy.abTest) || !has(self.strategy.abTest.headers) || !has(self.traffic.sticky)",
+            "strategy.abTest.headers say who gets the candidate, so traffic.sticky has no effect: remove "
+            "traffic.sticky, or set percent in place of headers",
+        ),
+        Rule(
             "!has(self.strategy.abTest) || self.analysis.metrics.exists(m, m.name == self.strategy.abTest.goal && "
             "((has(m.errorRate) && has(m.errorRate.maxIncreasePercent)) || "
             "(has(m.feedback) && has(m.feedback.maxIncreasePercent))) && !(has(m.dryRun) && m.dryRun))",
