@@ -71,11 +71,19 @@ def _done(release: Release, events: Sequence[Told], now: datetime) -> Iterable[s
     elif status.candidate is not None and status.stable is not None:
         yield (
             f"{status.candidate.version} has {status.percent} % of the requests, {status.stable.version} "
-            f"{100 - status.percent} %; stable keeps all its replicas."
+            f"{100 - status.percent} %; {_room(release)}."
         )
     for event in events[-EVENTS:]:
         ago = span((now - event.at).total_seconds())
         yield f"{ago} ago: {event.reason}: {said(event)}"
+
+
+def _room(release: Release) -> str:
+    """Say what is left of stable's pods."""
+    canary = release.spec.strategy.canary
+    if canary is not None and canary.capacity.mode == "NoSurge":
+        return f"their pods together are no more than serving.replicas, {release.spec.serving.replicas} (capacity.mode: NoSurge)"
+    return "stable keeps all its replicas"
 
 
 def _next(release: Release) -> Iterable[str]:

@@ -61,6 +61,14 @@ def test_a_canary_says_what_it_waits_for() -> None:
     assert "kubectl slipway rollout abort assistant -n games" in text
 
 
+def test_what_stable_keeps_is_told_as_it_is() -> None:
+    assert "stable keeps all its replicas." in " ".join(told(m.STEPPING).split())
+    strategy = {"canary": m.STEPPING["spec"]["strategy"]["canary"] | {"capacity": {"mode": "NoSurge"}}}
+    tight = " ".join(told(m.STEPPING | {"spec": m.STEPPING["spec"] | {"strategy": strategy}}).split())
+    assert "keeps all" not in tight
+    assert "their pods together are no more than serving.replicas, 1 (capacity.mode: NoSurge)." in tight
+
+
 def test_advice_is_there_for_every_state() -> None:
     assert set(ADVICE) == set(get_args(RolloutState)) == set(m.ALL)
 
