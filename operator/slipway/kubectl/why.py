@@ -82,7 +82,8 @@ def _room(release: Release) -> str:
     """Say what is left of stable's pods."""
     canary = release.spec.strategy.canary
     if canary is not None and canary.capacity.mode == "NoSurge":
-        return f"their pods together are no more than serving.replicas, {release.spec.serving.replicas} (capacity.mode: NoSurge)"
+        most = release.spec.serving.replicas
+        return f"their pods together are no more than serving.replicas, {most} (capacity.mode: NoSurge)"
     return "stable keeps all its replicas"
 
 
