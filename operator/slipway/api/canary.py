@@ -36,7 +36,8 @@ class CanaryStep(Model):
     )
 
     percent: Annotated[int, Field(ge=1, le=100)] | None = Field(
-        default=None, description="percent of requests sent to the candidate."
+        default=None,
+        description="percent of requests sent to the candidate; of users, where traffic.sticky is set.",
     )
     mirror_percent: Annotated[int, Field(ge=1, le=100)] | None = Field(
         default=None,

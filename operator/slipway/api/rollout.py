@@ -298,15 +298,17 @@ class RolloutStatus(StatusModel):
         default=None, description="stable is the revision to which every failure returns."
     )
     candidate: CandidateStatus | None = Field(default=None, description="candidate is the revision on its way.")
-    step: Count = Field(default=0, description="step is the index of the present canary step, from 0.")
-    steps: Count = Field(default=0, description="steps is the number of canary steps.")
+    step: Count = Field(default=0, description="step is the index of the present step, from 0; messages count from 1.")
+    steps: Count = Field(default=0, description="steps is the number of steps before all traffic.")
     steps_hash: Annotated[str, bounded(63, minimum=0)] = Field(
         default="", description="stepsHash tells an edited list of steps from the one that the candidate walks."
     )
     paused: Paused | None = Field(
         default=None, description="paused says who paused the candidate beside its steps, if anybody did."
     )
-    percent: Percent = Field(default=0, description="percent of requests sent to the candidate.")
+    percent: Percent = Field(
+        default=0, description="percent of requests sent to the candidate; of users, where traffic.sticky is set."
+    )
     mirror_percent: Percent = Field(
         default=0, description="mirrorPercent of requests that are copied to the candidate, which answers nobody."
     )
