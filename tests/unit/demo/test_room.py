@@ -1,4 +1,4 @@
-"""Is there room on two cores for a training run beside what serves? A pod that never fits is a story that never ends."""
+"""Is there room on two cores for a training run beside what serves? A pod that never fits ends no story."""
 
 import re
 from pathlib import Path
