@@ -5,6 +5,7 @@ from __future__ import annotations
 from slipway.api.conditions import timestamp
 from slipway.plan import Event
 from slipway.rollout import reasons, shadow
+from slipway.rollout.analysis import admission
 from slipway.rollout.situation import Situation
 
 
@@ -22,6 +23,8 @@ def mirror_follows(s: Situation) -> Situation | None:
     if candidate is None or target in (0, before) or not shadow.possible(s.rollout, s.status):
         return None
     if target > before and (not s.wants_this(candidate) or s.status.paused or s.ready(candidate) < s.needed):
+        return None
+    if admission.refused(s.rollout, s.status, s.seen):
         return None
     words = f"{target} % of requests are copied to {candidate.version}, which answers nobody"
     since = candidate.traffic_since or timestamp(s.now)

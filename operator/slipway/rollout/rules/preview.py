@@ -9,6 +9,7 @@ from slipway.api.conditions import timestamp
 from slipway.api.rollout import RolloutSpec
 from slipway.plan import Event
 from slipway.rollout import reasons
+from slipway.rollout.analysis import admission
 from slipway.rollout.situation import Situation
 
 
@@ -24,6 +25,8 @@ def preview_opens(s: Situation) -> Situation | None:
     if candidate is None or s.status.stable is None or candidate.preview_since is not None:
         return None
     if not previewed(s.spec) or not s.wants_this(candidate) or s.ready(candidate) < s.needed:
+        return None
+    if admission.refused(s.rollout, s.status, s.seen):
         return None
     now = timestamp(s.now)
     opened = candidate.model_copy(update={"preview_since": now, "traffic_since": candidate.traffic_since or now})
