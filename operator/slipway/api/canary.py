@@ -108,6 +108,10 @@ class Canary(Model):
             "copies need both versions beside each other: remove the steps with mirrorPercent, or capacity.mode: "
             "NoSurge",
         ),
+        Rule(
+            "self.capacity.mode != 'NoSurge' || !self.steps.exists(s, has(s.replicas))",
+            "replicas of a step beyond its share would take pods from stable's: remove them, or capacity.mode: NoSurge",
+        ),
     )
 
     steps: list[CanaryStep] = Field(

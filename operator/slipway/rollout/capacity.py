@@ -42,21 +42,25 @@ def needed(spec: RolloutSpec, status: RolloutStatus) -> int:
     if status.stable is None:
         return full
     step = step_at(steps_of(spec), status.step)
-    wanted = min(full, max(step.replicas, carrying(full, max(step.percent, step.mirror, status.percent))))
-    return max(1, min(wanted, full - 1)) if no_surge(spec) else wanted
+    share = max(step.percent, status.percent)
+    if no_surge(spec):  # what it has beyond its share, stable would lack
+        return max(1, min(carrying(full, share), full - 1))
+    return min(full, max(step.replicas, carrying(full, max(share, step.mirror))))
 
 
 def sizes(spec: RolloutSpec, status: RolloutStatus, deployed: Mapping[str, int]) -> list[tuple[RevisionRef, int]]:
     """Return every revision that has pods, and how many.
 
     Stable is at full size wherever there is room: it can take all traffic back at any moment. A candidate grows ahead
-    of its share and does not shrink; what is kept warm can take everything back too; what retires keeps its size until
-    it is drained.
+    of its share and does not shrink while there is; what is kept warm can take everything back too; what retires keeps
+    its size until it is drained.
     """
     full = spec.serving.replicas
     found: list[tuple[RevisionRef, int]] = []
     if status.candidate is not None:
-        wanted = max(needed(spec, status), deployed.get(status.candidate.revision, 0))
+        wanted = needed(spec, status)
+        if not no_surge(spec):
+            wanted = max(wanted, deployed.get(status.candidate.revision, 0))
         found.append((status.candidate, min(full, wanted)))
     if status.previous is not None:
         found.append((status.previous, full))
