@@ -187,6 +187,11 @@ class Analysis(Model):
             "double(self.falseAlarmPercent) > 0.0 && double(self.falseAlarmPercent) <= 50.0",
             "falseAlarmPercent must be above 0, for no finite evidence excludes chance altogether, and at most 50",
         ),
+        Rule(
+            "self.metrics.exists(m, !m.dryRun)",
+            "a metric with dryRun judges nothing, and what nothing judges is not promoted: add one without dryRun",
+            field_path=".metrics",
+        ),
     )
 
     interval_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
