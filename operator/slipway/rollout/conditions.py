@@ -24,7 +24,7 @@ from slipway.plan import Event
 from slipway.rollout import capacity, reasons, shadow, words
 from slipway.rollout.analysis import admission
 from slipway.rollout.analysis.reach import sparse
-from slipway.rollout.phase import revisions
+from slipway.rollout.phase import revisions, stepless
 from slipway.rollout.rules.commands import command_line
 from slipway.rollout.rules.moves import blocking
 from slipway.rollout.situation import Situation
@@ -167,7 +167,7 @@ def candidate_judged(s: Situation) -> Told | None:
         return None
     baking = s.status.bake_started_at is not None
     waiting = words.pauses(s, candidate)
-    past = "no steps" if candidate.interrupts or candidate.unjudged else "all steps passed"
+    past = "no steps" if stepless(candidate) else "all steps passed"
     number = f"step {s.status.step + 1} of {len(s.steps)}" if s.stepping else past
     step = s.step.where or number
     where = f"bake of {s.spec.bake_seconds} s" if baking else step

@@ -31,14 +31,17 @@ def ended(s: Situation, ref: RevisionRef, outcome: Literal["RolledBack", "Withdr
 
 
 def returnable(spec: RolloutSpec, status: RolloutStatus) -> list[PastRevision]:
-    """Return the revisions that were stable before the present one, newest first, as far as the window reaches."""
+    """Return the revisions that were stable before the present one, newest first, as far as the window reaches.
+
+    One that was tried again since and rolled back is known to be bad, not good: it earns its traffic like any other.
+    """
     if spec.rollback_window is None or status.stable is None:
         return []
-    found: dict[str, PastRevision] = {}
+    newest: dict[str, PastRevision] = {}
     for entry in status.history:
-        if entry.outcome == "Replaced" and entry.revision != status.stable.revision:
-            found.setdefault(entry.revision, entry)
-    return list(found.values())[: spec.rollback_window.revisions]
+        if entry.outcome != "Withdrawn" and entry.revision != status.stable.revision:
+            newest.setdefault(entry.revision, entry)
+    return [entry for entry in newest.values() if entry.outcome == "Replaced"][: spec.rollback_window.revisions]
 
 
 def _identity(ref: RevisionRef) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slipway.api.rollout import RevisionRef, RolloutStatus
+from slipway.api.rollout import CandidateStatus, RevisionRef, RolloutStatus
 
 
 def judged(status: RolloutStatus) -> bool:
@@ -32,6 +32,11 @@ def answering(status: RolloutStatus) -> bool:
     return candidate is not None and (
         status.percent > 0 or status.mirror_percent > 0 or candidate.preview_since is not None
     )
+
+
+def stepless(candidate: CandidateStatus) -> bool:
+    """Tell whether the candidate takes no steps: it is known already, or stable has no pod left to share with."""
+    return candidate.unjudged or candidate.interrupts
 
 
 def revisions(status: RolloutStatus) -> list[RevisionRef]:

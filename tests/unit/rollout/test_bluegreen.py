@@ -187,6 +187,18 @@ def test_a_warm_version_whose_pods_are_not_ready_takes_nothing() -> None:
     assert world.routed() == {"v1": 100, "v2": 0}
 
 
+def test_a_warm_version_whose_deployment_somebody_deleted_is_no_candidate_as_well() -> None:
+    world = promoted()
+    [name] = [name for kind, name in world.objects if kind == "Deployment" and world.version_of(name) == "v1"]
+    del world.objects["Deployment", name], world.pods[name]
+    world.want("v1")
+    world.reconcile()
+    assert world.status.candidate is None
+    assert world.status.previous is not None
+    world.run(5)
+    assert world.routed()["v1"] == 100, "its pods are back, and it takes everything in one write"
+
+
 def test_a_deleted_model_version_can_still_be_returned_to_while_it_is_warm() -> None:
     world = promoted()
     del world.versions["v1"]

@@ -207,6 +207,46 @@ def test_a_version_that_failed_does_not_return_by_the_window() -> None:
     assert world.routed() == {"v3": 100}
 
 
+def test_a_version_that_was_stable_and_failed_since_is_judged_when_it_is_retried() -> None:
+    world = released(serving(), "v2")
+    world.behaves["v1"] = Behaviour(failing_percent=40)
+    world.want("v1")
+    world.until("Degraded")
+    first = world.status.last_rollback
+    world.want("v1", **WINDOW)
+    world.annotate("slipway.dev/retry", "v1@1")
+    world.run(60)
+    assert world.routed() == {"v2": 100}
+    assert world.status.last_rollback != first, "tried again, and judged again"
+
+
+def returning() -> World:
+    """Return a world in which v1 warms up to return without analysis."""
+    world = released(serving(**WINDOW), "v2")
+    world.want("v1")
+    world.reconcile()
+    assert world.status.candidate is not None
+    assert world.status.candidate.unjudged
+    return world
+
+
+def test_a_return_without_analysis_takes_no_steps_when_they_are_edited() -> None:
+    world = returning()
+    steps = [{"percent": 20, "holdSeconds": 300}, {"pause": {}}]
+    world.edit(world.root["spec"] | {"strategy": {"canary": {"steps": steps}}})
+    world.run(10)
+    assert (world.state, world.routed()["v1"]) == ("Healthy", 100)
+
+
+def test_a_return_whose_window_is_taken_away_is_judged() -> None:
+    world = returning()
+    world.behaves["v1"] = Behaviour(failing_percent=40)
+    world.edit({name: value for name, value in world.root["spec"].items() if name != "rollbackWindow"})
+    world.until("Degraded")
+    assert world.routed()["v2"] == 100
+    assert "earns" in " ".join(event.message for event in world.events)
+
+
 def test_pods_are_found_by_one_selector_for_autoscalers() -> None:
     world = canary(50)
     labels = [pod["metadata"]["labels"] for pods in world.pods.values() for pod in pods]

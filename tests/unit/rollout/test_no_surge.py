@@ -165,3 +165,34 @@ def test_it_is_compared_with_what_stable_showed_before_it_gave_way() -> None:
         world.now += SECOND
     question = str(world.asked[0])
     assert f"@ {gave_way.timestamp():.3f}" in question
+
+
+def edited(world: World, *steps: dict[str, Any]) -> None:
+    capacity = {"mode": "NoSurge", "interruption": "Accept"}
+    world.edit(world.root["spec"] | {"strategy": {"canary": {"steps": list(steps), "capacity": capacity}}})
+
+
+@pytest.mark.parametrize("seconds", [1, 3])
+def test_edited_steps_give_no_share_to_a_stable_that_gave_way(seconds: int) -> None:
+    world = tight(1, interruption="Accept")
+    world.want("v2")
+    world.run(seconds)
+    edited(world, {"percent": 10, "holdSeconds": 300})
+    for _ in range(60):
+        world.tick()
+        assert world.status.percent in (0, 100), world.status.message
+        world.now += SECOND
+    assert world.routed().get("v2") == 100
+
+
+def test_a_candidate_with_pods_beyond_its_share_gives_them_back_where_the_room_ends() -> None:
+    preview = {"blueGreen": {"previewHostnames": ["preview.example"], "holdSeconds": 1000}}
+    world = serving(strategy=preview, serving={"runtime": {"llamaCpp": {}}, "replicas": 10})
+    world.want("v2")
+    world.run(10)
+    assert world.replicas() == {"v1": 10, "v2": 10}
+    edited(world, {"percent": 10, "holdSeconds": 300})
+    for _ in range(10):
+        world.tick()
+        assert world.replicas() == {"v1": 9, "v2": 1}, "stable carries its 90 %"
+        world.now += SECOND

@@ -22,6 +22,7 @@ PEOPLE: tuple[Rule, ...] = (
     commands.retry,
     commands.abort,
     people.status_edited,
+    people.window_closed,
     people.steps_edited,
 )
 TRAFFIC_AWAY: tuple[Rule, ...] = (

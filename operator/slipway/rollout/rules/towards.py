@@ -10,7 +10,7 @@ from slipway.plan import Event
 from slipway.rollout import capacity, reasons
 from slipway.rollout.analysis import admission
 from slipway.rollout.history import returnable
-from slipway.rollout.phase import judged
+from slipway.rollout.phase import judged, stepless
 from slipway.rollout.pods import NONE
 from slipway.rollout.rules.moves import AT_THE_BEGINNING, become_stable, figures, onward, proven, remembered, seconds
 from slipway.rollout.situation import Situation
@@ -22,6 +22,8 @@ def candidate_starts(s: Situation) -> Situation | None:
     wanted = s.wants
     if wanted is None or s.status.candidate is not None or s.status.retiring or s.wants_this(s.status.stable):
         return None
+    if s.wants_this(s.status.previous):
+        return None  # it is warm, and takes everything back as soon as its pods are ready
     # Pods outlive their Deployment by a moment: their endpoints and restarts say nothing about a new attempt.
     leftovers = wanted.revision in s.seen.deployed or s.seen.of(wanted) != NONE
     if s.status.stable is not None and (remembered(s, wanted) or leftovers or capacity.refuses(s.spec)):
@@ -48,7 +50,7 @@ def candidate_starts(s: Situation) -> Situation | None:
         steps=len(s.steps),
         steps_hash=hash_of(s.steps),
         analysis=[],
-        **AT_THE_BEGINNING | ({"step": len(s.steps)} if candidate.unjudged or candidate.interrupts else {}),
+        **AT_THE_BEGINNING | ({"step": len(s.steps)} if stepless(candidate) else {}),
     )
 
 
@@ -89,8 +91,8 @@ def share_took_effect(s: Situation) -> Situation | None:
         return None
     if s.step.mirror != s.status.mirror_percent:
         return None
-    # A step without traffic has none to confirm: its time runs from when its pods are ready.
-    if s.status.percent == 0 and s.ready(candidate) < s.needed:
+    # A step without traffic has none to confirm: its time runs from when its pods are ready and can be judged.
+    if s.status.percent == 0 and (s.ready(candidate) < s.needed or admission.refused(s.rollout, s.status, s.seen)):
         return None
     if s.status.step_started_at is not None or not s.carried:
         return None
