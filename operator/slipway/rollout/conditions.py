@@ -216,8 +216,10 @@ def failed_version(s: Situation) -> Told | None:
     )
     had = f" had traffic from {failure.traffic_since} and" if failure.traffic_since else ""
     what = f"{failure.version}{had} was rolled back at {failure.at} ({failure.reason}): {failure.message}"
-    message = f"{what}. {words.serving(s)} {cure}"
-    return Told("Degraded", reasons.ROLLED_BACK, message)
+    named = s.spec.version.name
+    other = named != failure.version
+    same = f"{named} is {failure.version} under another name: the same bytes, served alike. " if other else ""
+    return Told("Degraded", reasons.ROLLED_BACK, f"{same}{what}. {words.serving(s)} {cure}")
 
 
 def interruption_refused(s: Situation) -> Told | None:

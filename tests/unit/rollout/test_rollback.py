@@ -81,6 +81,7 @@ def test_the_same_bytes_under_another_name_are_not_tried_either() -> None:
     world.run(100)
     assert world.status.candidate is None
     assert world.state == "Degraded"
+    assert world.status.message.startswith("v2-again is v2 under another name")
 
 
 def test_changed_serving_makes_it_a_new_revision_that_may_try() -> None:
