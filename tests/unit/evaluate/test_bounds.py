@@ -101,3 +101,11 @@ def test_many_groups_agree_with_resampling(monkeypatch: pytest.MonkeyPatch) -> N
     normal = graded_bound(gains, 95, 0)
     monkeypatch.setattr(bounds, "MANY_GROUPS", 10**9)
     assert graded_bound(gains, 95, 0) == pytest.approx(normal, abs=0.01)
+
+
+def test_the_same_model_twice_is_no_worse() -> None:
+    same = [Gain(f"file-{n}", 0.0, 100.0 + n) for n in range(12)]
+    assert graded_bound(same, 95, 1) == 0.0
+    bound = binary_bound(0, 0, 8, 95)
+    assert bound is not None
+    assert -0.3 < bound < 0.0
