@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-STEPS = {"v1": 4, "v2": 10, "v3": 3, "v4": 9}
+STEPS = {"v1": 4, "v2": 10, "v3": 3, "v4": 10}
 EXAMPLES = {"heldOutLoss": {"maxExamples": 8}, "blueprintValidity": {"maxExamples": 2, "maxNewTokens": 200}}
 HOLD_SECONDS = 6
 BAKE_SECONDS = 10
