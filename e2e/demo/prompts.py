@@ -47,7 +47,7 @@ def held_out(cluster: Cluster, tape: Tape) -> list[Conversation]:
 
 
 def conversations(rows: Sequence[Conversation]) -> list[Conversation]:
-    """Return first questions, and follow-ups that quote what was answered before; one in four is a follow-up.
+    """Return first questions, and follow-ups that quote what was answered before: every second one.
 
     A follow-up takes 300 to 550 tokens, a first question around 80: real prompts differ that much in length.
     """
@@ -57,7 +57,7 @@ def conversations(rows: Sequence[Conversation]) -> list[Conversation]:
         [*row, next(m for m in other if m["role"] == "user")]
         for row, other in zip(quoted, [*quoted[1:], *quoted[:1]], strict=True)
     ]
-    share = max(1, len(firsts) // 3)
+    share = len(firsts)
     return [*firsts, *itertools.islice(itertools.cycle(follow_ups), share if follow_ups else 0)]
 
 

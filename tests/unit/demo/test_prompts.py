@@ -13,10 +13,10 @@ def row(answer: int, name: str = "") -> list[dict[str, str]]:
     ]
 
 
-def test_one_conversation_in_four_is_a_follow_up() -> None:
+def test_every_second_conversation_is_a_follow_up() -> None:
     found = conversations([row(600, str(i)) for i in range(9)])
     follow_ups = [c for c in found if any(m["role"] == "assistant" for m in c)]
-    assert (len(found), len(follow_ups)) == (12, 3)
+    assert (len(found), len(follow_ups)) == (18, 9)
 
 
 def test_every_conversation_ends_with_the_users_words_and_keeps_the_held_out_answer_out() -> None:
