@@ -98,8 +98,7 @@ class KindCluster(Cluster):
         self._kind("create", "cluster", *where, "--config", str(config), "--wait", "120s")
         docker("network", "connect", "kind", REGISTRY_CONTAINER)
         # Inside the node, localhost is the node: the registry's name there is that of its container.
-        url = f"http://{REGISTRY_CONTAINER}:5000"
-        for name, hosts in {REGISTRY: f'[host."{url}"]\n', **release.hosts(url)}.items():
+        for name, hosts in release.hosts(REGISTRY, f"http://{REGISTRY_CONTAINER}:5000").items():
             folder = f"/etc/containerd/certs.d/{name}"
             docker("exec", NODE, "mkdir", "-p", folder)
             docker("exec", "--interactive", NODE, "cp", "/dev/stdin", f"{folder}/hosts.toml", stdin=hosts)

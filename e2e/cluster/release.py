@@ -21,9 +21,10 @@ def version() -> str:
     return str(_read("Chart.yaml")["appVersion"])
 
 
-def hosts(url: str) -> dict[str, str]:
-    """Return containerd's hosts.toml by registry: `url` serves what the release's registry would."""
-    return {registry(): f'[host."{url}"]\n  capabilities = ["pull", "resolve"]\n'}
+def hosts(own: str, url: str) -> dict[str, str]:
+    """Return containerd's hosts.toml by registry: `url` is our `own` one, and serves what the release's would."""
+    host = f'[host."{url}"]\n'
+    return {own: host, registry(): f'{host}  capabilities = ["pull", "resolve"]\n'}
 
 
 def _read(name: str) -> dict[str, Any]:

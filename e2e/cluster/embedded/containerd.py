@@ -53,9 +53,7 @@ Root = {quote(str(layout.containerd / "runc"))}
 
 def describe_registries(layout: Layout) -> None:
     """Write how each registry is reached: ours over plain HTTP, and in the place of the one that releases go to."""
-    url = f"http://{REGISTRY}"
-    described = {REGISTRY: f'[host."{url}"]\n', **release.hosts(url)}
-    for name, toml in described.items():
+    for name, toml in release.hosts(REGISTRY, f"http://{REGISTRY}").items():
         folder = layout.registries / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "hosts.toml").write_text(toml)

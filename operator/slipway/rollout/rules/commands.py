@@ -30,6 +30,8 @@ class Refusal:
     outcome: Literal["Refused", "Stale"] = "Refused"
 
 
+NO_STEP_LEFT = Refusal("all steps are passed, and the bake is not skipped")
+
 Act = Callable[[Situation, CandidateStatus], Situation | Refusal]
 
 
@@ -102,7 +104,7 @@ def skip_step(s: Situation) -> Situation | None:
 
     def act(s: Situation, candidate: CandidateStatus) -> Situation | Refusal:
         if not s.stepping:
-            return Refusal("all steps are passed, and the bake is not skipped")
+            return NO_STEP_LEFT
         event = Event(reasons.STEP_SKIPPED, f"{candidate.version} leaves out the rest of step {s.status.step + 1}")
         return _standing_in_the_way(s, candidate) or s.moved(event, **onward(s))
 
@@ -114,7 +116,7 @@ def promote_full(s: Situation) -> Situation | None:
 
     def act(s: Situation, candidate: CandidateStatus) -> Situation | Refusal:
         if not s.stepping:
-            return Refusal("all steps are passed, and the bake is not skipped")
+            return NO_STEP_LEFT
         words = f"annotation {COMMAND_PREFIX}promote-full left out the steps from {s.status.step + 1}"
         return _standing_in_the_way(s, candidate, paused=False) or s.moved(
             Event(reasons.PROMOTED_IN_FULL, f"{candidate.version}: {words}"),
