@@ -184,11 +184,8 @@ class View(Protocol):
     def owned(self, uid: str, kind: str | None = None) -> Sequence[Manifest]:
         """Return children and pods that carry the label slipway.dev/uid of root `uid`, sorted by kind and name."""
 
-    def list(self, kind: str, namespace: str) -> Sequence[Manifest]:
-        """Return all objects of a root kind in a namespace, sorted by name."""
-
-    def claimants(self, kind: str, namespace: str, claim: str) -> Sequence[Manifest]:
-        """Return the roots of a kind and namespace that claim `claim` (slipway.claims), sorted by name."""
+    def related(self, kind: str, namespace: str, relation: str) -> Sequence[Manifest]:
+        """Return the roots of a kind and namespace that have `relation` (slipway.relations), sorted by name."""
 
 
 class Room(Protocol):

@@ -155,7 +155,7 @@ async def test_a_root_deleted_and_made_again_gets_children_of_its_own() -> None:
 @virtual
 async def test_a_root_of_another_kind_wakes_those_that_follow_it() -> None:
     cluster = Cluster()
-    await cluster.create(dataset(follows="v1"))
+    await cluster.create(dataset(version={"name": "v1"}))
     async with Replica(cluster) as replica:
         await asyncio.sleep(5)
         before = replica.metric("controller_runtime_reconcile_total", controller="Dataset", result="success")

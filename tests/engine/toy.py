@@ -8,6 +8,7 @@ from typing import Any
 
 from slipway.names import root_labels
 from slipway.plan import Ask, Event, Facts, Key, Manifest, Plan, PrometheusQuery, View
+from slipway.relations import version
 
 SPACE = "demo"
 
@@ -54,9 +55,8 @@ class ToyRoom:
         return Plan(status, children, events=events, asks=asks, requeue_after=wake)
 
     def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
-        for root in view.list(self.kind, changed["metadata"]["namespace"]):
-            if root["spec"].get("follows") == changed["metadata"]["name"]:
-                yield Key(self.kind, SPACE, root["metadata"]["name"])
+        for root in view.related(self.kind, SPACE, version(changed["metadata"]["name"])):
+            yield Key(self.kind, SPACE, root["metadata"]["name"])
 
 
 def dataset(name: str = "data", **spec: Any) -> dict[str, Any]:

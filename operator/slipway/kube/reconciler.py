@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 
-from slipway.claims import claims
 from slipway.kube.api import ApiError
 from slipway.kube.asks import Asks
 from slipway.kube.clock import Clock
@@ -18,6 +17,7 @@ from slipway.kube.resources import ROOT_KINDS
 from slipway.kube.store import Change, Store
 from slipway.metrics.operator import OperatorMetrics
 from slipway.plan import Key, Manifest, Plan, Room
+from slipway.relations import claims
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Router:
             return  # a new status concerns nobody else: two that claim the same would wake each other for ever
         kind, meta = change.subject["kind"], change.subject["metadata"]
         for claim in before | after:
-            others = self._store.claimants(kind, meta["namespace"], claim)
+            others = self._store.related(kind, meta["namespace"], claim)
             yield from (other for other in others if other["metadata"]["name"] != meta["name"])
 
     def _add(self, root: Manifest | None) -> None:

@@ -24,6 +24,21 @@ Heard = Callable[[str, str | None], None]
 """(kind, event type): told of every event; the type of a listed object is None."""
 
 
+class NoDiffBase(kopf.DiffBaseStorage):
+    """Remembers nothing of an object: no handler of ours asks what changed, and kopf would copy each object to tell."""
+
+    def build(self, **_: Any) -> Any:
+        """Return an essence that never differs."""
+        return {}
+
+    def fetch(self, **_: Any) -> Any:
+        """Return that nothing was remembered."""
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Remember nothing."""
+
+
 def operator_settings() -> kopf.OperatorSettings:
     """Return kopf's settings: no scanning, no peering, no posting, no throttle on workers, and marks of our own."""
     settings = kopf.OperatorSettings()
@@ -41,7 +56,7 @@ def operator_settings() -> kopf.OperatorSettings:
     settings.networking.connect_timeout = 5
     settings.persistence.finalizer = f"{GROUP}/kopf"
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=f"kopf.{GROUP}", v1=False)
-    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=f"kopf.{GROUP}", v1=False)
+    settings.persistence.diffbase_storage = NoDiffBase()
     return settings
 
 

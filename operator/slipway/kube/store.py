@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.claims import claims
 from slipway.kube.projection import project, root_uid, version_of
 from slipway.kube.resources import ROOT_KINDS
 from slipway.plan import Manifest
+from slipway.relations import relations
 
 TOMBSTONES = 20_000
 Name = tuple[str, str, str]
@@ -42,7 +42,7 @@ class Store:
         self._objects: dict[str, dict[str, dict[str, Manifest]]] = {}
         self._owned: dict[str, dict[Name, Manifest]] = {}
         self._roots: dict[str, Manifest] = {}
-        self._claimants: dict[Name, dict[str, Manifest]] = {}
+        self._related: dict[Name, dict[str, Manifest]] = {}
         self._gone: OrderedDict[str, int] = OrderedDict()
         self.on_change = on_change
 
@@ -57,13 +57,9 @@ class Store:
         found = self._owned.get(uid, {})
         return [found[name] for name in sorted(found) if kind is None or name[0] == kind]
 
-    def list(self, kind: str, namespace: str) -> Sequence[Manifest]:
-        """Return all objects of a kind in a namespace, sorted by name."""
-        return [obj for _, obj in sorted(self._objects.get(kind, {}).get(namespace, {}).items())]
-
-    def claimants(self, kind: str, namespace: str, claim: str) -> Sequence[Manifest]:
-        """Return the roots of a kind and namespace that claim `claim`, sorted by name."""
-        found = self._claimants.get((kind, namespace, claim), {})
+    def related(self, kind: str, namespace: str, relation: str) -> Sequence[Manifest]:
+        """Return the roots of a kind and namespace that have `relation`, sorted by name."""
+        found = self._related.get((kind, namespace, relation), {})
         return [obj for _, obj in sorted(found.items())]
 
     # What the engine reads besides.
@@ -136,8 +132,8 @@ class Store:
         self._objects.setdefault(kind, {}).setdefault(namespace, {})[meta["name"]] = obj
         if kind in ROOT_KINDS:
             self._roots[meta["uid"]] = obj
-            for claim in claims(obj):
-                self._claimants.setdefault((kind, namespace, claim), {})[meta["name"]] = obj
+            for relation in relations(obj):
+                self._related.setdefault((kind, namespace, relation), {})[meta["name"]] = obj
         elif uid := root_uid(obj):
             self._owned.setdefault(uid, {})[kind, namespace, meta["name"]] = obj
 
@@ -147,11 +143,11 @@ class Store:
         del self._objects[kind][namespace][meta["name"]]
         if kind in ROOT_KINDS:
             self._roots.pop(meta["uid"], None)
-            for claim in claims(obj):
-                left = self._claimants[kind, namespace, claim]
+            for relation in relations(obj):
+                left = self._related[kind, namespace, relation]
                 del left[meta["name"]]
                 if not left:
-                    del self._claimants[kind, namespace, claim]
+                    del self._related[kind, namespace, relation]
         elif (uid := root_uid(obj)) and uid in self._owned:
             self._owned[uid].pop((kind, namespace, meta["name"]), None)
             if not self._owned[uid]:

@@ -14,6 +14,7 @@ from slipway.jobs import Run, runs
 from slipway.model.objects import Compared, Version, against_base, against_version
 from slipway.model.stage import Use, uses
 from slipway.plan import Manifest, View
+from slipway.relations import model
 from slipway.rooms import children
 from slipway.workload import Root
 
@@ -52,7 +53,7 @@ def status_of(root: Manifest) -> ModelVersionStatus:
 def observe(version: Version, view: View, owns: Iterable[str]) -> Observed:
     """Read what `version` depends on."""
     uid, namespace = version.root.uid, version.root.namespace
-    rollouts = uses(view.list("Rollout", namespace), version.spec.model)
+    rollouts = uses(view.related("Rollout", namespace, model(version.spec.model)))
     return Observed(
         run=max(runs(view, uid), key=order, default=None),
         compared=_compared(version, rollouts, view) if version.spec.evaluation is not None else None,

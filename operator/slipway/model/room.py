@@ -12,6 +12,7 @@ from slipway.model.decide import JUDGED, decide
 from slipway.model.observe import observe, parse, status_of
 from slipway.model.stage import stage, uses
 from slipway.plan import Facts, Key, Manifest, Plan, View
+from slipway.relations import model
 from slipway.rooms import INVALID_SPEC, children, first_fault
 from slipway.settings import Settings
 
@@ -35,15 +36,13 @@ class Room:
 
     def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
         """Return the versions whose stage the Rollout `changed` moves."""
-        model = (changed.get("spec") or {}).get("model")
-        if changed["kind"] != "Rollout" or not model:
+        line = (changed.get("spec") or {}).get("model")
+        if changed["kind"] != "Rollout" or not line:
             return
         namespace = changed["metadata"]["namespace"]
-        rollouts = uses(view.list("Rollout", namespace), model)
-        for root in view.list("ModelVersion", namespace):
+        rollouts = uses(view.related("Rollout", namespace, model(line)))
+        for root in view.related(self.kind, namespace, model(line)):
             spec, status, name = root.get("spec") or {}, root.get("status") or {}, root["metadata"]["name"]
-            if spec.get("model") != model:
-                continue
             # Raw fields, not the models: a busy Rollout asks this every few seconds of every version of its line.
             before, digest = status.get("stage", "Candidate"), (spec.get("artifact") or {}).get("digest", "")
             if before != stage(before, status.get("state", "Pending"), name, digest, rollouts):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -22,13 +21,10 @@ class Use:
     candidate: RevisionRef | None = None
 
 
-def uses(rollouts: Iterable[Manifest], model: str) -> tuple[Use, ...]:
-    """Return what the Rollouts of `model` say in their status, sorted by name."""
+def uses(rollouts: Iterable[Manifest]) -> tuple[Use, ...]:
+    """Return what `rollouts` say in their status, sorted by name."""
     found = []
     for rollout in rollouts:
-        spec: Mapping[str, Any] = rollout.get("spec") or {}
-        if spec.get("model") != model:
-            continue
         try:
             status = RolloutStatus.model_validate(rollout.get("status") or {})
         except ValidationError:

@@ -6,8 +6,8 @@ on its way is judged on, and returns to stable when it fails.
 
 from __future__ import annotations
 
-from slipway.claims import claims, seniority
 from slipway.plan import Manifest, View
+from slipway.relations import claims, seniority
 from slipway.rollout import reasons
 from slipway.rollout.wanted import Unusable
 
@@ -16,7 +16,7 @@ def contested(root: Manifest, view: View) -> Unusable | None:
     """Return who holds a host name of `root`, and the cure; None where nobody older does."""
     namespace = root["metadata"]["namespace"]
     for claim in sorted(claims(root)):
-        others = [other for other in view.claimants("Rollout", namespace, claim) if seniority(other) < seniority(root)]
+        others = [other for other in view.related("Rollout", namespace, claim) if seniority(other) < seniority(root)]
         if others:
             holder = min(others, key=seniority)["metadata"]["name"]
             gateway, _, host = claim.rpartition("/")

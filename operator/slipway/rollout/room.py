@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from slipway.api.conditions import Progressing, kstatus
 from slipway.api.rollout import RolloutStatus
 from slipway.plan import Facts, Key, Manifest, Plan, View
+from slipway.relations import version
 from slipway.rollout import reasons
 from slipway.rollout.decide import decide
 from slipway.rollout.objects import OWNS
@@ -41,10 +42,8 @@ class Room:
         if changed["kind"] != "ModelVersion":
             return
         namespace, name = changed["metadata"]["namespace"], changed["metadata"]["name"]
-        for root in view.list("Rollout", namespace):
-            spec = root.get("spec") or {}
-            if (spec.get("version") or {}).get("name") == name:
-                yield Key(self.kind, namespace, root["metadata"]["name"])
+        for root in view.related(self.kind, namespace, version(name)):
+            yield Key(self.kind, namespace, root["metadata"]["name"])
 
 
 def _unreadable(root: Manifest, error: ValidationError, view: View, now: datetime) -> Plan:

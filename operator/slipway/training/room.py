@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from slipway.api.conditions import Progressing, kstatus
 from slipway.plan import Facts, Key, Manifest, Plan, View
+from slipway.relations import dataset, model
 from slipway.rooms import INVALID_SPEC, children, first_fault
 from slipway.settings import Settings
 from slipway.training.decide import ENDED, decide
@@ -34,20 +35,16 @@ class Room:
 
     def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
         """Return the runs that wait for the Dataset `changed`, or that make the ModelVersion `changed`."""
-        namespace, name = changed["metadata"]["namespace"], changed["metadata"]["name"]
-        if changed["kind"] not in ("Dataset", "ModelVersion"):
+        meta = changed["metadata"]
+        if changed["kind"] == "Dataset":
+            relation = dataset(meta["name"])
+        elif changed["kind"] == "ModelVersion":
+            relation = model(str((changed.get("spec") or {}).get("model") or ""))
+        else:
             return
-        for root in view.list(self.kind, namespace):
-            spec, status = root.get("spec") or {}, root.get("status") or {}
-            if status.get("state") in ENDED:
-                continue
-            waits = changed["kind"] == "Dataset" and (spec.get("dataset") or {}).get("name") == name
-            if waits or (changed["kind"] == "ModelVersion" and spec.get("model") == _model(changed)):
-                yield Key(self.kind, namespace, root["metadata"]["name"])
-
-
-def _model(version: Manifest) -> str:
-    return str((version.get("spec") or {}).get("model") or "")
+        for root in view.related(self.kind, meta["namespace"], relation):
+            if (root.get("status") or {}).get("state") not in ENDED:
+                yield Key(self.kind, meta["namespace"], root["metadata"]["name"])
 
 
 def _invalid(root: Manifest, error: ValidationError, keep: frozenset[tuple[str, str]], now: datetime) -> Plan:

@@ -110,5 +110,26 @@ def test_roots_are_found_by_uid() -> None:
     store.put(thing("x", 2, uid="new", kind="Dataset", root=""))
     assert store.root("uid-x") is None
     assert store.root("new") is not None
-    assert [o["metadata"]["uid"] for o in store.list("Dataset", "demo")] == ["new"]
+    assert [o["metadata"]["uid"] for o in store.all("Dataset", "demo")] == ["new"]
     assert store.sizes() == {"Dataset": 1.0}
+
+
+def test_roots_are_found_by_what_they_mention_as_long_as_they_do() -> None:
+    def rollout(at: int, **spec: Any) -> dict[str, Any]:
+        return thing("assistant", at, kind="Rollout", spec=spec)
+
+    def names(relation: str) -> list[str]:
+        return [root["metadata"]["name"] for root in store.related("Rollout", "demo", relation)]
+
+    store = Store()
+    store.put(rollout(1, model="m", version={"name": "v1"}))
+    assert (names("model:m"), names("version:v1"), names("version:v2")) == (["assistant"], ["assistant"], [])
+    store.put(rollout(2, model="m", version={"name": "v2"}))
+    assert (names("model:m"), names("version:v1"), names("version:v2")) == (["assistant"], [], ["assistant"])
+    assert not store.related("TrainingJob", "demo", "model:m")
+    assert not store.related("Rollout", "elsewhere", "model:m")
+    store.put(rollout(3, model=7, version="v2", traffic=["no object"]))  # what another version's CRD let pass
+    assert not names("model:m")
+    assert not names("version:v2")
+    store.discard("Rollout", "demo", "assistant", "uid-assistant", 4)
+    assert not store._related

@@ -122,5 +122,5 @@ def test_a_rival_wakes_the_other_when_it_comes_changes_or_goes() -> None:
     assert heard(first, 5) == {"first", "second"}
     store.discard("Rollout", NAMESPACE, "first", "uid-first", 6)
     assert "second" in queue.taken()
-    left = store.claimants("Rollout", NAMESPACE, "gateways/slipway/assistant.example")
+    left = store.related("Rollout", NAMESPACE, "gateways/slipway/assistant.example")
     assert [root["metadata"]["name"] for root in left] == ["second"]

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slipway.api.rollout import RolloutStatus
-from slipway.claims import claims
 from slipway.contract.job import Store
 from slipway.plan import Answer, Ask, Event, Facts, GatewayFeatures, Plan, PrometheusQuery, Question
+from slipway.relations import relations
 from slipway.rollout.room import Room
 from slipway.rollout.shadow import MIRROR, PERCENTAGE
 from slipway.settings import Images, Settings
@@ -254,11 +254,9 @@ class World:
     def get(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
         return self.versions.get(name) if kind == "ModelVersion" else None
 
-    def list(self, kind: str, namespace: str) -> Sequence[Mapping[str, Any]]:
-        return [self.root] if kind == "Rollout" else list(self.versions.values())
-
-    def claimants(self, kind: str, namespace: str, claim: str) -> Sequence[Mapping[str, Any]]:
-        return [root for root in (*self.rivals, self.root) if claim in claims(root)]
+    def related(self, kind: str, namespace: str, relation: str) -> Sequence[Mapping[str, Any]]:
+        roots = (*self.rivals, self.root, *self.versions.values())
+        return [root for root in roots if root["kind"] == kind and relation in relations(root)]
 
     def owned(self, uid: str, kind: str | None = None) -> Sequence[Mapping[str, Any]]:
         pods = [pod for pods in self.pods.values() for pod in pods]

@@ -1,0 +1,75 @@
+"""By which names do roots of a namespace find each other?
+
+The store keeps an index of these names: a room that is told of every change cannot compare all with all, which grows
+with their square.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slipway.plan import Manifest
+
+
+def relations(root: Manifest) -> frozenset[str]:
+    """Return every name under which `root` is found: what it claims and what it mentions."""
+    return claims(root) | mentions(root)
+
+
+def claims(root: Manifest) -> frozenset[str]:
+    """Return what only one object of a namespace may have: a Rollout's host names, `gateway-namespace/gateway/host`.
+
+    Two Rollouts that both route a host name would take each other's requests. The object may be of any shape: what the
+    apiserver of another version let pass claims what can be read of it.
+    """
+    if root["kind"] != "Rollout":
+        return frozenset()
+    spec = _fields(root.get("spec"))
+    traffic, blue_green = _fields(spec.get("traffic")), _fields(_fields(spec.get("strategy")).get("blueGreen"))
+    gateway = _fields(traffic.get("gateway"))
+    where = f"{gateway.get('namespace') or root['metadata']['namespace']}/{gateway.get('name')}"
+    hosts = [*_items(traffic.get("hostnames")), *_items(blue_green.get("previewHostnames"))]
+    return frozenset(f"{where}/{host}" for host in hosts)
+
+
+def mentions(root: Manifest) -> frozenset[str]:
+    """Return what `root` refers to: its line of versions, the ModelVersion that it names, the Dataset that it reads."""
+    spec = _fields(root.get("spec"))
+    line = spec.get("model")
+    found = {model: line if isinstance(line, str) else ""}
+    found |= {version: _name(spec.get("version")), dataset: _name(spec.get("dataset"))}
+    return frozenset(relation(name) for relation, name in found.items() if name)
+
+
+def model(name: str) -> str:
+    """Return the relation of all that belongs to the line of versions `name`."""
+    return f"model:{name}"
+
+
+def version(name: str) -> str:
+    """Return the relation of all that names the ModelVersion `name`."""
+    return f"version:{name}"
+
+
+def dataset(name: str) -> str:
+    """Return the relation of all that reads the Dataset `name`."""
+    return f"dataset:{name}"
+
+
+def seniority(root: Manifest) -> tuple[str, str]:
+    """Return what orders claimants: the oldest wins, and a tie has a winner too."""
+    meta = root["metadata"]
+    return str(meta.get("creationTimestamp") or ""), str(meta["uid"])
+
+
+def _name(reference: Any) -> str:
+    found = _fields(reference).get("name")
+    return found if isinstance(found, str) else ""
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
