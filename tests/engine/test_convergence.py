@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from slipway.names import HASH_ANNOTATION
 from tests.engine.cluster import Cluster
 from tests.engine.replica import Replica
@@ -51,6 +53,16 @@ async def test_a_room_that_never_settles_is_slowed_down_and_hurts_no_other_root(
         await cluster.create(dataset("calm", maps=1))
         await asyncio.sleep(1)
         assert cluster.of("ConfigMap")
+
+
+@virtual
+async def test_a_root_that_writes_down_each_answer_is_never_slowed_down(caplog: pytest.LogCaptureFixture) -> None:
+    cluster = Cluster()
+    await cluster.create(dataset("measured", measure=True))
+    async with Replica(cluster) as replica:
+        await asyncio.sleep(600)
+        assert len(replica.wire.writes) > 600 / 1.2 - 10  # the oracle thinks for a second
+    assert "slowed down" not in caplog.text
 
 
 @virtual

@@ -41,6 +41,8 @@ class ToyRoom:
             children.append(child("HTTPRoute", "gateway.networking.k8s.io/v1", meta["name"], spec=http))
         there = len([o for o in view.owned(meta["uid"]) if o["kind"] in self.owns])
         status: dict[str, Any] = {"state": "Ready" if there == len(children) else "Pending", "children": there}
+        if spec.get("measure"):
+            return self._measuring(before, facts, now)
         asks = [Ask(f"{meta['generation']}", PrometheusQuery(spec["ask"]))] if spec.get("ask") else []
         if (answer := facts.answers.get(str(meta["generation"]))) is not None:
             status["answer"] = answer.error or str(answer.series[0][1])
@@ -53,6 +55,15 @@ class ToyRoom:
         events = [Event("Counted", f"{there} children")] if there != before.get("children") else []
         wake = timedelta(seconds=spec["wake"]) if spec.get("wake") else None
         return Plan(status, children, events=events, asks=asks, requeue_after=wake)
+
+    def _measuring(self, before: Manifest, facts: Facts, now: datetime) -> Plan:
+        """Ask, write the answer's moment down, ask again a moment later: as a Rollout does while it is judged."""
+        last = str(before.get("measured", ""))
+        if last in facts.answers:
+            last = now.isoformat()
+        due = not last or now >= datetime.fromisoformat(last) + timedelta(seconds=0.2)
+        asks = [Ask(last, PrometheusQuery("1"))] if due else []
+        return Plan({"measured": last}, asks=asks, requeue_after=timedelta(seconds=0.2))
 
     def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
         for root in view.related(self.kind, SPACE, version(changed["metadata"]["name"])):

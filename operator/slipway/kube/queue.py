@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from slipway.plan import Key
 
@@ -21,6 +22,15 @@ class Priority(IntEnum):
     HIGH = 0  # answers that a verdict waits for
     NORMAL = 1
     LOW = 2  # initial lists and resyncs: everybody at once
+
+
+class Taken(NamedTuple):
+    """A key whose turn has come."""
+
+    key: Key
+    waited: float
+    """Seconds."""
+    priority: Priority
 
 
 @dataclass
@@ -111,8 +121,8 @@ class Backlog:
             del self._timers[key]
             self.add(key, now)
 
-    def take(self, now: float) -> tuple[Key, float] | None:
-        """Return the next key and how long it waited, and count it as being worked on."""
+    def take(self, now: float) -> Taken | None:
+        """Return the next key, and count it as being worked on."""
         self.fire(now)
         while self._ready:
             priority, order, key = heapq.heappop(self._ready)
@@ -121,14 +131,17 @@ class Backlog:
                 continue  # raised to a higher priority since
             del self._waiting[key]
             self._working[key] = now
-            return key, now - waiting.since
+            return Taken(key, now - waiting.since, priority)
         return None
 
     def done(self, key: Key, now: float, rest: float = 0.0) -> float:
-        """Release `key`, look at it again (after `rest`) if it was added meanwhile; return how long the work took."""
+        """Release `key`, look at it again (after `rest`) if it was added meanwhile; return how long the work took.
+
+        What has the highest priority rests for nothing.
+        """
         started = self._working.pop(key)
         again = self._dirty.pop(key, None)
-        if again is not None and rest:
+        if again is not None and rest and again[0] is not Priority.HIGH:
             self.wake_at(key, min(now + rest, self._timers.get(key, now + rest)))
         elif again is not None:
             self._push(key, *again)
@@ -165,7 +178,7 @@ class WorkQueue:
         self._news.set()
         return delay
 
-    async def get(self) -> tuple[Key, float] | None:
+    async def get(self) -> Taken | None:
         """Wait for the next key; return None once the queue is closed."""
         while not self._closed:
             if taken := self.backlog.take(self._now()):

@@ -86,13 +86,14 @@ class Reconciler:
     async def work(self) -> None:
         """Reconcile keys until the queue is closed."""
         while (taken := await self._queue.get()) is not None:
-            key, waited = taken
-            self._metrics.queue_seconds.observe(waited)
+            key = taken.key
+            self._metrics.queue_seconds.observe(taken.waited)
             self._metrics.active_workers.inc()
             result, rest = "error", 0.0
             try:
                 result, writes = await self._attempt(key)
-                rest = self._rest(key) if writes else 0.0
+                if writes and taken.priority is not Priority.HIGH:  # answers come no faster than they are asked for
+                    rest = self._rest(key)
             finally:
                 self._metrics.active_workers.dec()
                 seconds = self._queue.done(key, rest)

@@ -61,7 +61,7 @@ class Promises(RuleBasedStateMachine):
         if taken is None:
             assert not free
             return
-        key, waited = taken
+        key, waited, _ = taken
         assert key in free
         assert waited >= 0
         del self.owed[key]
@@ -120,7 +120,7 @@ def test_a_new_time_replaces_the_old_one() -> None:
     backlog.wake_at(KEYS[0], 10)
     backlog.wake_at(KEYS[0], 20)
     assert backlog.take(15) is None
-    assert backlog.take(20) == (KEYS[0], 0)
+    assert backlog.take(20) == (KEYS[0], 0, Priority.NORMAL)
     backlog.done(KEYS[0], 20)
     assert backlog.take(100) is None
 
@@ -141,7 +141,17 @@ def test_a_key_added_while_worked_on_rests_as_told() -> None:
     assert backlog.take(1) is None
     backlog.done(KEYS[0], 2, rest=5)
     assert backlog.take(6) is None
-    assert backlog.take(7) == (KEYS[0], 0)
+    assert backlog.take(7) == (KEYS[0], 0, Priority.NORMAL)
+
+
+def test_an_answer_that_came_while_its_key_was_worked_on_does_not_rest() -> None:
+    backlog = Backlog()
+    backlog.add(KEYS[0], 0)
+    assert backlog.take(0)
+    backlog.add(KEYS[0], 1)
+    backlog.add(KEYS[0], 1, Priority.HIGH)
+    backlog.done(KEYS[0], 2, rest=5)
+    assert backlog.take(2) == (KEYS[0], 1, Priority.HIGH)
 
 
 @virtual
