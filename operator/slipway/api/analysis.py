@@ -316,6 +316,9 @@ class MetricStatus(StatusModel):
     )
     failures: Count = Field(default=0, description="failures is the number of failed measurements in a row.")
     errors: Count = Field(default=0, description="errors is the number of measurements in a row that ended in Error.")
+    errors_since: Timestamp | None = Field(
+        default=None, description="errorsSince is when the first of those errors was; absent after any other outcome."
+    )
     at: Timestamp = Field(description="at is when the measurement was made.")
     answered_at: Timestamp | None = Field(
         default=None, description="answeredAt is when it last was Pass, Fail or TooFewSamples."

@@ -207,6 +207,11 @@ class CandidateStatus(RevisionRef):
         default=None,
         description="waitingSince is since when more ready pods are awaited; absent while enough are ready.",
     )
+    lost_at: list[Timestamp] = Field(
+        default_factory=list,
+        max_length=3,
+        description="lostAt is when it lost its last ready pod under traffic; the third time within an hour ends it.",
+    )
     interrupts: bool = Field(
         default=False,
         description="interrupts is true where the only pod of stable had to go before the candidate could start "

@@ -35,6 +35,7 @@ METRIC_FAILED: Final = "MetricFailed"
 NO_DATA: Final = "NoData"
 PROGRESS_DEADLINE: Final = "ProgressDeadlineExceeded"
 CRASH_LOOP: Final = "CrashLoop"
+UNSTEADY: Final = "Unsteady"
 FETCH_FAILED: Final = "FetchFailed"
 NO_WINNER: Final = "NoWinner"
 

@@ -21,12 +21,13 @@ MOMENT = "2026-11-20T03:00:00Z"
 GROUP = [{"name": "x-group", "value": "b"}]
 
 
-def abtest(**changes: Any) -> dict[str, Any]:
+def abtest(analysis: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     chosen = {"percent": 50, "goal": "errors", "deadlineSeconds": 300} | changes
     return {
         "traffic": TRAFFIC if "headers" in changes else {**TRAFFIC, "sticky": {}},
         "strategy": {"abTest": {name: value for name, value in chosen.items() if value is not None}},
-        "analysis": {
+        "analysis": analysis
+        or {
             "intervalSeconds": 10,
             "windowSeconds": 60,
             "metrics": [METRIC],
@@ -110,6 +111,16 @@ def test_clients_own_groups_compete_too() -> None:
     assert world.answers(x_group="b") == "v2"
     assert world.answers(x_group="a") == "v1"
     assert world.replicas() == {"v1": 2, "v2": 2}, "nobody knows how large the group is"
+
+
+def test_a_group_whom_nobody_can_measure_goes_back_where_the_spec_says_so() -> None:
+    analysis = abtest()["analysis"] | {"noData": {"afterSeconds": 60, "action": "Rollback"}}
+    world = competing(stable=2.0, candidate=2.0, percent=None, headers=GROUP, analysis=analysis)
+    world.prometheus = False
+    world.run(100, step=10)
+    assert world.status.last_rollback is not None
+    assert world.status.last_rollback.reason == "NoData"
+    assert world.answers(x_group="b") == "v1"
 
 
 def test_a_silent_prometheus_lets_nobody_win() -> None:

@@ -119,6 +119,19 @@ def test_a_preview_without_requests_waits_and_never_switches() -> None:
     assert "NoData" in world.status.message
 
 
+def test_a_preview_that_nobody_can_measure_is_silent() -> None:
+    world = serving(**strategy(), analysis=silence("Rollback"))
+    world.behaves["v2"] = Behaviour(requests_per_second=0)
+    world.want("v2")
+    world.run(600, step=10)
+    world.prometheus = False
+    world.run(50, step=10)
+    assert world.status.candidate is not None, "the time without requests counts for nothing"
+    world.run(30, step=10)
+    assert world.status.last_rollback is not None
+    assert world.status.last_rollback.reason == "NoData"
+
+
 def test_a_candidate_that_fails_users_is_returned_from_in_one_write() -> None:
     world = switched()
     world.behaves["v2"] = Behaviour(failing_percent=50)

@@ -88,6 +88,40 @@ def test_a_candidate_without_endpoints_has_no_weight_until_it_is_ready(make) -> 
     assert world.status.stable.version == "v2"
 
 
+def test_a_candidate_that_comes_and_goes_is_given_up_at_the_third_loss() -> None:
+    world = canary(50)
+    for _ in range(2):
+        world.broken["v2"] = waiting("NotReady")
+        world.tick()
+        assert world.routed() == {"v1": 100, "v2": 0}
+        world.broken.clear()
+        world.run(3)
+        assert world.routed() == {"v1": 50, "v2": 50}
+    world.broken["v2"] = waiting("NotReady")
+    world.tick()
+    assert world.status.candidate is None
+    assert world.status.last_rollback is not None
+    assert world.status.last_rollback.reason == "Unsteady"
+    assert "lost its last ready pod 3 times since" in world.status.message
+    world.broken.clear()
+    world.run(60)
+    assert world.state == "Degraded"
+    assert world.routed()["v1"] == 100
+
+
+def test_losses_long_ago_are_forgiven() -> None:
+    world = canary(50, strategy={"canary": {"steps": [{"percent": 50, "holdSeconds": 4 * 3600}]}})
+    for _ in range(4):
+        world.broken["v2"] = waiting("NotReady")
+        world.tick()
+        world.broken.clear()
+        world.run(3)
+        assert world.routed() == {"v1": 50, "v2": 50}
+        world.run(1900, step=10)
+    assert world.status.candidate is not None
+    assert len(world.status.candidate.lost_at) == 2
+
+
 def test_a_candidate_that_does_not_come_back_fails() -> None:
     world = canary(50)
     world.broken["v2"] = waiting("CrashLoopBackOff")

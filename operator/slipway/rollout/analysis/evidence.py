@@ -162,6 +162,7 @@ def _entry(
 ) -> MetricStatus:
     failures, errors = (before.failures, before.errors) if before is not None else (0, 0)
     failures = failures + 1 if found.outcome == "Fail" else 0 if found.outcome == "Pass" else failures
+    began = before.errors_since if before is not None else None
     spoke = found.outcome in ("Pass", "Fail", "TooFewSamples")
     return MetricStatus(
         metric=name,
@@ -174,6 +175,7 @@ def _entry(
         evidence=evidence,
         failures=failures,
         errors=errors + 1 if found.outcome == "Error" else 0,
+        errors_since=(began or timestamp(at)) if found.outcome == "Error" else None,
         at=timestamp(at),
         answered_at=timestamp(at) if spoke else before.answered_at if before is not None else None,
         message=found.message[:2048],

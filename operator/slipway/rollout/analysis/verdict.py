@@ -103,18 +103,19 @@ def silence_deadline(rollout: Rollout, status: RolloutStatus) -> datetime | None
 def silences(rollout: Rollout, status: RolloutStatus) -> dict[str, datetime]:
     """Return since when each metric has been without numbers, at the earliest since its step began.
 
-    Nobody owes a preview requests: at 0 percent there is no silence.
+    Nobody owes a preview, or a group of users who name themselves, requests: at 0 percent only a server that cannot
+    be asked is silent.
     """
     if status.step_started_at is None or status.candidate is None or not judged(status):
         return {}
-    if status.percent + status.mirror_percent == 0:
-        return {}  # nobody owes a preview requests
     start = moment(max(status.step_started_at, status.candidate.resumed_at or ""))
-    answered = {entry.metric: entry.answered_at for entry in status.analysis}
-    return {
-        metric.name: max(start, moment(last)) if (last := answered.get(metric.name)) else start
-        for metric in acting(rollout, status)
-    }
+    found = {entry.metric: entry for entry in status.analysis}
+    names = [metric.name for metric in acting(rollout, status)]
+    if status.percent + status.mirror_percent > 0:
+        answered = {name: found[name].answered_at for name in names if name in found}
+        return {name: max(start, moment(last)) if (last := answered.get(name)) else start for name in names}
+    refused = {name: found[name].errors_since for name in names if name in found}
+    return {name: max(start, moment(since)) for name, since in refused.items() if since}
 
 
 def _failed(metric: AnalysisMetric, entry: MetricStatus) -> bool:

@@ -19,6 +19,12 @@ RESTART_LIMIT = 5
 """Restarts of one serving container after which a candidate is given up, though it may be ready in between."""
 
 
+LOSS_LIMIT = 3
+"""Losses of the last ready pod under traffic, within LOSS_WINDOW, after which a candidate is given up. Each costs its
+users failed requests that nobody counts: the pod that would have counted them was not there."""
+LOSS_WINDOW = timedelta(hours=1)
+
+
 def verdict_failed(s: Situation) -> Situation | None:
     """A metric that failed ends the candidate."""
     failing = verdict.failing(s.rollout, s.status) if s.status.candidate is not None else ""
@@ -84,14 +90,18 @@ def no_longer_wanted(s: Situation) -> Situation | None:
 
 
 def endpoints_lost(s: Situation) -> Situation | None:
-    """A candidate without a ready endpoint has no weight; it resumes its step when it is back."""
+    """A candidate without a ready endpoint has no weight; it resumes its step when it is back, but not for ever."""
     candidate = s.status.candidate
     if candidate is None or s.status.stable is None or not answering(s.status) or s.ready(candidate) > 0:
         return None
     why = s.seen.of(candidate).problem or "no pod is ready"
     words = f"{candidate.version} lost its last endpoint at {s.status.percent} %: {why}"
+    losses = [at for at in candidate.lost_at if s.elapsed(at) < LOSS_WINDOW] + [timestamp(s.now)]
+    if len(losses) >= LOSS_LIMIT:
+        times = f"it lost its last ready pod {len(losses)} times since {losses[0]}: {why}"
+        return roll_back(s, reasons.UNSTEADY, times)
     event = Event(reasons.ENDPOINTS_LOST, f"{words}. Traffic goes back to {s.status.stable.version}", "Warning")
-    closed = candidate.model_copy(update={"preview_since": None})
+    closed = candidate.model_copy(update={"preview_since": None, "lost_at": losses})
     return s.moved(event, candidate=closed, percent=0, mirror_percent=0, step_started_at=None, bake_started_at=None)
 
 
