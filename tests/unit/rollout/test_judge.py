@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import comb, inf, nan
 from typing import Any
@@ -37,9 +38,21 @@ def evidence(times: str = "1", weighed: int = 100) -> EvidenceStatus:
     return EvidenceStatus(rule="x", until="2026-11-20T03:00:00Z", percent=10, times=times, needed="100", steps=steps)
 
 
-def error_rate(series: list[Any], found: EvidenceStatus | None = None, **rule: Any) -> Judgement:
+def error_rate(
+    series: list[Any], found: EvidenceStatus | None = None, scope: Scope = SCOPE, **rule: Any
+) -> Judgement:
     metric = AnalysisMetric.model_validate({"name": "errors", "errorRate": {"minSamples": 50} | rule})
-    return judge(metric, Answer(NOW, tuple(series)), SCOPE, found or evidence())
+    return judge(metric, Answer(NOW, tuple(series)), scope, found or evidence())
+
+
+def test_a_stable_that_can_show_no_more_names_the_cure() -> None:
+    few = [*codes("c", 100, 0), *codes("s", 10, 0)]
+    over = error_rate(few, maxIncreasePercent="1")
+    assert over.outcome == "TooFewSamples"
+    assert "no more will come: give the metric an absolute bound, or abort" in over.message
+    going_on = error_rate(few, scope=replace(SCOPE, stable=Side("s", 60)), maxIncreasePercent="1")
+    assert going_on.outcome == "TooFewSamples"
+    assert "no more will come" not in going_on.message
 
 
 ERROR_RATES = [

@@ -37,6 +37,8 @@ class Relation:
     evidence: EvidenceStatus | None
     beyond: bool
     """The window's figures are beyond the bound."""
+    over: bool
+    """Stable's requests lie behind it: no more will come."""
     many: str = votes.REQUESTS.many
     """What is counted, as people call it."""
 
@@ -90,7 +92,8 @@ def _error_rate(
             return _says(found, "Fail", f"{against}; beyond doubt although minSamples is {rule.min_samples}")
     said = f"{figures}, {_against(found.bound, known, f'stable has {theirs.percent:.2f} %', '%')}"
     beyond = known is not None and mine.percent > known
-    relation = Relation(rule.min_samples, evidence, beyond, words.many) if relative else None
+    over = scope.stable.until is not None
+    relation = Relation(rule.min_samples, evidence, beyond, over, words.many) if relative else None
     return _enough(found, said, rule.min_samples, relation)
 
 
@@ -116,7 +119,9 @@ def _latency(rule: Latency, series: Series, scope: Scope, evidence: EvidenceStat
         return _says(found, "Fail", f"{figures}, allowed {absolute:.6g} ms")
     words = f"{figures}, {_against(found.bound, known, f'stable has {baseline:.0f} ms', 'ms')}"
     beyond = known is not None and value > known
-    return _enough(found, words, rule.min_samples, Relation(rule.min_samples, evidence, beyond) if relative else None)
+    over = scope.stable.until is not None
+    relation = Relation(rule.min_samples, evidence, beyond, over) if relative else None
+    return _enough(found, words, rule.min_samples, relation)
 
 
 def _free(rule: PrometheusMetric, series: Sequence[tuple[object, float]]) -> Judgement:
@@ -153,7 +158,9 @@ def _enough(found: Judgement, words: str, needed: int, relation: Relation | None
 def _undecided(found: Judgement, relation: Relation) -> str:
     """Say why a comparison with stable does not pass yet."""
     if found.stable_samples < relation.needed:
-        return f"stable has {found.stable_samples} {relation.many} to compare with, {relation.needed} are needed"
+        said = f"stable has {found.stable_samples} {relation.many} to compare with, {relation.needed} are needed"
+        cure = "all traffic is the candidate's, so no more will come: give the metric an absolute bound, or abort"
+        return f"{said}; {cure}" if relation.over else said
     if relation.evidence is None or not weighed(relation.evidence)[0].requests:
         cure = "Prometheus has to scrape envoy_server_uptime of the pods of both, and know it within delaySeconds"
         return f"no {relation.many} could be counted yet: {cure}"
