@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from slipway.api.analysis import MetricStatus
 from slipway.api.conditions import moment
+from slipway.api.rollout import RolloutStatus
 from slipway.plan import Event, Plan
 from slipway.rollout import measure_job, objects, reasons, shadow
 from slipway.rollout.analysis import admission, evidence, verdict
@@ -30,30 +31,39 @@ PATIENCE = timedelta(seconds=5)
 
 def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> Plan:
     """Return what `rollout` should have at `now`. Total and idempotent."""
-    judged = evidence.fold(rollout, {**seen.answers, **measure_job.answers(seen.measuring, now)})
-    judged = shadow.fold(rollout, judged, seen.answers)
+    known = evidence.fold(rollout, {**seen.answers, **measure_job.answers(seen.measuring, now)})
+    judged = shadow.fold(rollout, known.status, seen.answers)
     drain = timedelta(seconds=settings.drain_seconds)
     settled = settle(Situation(rollout, judged, seen, drain, now))
     status = described(settled)
+    due = (
+        *admission.checks(rollout, status),
+        *shadow.asks(rollout, status, now),
+        *evidence.asks(rollout, status, now),
+    )
+    unmeasured = described(replace(settled, status=_with(settled.status, rollout.status.analysis)))
+    quiet = evidence.unwritten(rollout, known, unmeasured, now)
     return Plan(
-        status=status.dump(),
+        status=(unmeasured if quiet else status).dump(),
         children=[
             *objects.children(rollout, status, seen, settings),
             *measure_job.children(rollout, status, evidence.jobs(rollout, status, now)),
         ],
         keep=objects.kept(rollout.spec, status, seen),
-        events=[
+        events=[]
+        if quiet
+        else [
             *_turns(rollout.status.analysis, judged.analysis),
             *settled.events,
             *transitions(rollout.status, status),
         ],
-        asks=(
-            *admission.checks(rollout, status),
-            *shadow.asks(rollout, status, now),
-            *evidence.asks(rollout, status, now),
-        ),
+        asks=(*known.answered, *due) if quiet else due,
         requeue_after=wake_up(replace(settled, status=status)),
     )
+
+
+def _with(status: RolloutStatus, analysis: list[MetricStatus]) -> RolloutStatus:
+    return status.model_copy(update={"analysis": analysis})
 
 
 def settle(situation: Situation) -> Situation:

@@ -38,9 +38,7 @@ def evidence(times: str = "1", weighed: int = 100) -> EvidenceStatus:
     return EvidenceStatus(rule="x", until="2026-11-20T03:00:00Z", percent=10, times=times, needed="100", steps=steps)
 
 
-def error_rate(
-    series: list[Any], found: EvidenceStatus | None = None, scope: Scope = SCOPE, **rule: Any
-) -> Judgement:
+def error_rate(series: list[Any], found: EvidenceStatus | None = None, scope: Scope = SCOPE, **rule: Any) -> Judgement:
     metric = AnalysisMetric.model_validate({"name": "errors", "errorRate": {"minSamples": 50} | rule})
     return judge(metric, Answer(NOW, tuple(series)), scope, found or evidence())
 

@@ -156,14 +156,16 @@ class World:
                 self.live[name] = PREVIEW_SHARE
 
     def scrape(self) -> None:
-        """Answer what the last plan asked."""
-        self.facts = Facts({ask.id: self._answer(ask.question) for ask in self.asked})
+        """Answer what the last plan asked, and was not answered before."""
+        known = self.facts.answers
+        self.facts = Facts({ask.id: known.get(ask.id) or self._answer(ask.question) for ask in self.asked})
 
     # What the engine does
 
     def reconcile(self) -> Plan:
         plan = self.room.plan(self.root, self, self.facts, self.now)
-        self.facts = Facts()
+        known = self.facts.answers
+        self.facts = Facts({ask.id: known[ask.id] for ask in plan.asks if ask.id in known})
         self.apply(plan)
         return plan
 

@@ -1,8 +1,14 @@
-"""Which measurements are due, and what is known by now?"""
+"""Which measurements are due, and what is known by now?
+
+What is known is the status and the answers since it was written, folded in one after another: a measurement that
+changes nothing but numbers is not written down at once (`unwritten`). Losing those answers costs nothing: the next
+measurement weighs every request since the last one that was written.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from slipway.api.analysis import Analysis, AnalysisMetric, EvidenceStatus, MetricStatus
@@ -20,6 +26,21 @@ from slipway.rollout.analysis.verdict import in_force
 from slipway.rollout.measure_job import Due
 from slipway.rollout.phase import judged, stable_ended
 from slipway.rollout.rollout import Rollout
+
+WRITTEN_SECONDS = 10.0
+"""How old the numbers in status may become while they change nothing. A write costs an API server more than all that is
+done for a measurement: 100 candidates that are judged each second would keep one busy with nothing else."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """The status with every answer judged."""
+
+    status: RolloutStatus
+    answered: tuple[Ask, ...] = ()
+    """The questions whose answers it holds beyond what was written, to be kept until they are."""
+    by_pods: bool = False
+    """Jobs found some of it: their answers are gone once they are no longer due."""
 
 
 def asks(rollout: Rollout, status: RolloutStatus, now: datetime) -> tuple[Ask, ...]:
@@ -59,25 +80,56 @@ def is_due(due: datetime, rollout: Rollout, now: datetime) -> bool:
     return now >= due or now < due - timedelta(seconds=rollout.spec.analysis.interval_seconds)
 
 
-def fold(rollout: Rollout, answers: Mapping[str, Answer]) -> RolloutStatus:
-    """Return the status with every new answer judged; answers to older questions or attempts are ignored."""
-    status = rollout.status
-    if status.candidate is None:
-        return status
-    if status.observed_generation != rollout.generation:
-        status = status.model_copy(update={"analysis": [_unproved(entry) for entry in status.analysis]})
+def fold(rollout: Rollout, answers: Mapping[str, Answer]) -> Known:
+    """Return what is known with every new answer judged; answers to older questions or attempts are ignored."""
+    known = Known(rollout.status)
+    if known.status.candidate is None:
+        return known
+    while (after := _folded(rollout, known, answers)) != known:
+        known = after
+    if rollout.status.observed_generation != rollout.generation:
+        unproved = [_unproved(entry) for entry in known.status.analysis]
+        known = replace(known, status=known.status.model_copy(update={"analysis": unproved}))
+    return known
+
+
+def unwritten(rollout: Rollout, known: Known, unmeasured: RolloutStatus, now: datetime) -> bool:
+    """Tell whether what is known differs from what was written by nothing but numbers, and not for long.
+
+    `unmeasured` is what the status would be, had nothing been measured since.
+    """
+    written = {entry.metric: entry for entry in rollout.status.analysis}
+    news = [entry for entry in known.status.analysis if entry != written.get(entry.metric)]
+
+    def young(entry: MetricStatus) -> bool:
+        before = written.get(entry.metric)
+        if before is None or (before.outcome, before.failures) != (entry.outcome, entry.failures):
+            return False
+        return abs((now - moment(before.at)).total_seconds()) < WRITTEN_SECONDS
+
+    return bool(news) and not known.by_pods and unmeasured == rollout.status and all(young(entry) for entry in news)
+
+
+def _folded(rollout: Rollout, known: Known, answers: Mapping[str, Answer]) -> Known:
+    """Return what is known after one more answer for each metric that has one."""
+    status = known.status
     found = {entry.metric: entry for entry in status.analysis}
     now_in_force = in_force(rollout, status)
     kept: list[MetricStatus] = []
+    answered, by_pods = known.answered, known.by_pods
     for metric in rollout.spec.analysis.metrics:
         before, scope = found.get(metric.name), _scope(metric, rollout, status)
-        asked = scope is not None and metric in now_in_force
-        answer = answers.get(_ask_id(metric, status, scope)) if asked and scope is not None else None
-        if answer is not None and scope is not None:
-            kept.append(_measured(metric, before, answer, scope, status))
-        elif before is not None:
+        if scope is not None and metric in now_in_force:
+            id = _ask_id(metric, status, scope)
+            answer = answers.get(id)
+            if answer is not None and id not in {ask.id for ask in answered}:
+                kept.append(_measured(metric, before, answer, scope, status))
+                by_pods = by_pods or metric.job is not None
+                answered += (Ask(id, question(metric, scope)),) if metric.job is None else ()
+                continue
+        if before is not None:
             kept.append(before)
-    return status.model_copy(update={"analysis": kept})
+    return Known(status.model_copy(update={"analysis": kept}), answered, by_pods)
 
 
 def cancelled(entries: Iterable[MetricStatus], why: str) -> list[MetricStatus]:
