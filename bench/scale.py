@@ -124,6 +124,18 @@ async def writes(api: Api) -> float:
     )
 
 
+async def rested(many: Many, seconds: float = 3.0) -> None:
+    """Wait until nothing is written any more: users have ModelVersions before Rollouts, and ours are looked at."""
+    last, since = -1.0, time.monotonic()
+    deadline = since + 300
+    while time.monotonic() - since < seconds:
+        if (now := await writes(many.api)) != last:
+            last, since = now, time.monotonic()
+        if since > deadline:
+            raise TimeoutError("the operator writes without end, and no Rollout exists")
+        await asyncio.sleep(LOOK_SECONDS)
+
+
 async def idle(many: Many, operator: Operator, figures: Figures, seconds: float) -> None:
     """Watch the system do nothing."""
     before = await writes(many.api), cpu_seconds(operator.child.pid)
@@ -211,6 +223,7 @@ async def measure(side: Side, count: int, idle_seconds: float, *, whole: bool) -
         async with arranged(ground, side, count) as many:
             first = stack.enter_context(side.operator(config, folder, "first"))
             await leading(many.api, side, first)
+            await rested(many)
             await converge(many, first, figures, patience)
             say(f"      all healthy after {figures.converge_s:.1f} s, {figures.cpu_s:.1f} CPU s")
             await idle(many, first, figures, idle_seconds)

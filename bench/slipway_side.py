@@ -164,7 +164,7 @@ class Slipway:
         return (one["metadata"]["name"], last["version"]) if last else None
 
     def decided(self, text: str, count: int) -> bool:
-        """Tell whether as many Rollouts were reconciled and the queue is empty."""
+        """Tell whether it leads, as many Rollouts were looked at, before or since, and the queue is empty."""
         done = sum(
             value
             for has, value in samples(text, "controller_runtime_reconcile_total")
@@ -172,7 +172,8 @@ class Slipway:
         )
         waiting = sum(value for _, value in samples(text, "workqueue_depth"))
         working = sum(value for _, value in samples(text, "controller_runtime_active_workers"))
-        return done >= count and waiting == 0 and working == 0
+        leads = sum(value for _, value in samples(text, "leader_election_master_status"))
+        return leads == 1 and done >= count and waiting == 0 and working == 0
 
     def queue(self, text: str) -> dict[float, float]:
         """Return the waiting times of all keys."""

@@ -19,8 +19,8 @@ from slipway.api.rollout import RolloutStatus
 
 SILENCE_SECONDS = 15
 """spec.analysis.noData.afterSeconds while Prometheus is away."""
-OUTAGE_SECONDS = 45
-"""How long it is away: three times as long as silence is borne."""
+OUTAGE_SECONDS = 120
+"""How long it is away: eight times as long as silence is borne."""
 PROMETHEUS = ("-n", MONITORING_NAMESPACE)
 
 

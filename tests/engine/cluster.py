@@ -114,6 +114,11 @@ class Cluster:
             yield Page([_copy(o) for o in found[start : start + limit]], version)
             await asyncio.sleep(0)
 
+    async def marks(self, kind: str, namespace: str | None) -> AsyncGenerator[Page, None]:
+        async for page in self.pages(kind, namespace):
+            bare = [{name: o[name] for name in ("apiVersion", "kind", "metadata")} for o in page.items]
+            yield Page(bare, page.resource_version)
+
     async def watch(
         self, kind: str, namespace: str | None, *, since: str, selector: str = "", timeout_seconds: int = 300
     ) -> AsyncGenerator[WatchEvent, None]:

@@ -71,6 +71,11 @@ class Wire:
         await self._before(Call("get", kind, name))
         return await self.cluster.get(kind, namespace, name)
 
+    async def marks(self, kind: str, namespace: str | None) -> AsyncGenerator[Page, None]:
+        await self._before(Call("list", kind))
+        async for page in self.cluster.marks(kind, namespace):
+            yield page
+
     async def pages(
         self, kind: str, namespace: str | None, *, selector: str = "", limit: int = 500
     ) -> AsyncGenerator[Page, None]:

@@ -41,6 +41,9 @@ class KubeApi(Protocol):
     ) -> AsyncGenerator[Page, None]:
         """List a kind in one namespace, or in all when `namespace` is None."""
 
+    def marks(self, kind: str, namespace: str | None) -> AsyncGenerator[Page, None]:
+        """List the metadata alone: which objects there are, and in which version."""
+
     def watch(
         self, kind: str, namespace: str | None, *, since: str, selector: str = "", timeout_seconds: int = 300
     ) -> AsyncGenerator[WatchEvent, None]:

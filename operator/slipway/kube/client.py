@@ -18,6 +18,8 @@ from slipway.plan import Manifest
 APPLY = "application/apply-patch+yaml"  # JSON is YAML, and json is faster to write
 MERGE = "application/merge-patch+json"
 JSON = "application/json"
+METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+MARKS_PER_PAGE = 5000
 LONGEST_PAUSE = 60.0
 
 
@@ -64,14 +66,24 @@ class KubeClient:
         self, kind: str, namespace: str | None, *, selector: str = "", limit: int = 500
     ) -> AsyncGenerator[Page, None]:
         """See `KubeApi.pages`."""
-        resource = RESOURCES[kind]
         query = {"limit": str(limit)} | ({"labelSelector": selector} if selector else {})
+        async for page in self._listed(kind, namespace, query, JSON):
+            yield page
+
+    async def marks(self, kind: str, namespace: str | None) -> AsyncGenerator[Page, None]:
+        """See `KubeApi.marks`."""
+        async for page in self._listed(kind, namespace, {"limit": str(MARKS_PER_PAGE)}, METADATA):
+            yield page
+
+    async def _listed(
+        self, kind: str, namespace: str | None, query: dict[str, str], accept: str
+    ) -> AsyncGenerator[Page, None]:
+        resource = RESOURCES[kind]
         while True:
-            found = await self._call("GET", resource.path(namespace), query=query)
+            found = await self._call("GET", resource.path(namespace), query=query, accept=accept)
             items = found.get("items") or []
-            for item in items:  # built-in kinds come without these two in a list
-                item.setdefault("kind", kind)
-                item.setdefault("apiVersion", resource.api_version)
+            for item in items:  # built-in kinds come without these two in a list, and metadata with others
+                item["kind"], item["apiVersion"] = kind, resource.api_version
             meta = found["metadata"]
             yield Page(items, meta["resourceVersion"])
             if not meta.get("continue"):
@@ -124,24 +136,32 @@ class KubeClient:
         return await self._call("PATCH", RESOURCES[kind].path(namespace, name), body=patch, content=MERGE)
 
     async def _call(
-        self, method: str, path: str, *, query: dict[str, str] | None = None, body: Any = None, content: str = JSON
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: Any = None,
+        content: str = JSON,
+        accept: str = JSON,
     ) -> dict[str, Any]:
+        headers = {"Content-Type": content, "Accept": accept}
         try:
-            return await self._once(method, path, query, body, content)
+            return await self._once(method, path, query, body, headers)
         except Forbidden as error:
             if error.status != 401:
                 raise
             self._connection.forget()  # the token may have been rotated a moment ago
-            return await self._once(method, path, query, body, content)
+            return await self._once(method, path, query, body, headers)
 
     async def _once(
-        self, method: str, path: str, query: dict[str, str] | None, body: Any, content: str
+        self, method: str, path: str, query: dict[str, str] | None, body: Any, headers: dict[str, str]
     ) -> dict[str, Any]:
         async with self._limit:
             await self._pause()
             try:
                 async with asyncio.timeout(self._timeout):
-                    return await self._send(method, path, query, body, content)
+                    return await self._send(method, path, query, body, headers)
             except TimeoutError as error:
                 self._count("timeout", method)
                 raise Timeout(f"{method} {path}: no answer within {self._timeout:g} s") from error
@@ -150,9 +170,9 @@ class KubeClient:
                 raise Unreachable(f"{method} {path}: {error}") from error
 
     async def _send(
-        self, method: str, path: str, query: dict[str, str] | None, body: Any, content: str
+        self, method: str, path: str, query: dict[str, str] | None, body: Any, headers: dict[str, str]
     ) -> dict[str, Any]:
-        headers = {**self._connection.headers(), "Content-Type": content}
+        headers = {**self._connection.headers(), **headers}
         data = None if body is None else orjson.dumps(body)
         url = self._connection.server + path
         async with self._session.request(

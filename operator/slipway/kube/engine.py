@@ -17,8 +17,9 @@ from slipway.kube.http import Health, Listener
 from slipway.kube.leader import Elector, LeadershipLost
 from slipway.kube.progress import ProgressServer, Writer
 from slipway.kube.queue import Backlog, Priority, WorkQueue
-from slipway.kube.reconciler import Reconciler, Router, key_of
+from slipway.kube.reconciler import Reconciler, Router
 from slipway.kube.reflector import Reflector
+from slipway.kube.rehearsal import Rehearsal
 from slipway.kube.resources import CHILD_KINDS
 from slipway.kube.resync import Resync
 from slipway.kube.store import Store
@@ -76,7 +77,7 @@ class Engine:
         metrics: OperatorMetrics,
         on_lost: Callable[[], None] = lambda: None,
     ) -> None:
-        self._rooms, self._options, self._on_lost = rooms, options, on_lost
+        self._options, self._on_lost = options, on_lost
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failures: list[tuple[str, BaseException]] = []
         self._interrupt = asyncio.Event()
@@ -88,10 +89,11 @@ class Engine:
         self.store.on_change = self.router
         self.recorder = Recorder(api, clock, metrics, options.identity)
         self.elector = Elector(
-            lease_api, clock, options.identity, options.namespace, options.lease_name, on_change=self._say_leader
+            lease_api, clock, options.identity, options.namespace, options.lease_name, on_change=self._say_lost
         )
         self.asks = Asks(asker, clock, metrics, lambda key: self.queue.add(key, Priority.HIGH))
         executor = Executor(api, self.store, self.recorder, clock, metrics, self.elector.fence)
+        self.rehearsal = Rehearsal(rooms, self.store, self.queue, executor, clock, metrics)
         self.reconciler = Reconciler(rooms, self.store, self.queue, executor, self.asks, clock, metrics)
         self.resync = Resync(api, self.store, clock, metrics, options.watch_namespaces, period=options.resync_seconds)
         spaces: Sequence[str | None] = options.watch_namespaces or (None,)
@@ -112,7 +114,7 @@ class Engine:
         metrics.watch_ages(self.watch_ages)
         metrics.store_sizes(self.store.sizes)
         metrics.queue_depth.set_function(lambda: len(self.queue.backlog))
-        self._say_leader(False)
+        self._say_leads(0)
 
     @property
     def ready(self) -> bool:
@@ -153,15 +155,14 @@ class Engine:
         logger.info("ready", extra={"objects": self.store.sizes()})
         self._spawn("resync", self.resync.run())
         self._spawn("elector", self.elector.run())
-        await self.elector.leading.wait()
+        await self.rehearsal.until(self.elector.leading)
         # The last leader may have decided something a moment ago; start from what it wrote, not from what we heard.
         await self.resync.take_all()
-        for kind in self._rooms:
-            for root in self.store.all(kind):
-                self.queue.add(key_of(root), Priority.LOW)
+        self.rehearsal.perform()
         self._spawn("recorder", self.recorder.run())
         for number in range(self._options.workers):
             self._spawn(f"worker {number}", self.reconciler.work())
+        self._say_leads(1)
 
     def _verdict(self) -> int:
         if not self._failures:
@@ -216,8 +217,12 @@ class Engine:
         self._failures.append((name, failure or RuntimeError("it ended by itself")))
         self._interrupt.set()
 
-    def _say_leader(self, leading: bool) -> None:
-        self.metrics.leader.labels(name=self._options.lease_name).set(1 if leading else 0)
+    def _say_lost(self, leading: bool) -> None:
+        if not leading:  # one that got the Lease says so when it has caught up
+            self._say_leads(0)
+
+    def _say_leads(self, leads: int) -> None:
+        self.metrics.leader.labels(name=self._options.lease_name).set(leads)
 
     def _unsynced(self) -> str:
         waiting = sorted({reflector.kind for reflector in self.reflectors if not reflector.synced.is_set()})

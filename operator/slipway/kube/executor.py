@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +79,16 @@ class Executor:
     def forget(self, key: Key) -> None:
         """Drop what is remembered of a root that is gone."""
         self._memories.pop(key, None)
+
+    def is_true(self, room: Room, root: Manifest, plan: Plan) -> bool:
+        """Tell whether `plan` needs no write, as far as the store knows."""
+        found = without_progress(root.get("status") or {})
+        if normal(stated(plan.status, found, (), 0, self._clock.now())) != found:
+            return False
+        children = ((name, wanted, self._store.get(*name)) for name, wanted in _wanted(root, plan))
+        if any(cached is None or not is_current(wanted, cached, None) for _, wanted, cached in children):
+            return False
+        return not any(True for _ in _unwanted(self._store, room, root["metadata"]["uid"], plan))
 
     async def execute(
         self, key: Key, room: Room, root: Manifest, plan: Plan, committed: Callable[[], None] = lambda: None
@@ -165,15 +175,12 @@ class _Run:
         """
         failure: Server | None = None
         named = []
-        for owner, manifests in ((self._root, self._plan.children), (None, self._plan.unowned)):
-            for manifest in manifests:
-                wanted = stamped(manifest, owner)
-                name = (wanted["kind"], wanted["metadata"]["namespace"], wanted["metadata"]["name"])
-                named.append(name)
-                try:
-                    await self._child(name, wanted)
-                except Server as error:
-                    failure = failure or error
+        for name, wanted in _wanted(self._root, self._plan):
+            named.append(name)
+            try:
+                await self._child(name, wanted)
+            except Server as error:
+                failure = failure or error
         for name in set(self._memory.refusals) - set(named):
             del self._memory.refusals[name]
         for name in set(self._memory.written) - set(named):
@@ -241,11 +248,8 @@ class _Run:
         """Delete owned objects that the plan neither names nor keeps; nothing while a child is refused."""
         if self._memory.refusals:
             return
-        named = {(child["kind"], child["metadata"]["name"]) for child in self._plan.children} | self._plan.keep
-        for obj in self._owned():
+        for obj in _unwanted(self._store, self._room, self._uid, self._plan):
             meta = obj["metadata"]
-            if (obj["kind"], meta["name"]) in named or is_going(obj) or controller_uid(obj) != self._uid:
-                continue
             self._engine._fence()
             try:
                 answer = await self._api.delete(obj["kind"], meta["namespace"], meta["name"], uid=meta["uid"])
@@ -257,9 +261,6 @@ class _Run:
             else:
                 self._store.discard(obj["kind"], meta["namespace"], meta["name"], meta["uid"], _version(meta))
             logger.info("deleted", extra={"object": self._name(self._root), "child": self._name(obj)})
-
-    def _owned(self) -> Sequence[Manifest]:
-        return [obj for obj in self._store.owned(self._uid) if obj["kind"] in self._room.owns]
 
     # Writes
 
@@ -278,6 +279,24 @@ class _Run:
     @staticmethod
     def _name(obj: Manifest) -> str:
         return f"{obj['kind']}/{obj['metadata']['namespace']}/{obj['metadata']['name']}"
+
+
+def _wanted(root: Manifest, plan: Plan) -> Iterator[tuple[Name, dict[str, Any]]]:
+    """Yield everything that `plan` wants, as it is sent, in order: children, then what outlives the root."""
+    for owner, manifests in ((root, plan.children), (None, plan.unowned)):
+        for manifest in manifests:
+            wanted = stamped(manifest, owner)
+            yield (wanted["kind"], wanted["metadata"]["namespace"], wanted["metadata"]["name"]), wanted
+
+
+def _unwanted(store: Store, room: Room, uid: str, plan: Plan) -> Iterator[Manifest]:
+    """Yield the owned objects that `plan` neither names nor keeps."""
+    named = {(child["kind"], child["metadata"]["name"]) for child in plan.children} | plan.keep
+    for obj in store.owned(uid):
+        if obj["kind"] not in room.owns or (obj["kind"], obj["metadata"]["name"]) in named:
+            continue
+        if not is_going(obj) and controller_uid(obj) == uid:
+            yield obj
 
 
 def _version(meta: Manifest) -> int:

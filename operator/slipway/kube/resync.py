@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from slipway.kube.api import ApiError, KubeApi, NotFound
 from slipway.kube.clock import Clock
@@ -31,7 +31,8 @@ class _Found:
     """What one list shows that the store does not know."""
 
     gone: Sequence[Manifest]
-    newer: Sequence[dict[str, Any]]
+    newer: Sequence[Manifest]
+    """Metadata; the objects are fetched when they are taken."""
     version: int
 
 
@@ -64,12 +65,18 @@ class Resync:
         return {kind: now - at for kind, at in self._heard_at.items()}
 
     async def take_all(self) -> None:
-        """Bring the store up to date with one consistent list per kind; try until it works."""
+        """Bring the store up to date with one consistent list per kind; try until it works.
+
+        Where the store is empty everything is listed. Later the metadata tells what is missing: a replica that begins
+        to lead has nearly everything already.
+        """
         for kind in ROOT_KINDS:
             while True:
                 try:
+                    if not any(True for _ in self.store.all(kind)):
+                        await self._fill(kind)
                     for found in await self._compare(kind):
-                        self._take(kind, found)
+                        await self._take(kind, found)
                     break
                 except NotFound as error:
                     logger.error(
@@ -103,36 +110,48 @@ class Resync:
         lost = 0
         if any(found.gone or found.newer for found in suspects):
             await asyncio.sleep(SETTLE_SECONDS)  # a list may simply be ahead of the watch
-            lost = sum(self._take(kind, found, count=True) for found in suspects)
+            lost = sum([await self._take(kind, found, count=True) for found in suspects])
         if not lost:
             self._heard_at[kind] = self.clock.monotonic()
         return lost
+
+    async def _fill(self, kind: str) -> None:
+        for namespace in self.namespaces or (None,):
+            async for page in self.api.pages(kind, namespace):
+                for obj in page.items:
+                    self.store.put(obj)
 
     async def _compare(self, kind: str) -> list[_Found]:
         return [await self._compare_in(kind, namespace) for namespace in (self.namespaces or (None,))]
 
     async def _compare_in(self, kind: str, namespace: str | None) -> _Found:
         uids: list[str] = []
-        newer: list[dict[str, Any]] = []
+        newer: list[Manifest] = []
         version = 0
-        async for page in self.api.pages(kind, namespace):
+        async for page in self.api.marks(kind, namespace):
             version = int(page.resource_version)
             for obj in page.items:
                 meta = obj["metadata"]
                 uids.append(meta["uid"])
-                known = self.store.get(kind, meta["namespace"], meta["name"])
-                if known is None or version_of(known) < version_of(obj):
+                if self._older(obj):
                     newer.append(obj)
         return _Found(self.store.missing(kind, namespace, uids, version), newer, version)
 
-    def _take(self, kind: str, found: _Found, *, count: bool = False) -> int:
+    def _older(self, obj: Manifest) -> bool:
+        """Tell whether the store has less than `obj`."""
+        known = self.store.get(obj["kind"], obj["metadata"]["namespace"], obj["metadata"]["name"])
+        return known is None or version_of(known) < version_of(obj)
+
+    async def _take(self, kind: str, found: _Found, *, count: bool = False) -> int:
         """Put what was found into the store, unless the watch brought it meanwhile; return how much was still news."""
         gone = newer = 0
         for obj in found.gone:
             meta = obj["metadata"]
             gone += self.store.discard(kind, meta["namespace"], meta["name"], meta["uid"], found.version)
-        for obj in found.newer:
-            newer += self.store.put(obj)
+        for obj in filter(self._older, found.newer):
+            meta = obj["metadata"]
+            with contextlib.suppress(NotFound):  # gone by now, as its watch or the next list will say
+                newer += self.store.put(await self.api.get(kind, meta["namespace"], meta["name"]))
         for change, number in (("deleted", gone), ("changed", newer)):
             if count and number:
                 self.metrics.lost.labels(kind=kind, change=change).inc(number)

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 
 from slipway.api.analysis import MetricStatus
 from slipway.api.conditions import moment
-from slipway.api.rollout import RolloutStatus
 from slipway.plan import Event, Plan
 from slipway.rollout import measure_job, objects, reasons, shadow
 from slipway.rollout.analysis import admission, evidence, verdict
+from slipway.rollout.analysis.evidence import Known
 from slipway.rollout.conditions import described, transitions
 from slipway.rollout.observe import Seen
 from slipway.rollout.rollout import Rollout
@@ -41,29 +41,31 @@ def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> P
         *shadow.asks(rollout, status, now),
         *evidence.asks(rollout, status, now),
     )
-    unmeasured = described(replace(settled, status=_with(settled.status, rollout.status.analysis)))
-    quiet = evidence.unwritten(rollout, known, unmeasured, now)
+    events = [
+        *_turns(rollout.status.analysis, judged.analysis),
+        *settled.events,
+        *transitions(rollout.status, status),
+    ]
+    quiet = only_numbers(rollout, known, settled)
     return Plan(
-        status=(unmeasured if quiet else status).dump(),
+        status=(rollout.status if quiet else status).dump(),
         children=[
             *objects.children(rollout, status, seen, settings),
             *measure_job.children(rollout, status, evidence.jobs(rollout, status, now)),
         ],
         keep=objects.kept(rollout.spec, status, seen),
-        events=[]
-        if quiet
-        else [
-            *_turns(rollout.status.analysis, judged.analysis),
-            *settled.events,
-            *transitions(rollout.status, status),
-        ],
+        events=() if quiet else events,
         asks=(*known.answered, *due) if quiet else due,
         requeue_after=wake_up(replace(settled, status=status)),
     )
 
 
-def _with(status: RolloutStatus, analysis: list[MetricStatus]) -> RolloutStatus:
-    return status.model_copy(update={"analysis": analysis})
+def only_numbers(rollout: Rollout, known: Known, settled: Situation) -> bool:
+    """Tell whether the status need not be written yet: without what was measured since, it would be as it is."""
+    if not evidence.unwritten(rollout, known, settled.now):
+        return False
+    before = settled.status.model_copy(update={"analysis": rollout.status.analysis})
+    return described(replace(settled, status=before)) == rollout.status
 
 
 def settle(situation: Situation) -> Situation:

@@ -93,11 +93,10 @@ def fold(rollout: Rollout, answers: Mapping[str, Answer]) -> Known:
     return known
 
 
-def unwritten(rollout: Rollout, known: Known, unmeasured: RolloutStatus, now: datetime) -> bool:
-    """Tell whether what is known differs from what was written by nothing but numbers, and not for long.
-
-    `unmeasured` is what the status would be, had nothing been measured since.
-    """
+def unwritten(rollout: Rollout, known: Known, now: datetime) -> bool:
+    """Tell whether measurements differ from those that were written by nothing but numbers, and not for long."""
+    if not known.answered or known.by_pods:
+        return False
     written = {entry.metric: entry for entry in rollout.status.analysis}
     news = [entry for entry in known.status.analysis if entry != written.get(entry.metric)]
 
@@ -107,7 +106,7 @@ def unwritten(rollout: Rollout, known: Known, unmeasured: RolloutStatus, now: da
             return False
         return abs((now - moment(before.at)).total_seconds()) < WRITTEN_SECONDS
 
-    return bool(news) and not known.by_pods and unmeasured == rollout.status and all(young(entry) for entry in news)
+    return all(young(entry) for entry in news)
 
 
 def _folded(rollout: Rollout, known: Known, answers: Mapping[str, Answer]) -> Known:
