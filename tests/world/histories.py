@@ -71,6 +71,7 @@ PAUSED = {"steps": [{"percent": 20, "holdSeconds": 5}, {"pause": {"seconds": 8}}
 TESTERS = [{"name": "x-tester", "value": "yes"}]
 GIVES_WAY = {"mode": "NoSurge", "interruption": "Accept"}
 TIGHT = {"steps": [{"percent": 50, "holdSeconds": 5}], "capacity": {"mode": "NoSurge"}}
+TEST = {"goal": "errors", "deadlineSeconds": 60}
 BEGINNINGS: tuple[dict[str, Any], ...] = (
     _spec((10, 50), 2, ABSOLUTE, "Hold"),
     _spec((10, 50), 2, ABSOLUTE, "Rollback", latency=True),
@@ -83,6 +84,8 @@ BEGINNINGS: tuple[dict[str, Any], ...] = (
     _spec((10,), 2, ABSOLUTE, "Rollback") | {"strategy": {"canary": PAUSED | {"headers": TESTERS}}},
     _spec((50,), 3, ABSOLUTE, "Rollback") | {"strategy": {"canary": TIGHT}},
     _spec((50,), 1, ABSOLUTE, "Hold") | {"strategy": {"canary": TIGHT | {"capacity": GIVES_WAY}}},
+    _spec((50,), 2, RELATIVE, "Rollback") | {"traffic": TRAFFIC | {"sticky": {}}, "strategy": {"abTest": TEST | {"percent": 50}}},
+    _spec((50,), 2, RELATIVE, "Hold") | {"strategy": {"abTest": TEST | {"headers": TESTERS}}},
 )
 
 
