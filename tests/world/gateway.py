@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from tests.unit.rollout.gateway import backends
+from tests.unit.rollout.gateway import backends, copied
 
 if TYPE_CHECKING:
     from tests.world.world import World
@@ -24,6 +24,8 @@ class Gateway:
         """What users' requests really go where, by Service, in percent."""
         self.preview: dict[str, int] = {}
         """The same for requests to host names of a preview."""
+        self.copies: dict[str, int] = {}
+        """Percent of users' requests that are copied, by Service."""
 
     def heard(self, type: str, obj: dict[str, Any]) -> None:
         """Take notice of a change of the route."""
@@ -54,6 +56,7 @@ class Gateway:
         self._world.prometheus.account()
         route = self.route()
         self.live = shares(route) if route is not None else {}
+        self.copies = copied(route) if route is not None else {}
         others = [one for one in self.routes() if one["metadata"]["name"] != self._world.name]
         self.preview = shares(others[0]) if others else {}
 

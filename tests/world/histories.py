@@ -71,6 +71,9 @@ PAUSED = {"steps": [{"percent": 20, "holdSeconds": 5}, {"pause": {"seconds": 8}}
 TESTERS = [{"name": "x-tester", "value": "yes"}]
 GIVES_WAY = {"mode": "NoSurge", "interruption": "Accept"}
 TIGHT = {"steps": [{"percent": 50, "holdSeconds": 5}], "capacity": {"mode": "NoSurge"}}
+SHADOWED = {
+    "canary": {"steps": [{"mirrorPercent": 100, "holdSeconds": 5}, {"percent": 50, "holdSeconds": 5}]},
+}
 TEST = {"goal": "errors", "deadlineSeconds": 60}
 BEGINNINGS: tuple[dict[str, Any], ...] = (
     _spec((10, 50), 2, ABSOLUTE, "Hold"),
@@ -85,6 +88,7 @@ BEGINNINGS: tuple[dict[str, Any], ...] = (
     _spec((50,), 3, ABSOLUTE, "Rollback") | {"strategy": {"canary": TIGHT}},
     _spec((50,), 1, ABSOLUTE, "Hold") | {"strategy": {"canary": TIGHT | {"capacity": GIVES_WAY}}},
     _spec((50,), 2, RELATIVE, "Rollback") | {"traffic": TRAFFIC | {"sticky": {}}, "strategy": {"abTest": TEST | {"percent": 50}}},
+    _spec((50,), 2, ABSOLUTE, "Rollback") | {"strategy": SHADOWED},
     _spec((50,), 2, RELATIVE, "Hold") | {"strategy": {"abTest": TEST | {"headers": TESTERS}}},
 )
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from slipway.names import REVISION_LABEL
-from slipway.plan import Answer, Ask, PrometheusQuery
+from slipway.plan import Answer, Ask, GatewayFeatures, PrometheusQuery
+from slipway.rollout.shadow import MIRROR, PERCENTAGE
 from tests.world import promql
 from tests.world.nodes import is_ready
 
@@ -74,6 +75,8 @@ class Prometheus:
         """Return what a question finds now."""
         world = self._world
         at = world.calendar()
+        if isinstance(ask.question, GatewayFeatures):
+            return Answer(at, tuple(({"feature": name}, 1.0) for name in (MIRROR, PERCENTAGE)))
         assert isinstance(ask.question, PrometheusQuery)
         if not self.up:
             return Answer(at, error="connection refused")
@@ -91,6 +94,8 @@ class Prometheus:
                 version = world.version_of(service)
                 self.users[version] = self.users.get(version, 0.0) + requests
                 self._serve(service, requests)
+        for service, share in world.gateway.copies.items():
+            self._serve(service, self.requests_per_second * span * share / 100)
         for service, share in world.gateway.preview.items():
             requests = self.previews_per_second * span * share / 100
             if requests:
