@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -74,14 +73,17 @@ def is_current(wanted: Manifest, cached: Manifest, last: str | None) -> bool:
 
 def contains(found: Any, wanted: Any) -> bool:
     """Tell whether `found` has everything in `wanted`; lists must have the same length."""
-    if isinstance(wanted, Mapping):
-        return isinstance(found, Mapping) and all(
+    # Both come from JSON, so that exact types tell; asked of every field of every child at each reconcile.
+    if found == wanted:
+        return True
+    if type(wanted) is dict:
+        return type(found) is dict and all(
             name in found and contains(found[name], value) for name, value in wanted.items()
         )
-    if isinstance(wanted, list):
+    if type(wanted) is list:
         return (
-            isinstance(found, list)
+            type(found) is list
             and len(found) == len(wanted)
             and all(contains(f, w) for f, w in zip(found, wanted, strict=True))
         )
-    return bool(found == wanted)
+    return False
