@@ -61,8 +61,13 @@ class Story:
         """Let the users in as soon as there is a version that serves."""
         rollout = self.tape.now("Rollout", ROLLOUT)
         if self.traffic is None and rollout is not None and facts.rollout_status(rollout).stable is not None:
-            self.traffic = Traffic(self.cluster.gateway_url, prompts.held_out(self.cluster, self.tape), self.tape)
+            asked = prompts.held_out(self.cluster, self.tape)
+            self.traffic = Traffic(self.cluster.gateway_url, asked, self.tape, quiet=self._nothing_is_released)
             self.traffic.start()
+
+    def _nothing_is_released(self) -> bool:
+        rollout = self.tape.now("Rollout", ROLLOUT)
+        return rollout is None or rollout.status.get("candidate") is None
 
 
 def forget(cluster: Cluster, namespace: str = NAMESPACE) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import aiohttp
 
@@ -34,6 +34,7 @@ class Traffic:
         host: str = HOSTNAME,
         pace: Pace | None = None,
         answer_tokens: int = ANSWER_TOKENS,
+        quiet: Callable[[], bool] = lambda: False,
         seed: int = 0,
     ) -> None:
         if not prompts:
@@ -44,6 +45,7 @@ class Traffic:
         self.host = host
         self.pace = pace or Pace()
         self.answer_tokens = answer_tokens
+        self.quiet = quiet
         self.random = random.Random(seed)
         self.thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="traffic", daemon=True)
         self.stopping = threading.Event()
@@ -65,6 +67,7 @@ class Traffic:
         async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session, asyncio.TaskGroup() as group:
             while not self.stopping.is_set():
                 group.create_task(self._ask(session, self.random.choice(self.prompts)))
+                self.pace.quiet = self.quiet()
                 await asyncio.sleep(self.pace.interval)
 
     async def _ask(self, session: aiohttp.ClientSession, messages: Conversation) -> None:

@@ -66,6 +66,7 @@ def _spec(
 
 ABSOLUTE, RELATIVE = {"maxPercent": "2"}, {"maxIncreasePercent": "2"}
 TRAFFIC = {"gateway": {"name": "slipway", "namespace": "gateways"}, "hostnames": ["assistant.example"]}
+STICKY = TRAFFIC | {"sticky": {}}
 BLUE_GREEN = {"blueGreen": {"previewHostnames": ["preview.example"], "holdSeconds": 5, "scaleDownDelaySeconds": 20}}
 PAUSED = {"steps": [{"percent": 20, "holdSeconds": 5}, {"pause": {"seconds": 8}}, {"percent": 60, "holdSeconds": 5}]}
 TESTERS = [{"name": "x-tester", "value": "yes"}]
@@ -82,12 +83,12 @@ BEGINNINGS: tuple[dict[str, Any], ...] = (
     _spec((100,), 1, ABSOLUTE, "Rollback"),
     _spec((30,), 1, RELATIVE, "Hold", forgiven=1),
     _spec((25, 50), 3, ABSOLUTE, "Hold", forgiven=1),
-    _spec((20, 50), 2, RELATIVE, "Pause") | {"traffic": TRAFFIC | {"sticky": {}}, "rollbackWindow": {"revisions": 2}},
+    _spec((20, 50), 2, RELATIVE, "Pause") | {"traffic": STICKY, "rollbackWindow": {"revisions": 2}},
     _spec((10,), 2, ABSOLUTE, "Rollback") | {"strategy": BLUE_GREEN},
     _spec((10,), 2, ABSOLUTE, "Rollback") | {"strategy": {"canary": PAUSED | {"headers": TESTERS}}},
     _spec((50,), 3, ABSOLUTE, "Rollback") | {"strategy": {"canary": TIGHT}},
     _spec((50,), 1, ABSOLUTE, "Hold") | {"strategy": {"canary": TIGHT | {"capacity": GIVES_WAY}}},
-    _spec((50,), 2, RELATIVE, "Rollback") | {"traffic": TRAFFIC | {"sticky": {}}, "strategy": {"abTest": TEST | {"percent": 50}}},
+    _spec((50,), 2, RELATIVE, "Rollback") | {"traffic": STICKY, "strategy": {"abTest": TEST | {"percent": 50}}},
     _spec((50,), 2, ABSOLUTE, "Rollback") | {"strategy": SHADOWED},
     _spec((50,), 2, RELATIVE, "Hold") | {"strategy": {"abTest": TEST | {"headers": TESTERS}}},
 )

@@ -17,6 +17,13 @@ def test_the_interval_stays_within_its_limits(answers: list[float]) -> None:
         assert pace.fastest <= pace.interval <= pace.slowest
 
 
+def test_requests_are_rarer_while_nothing_is_released() -> None:
+    pace = Pace(typical=2.0)
+    busy = pace.interval
+    pace.quiet = True
+    assert pace.interval == pytest.approx(busy * 4)
+
+
 @pytest.mark.parametrize(("seconds", "interval"), [(0.01, 0.35), (1.6, 1.0), (60.0, 10.0)])
 def test_it_settles_on_what_the_answers_take(seconds: float, interval: float) -> None:
     pace = Pace()
