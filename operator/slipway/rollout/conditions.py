@@ -198,6 +198,11 @@ def stable_in_trouble(s: Situation) -> Told | None:
         why = s.seen.of(stable).problem or "see its pods' events and logs"
         if s.status.retiring and capacity.interrupts(s.spec):
             why = f"it gave way to another version and restarts when that one's pod is gone. {words.drains(s)}"
+        elif stable.revision not in s.seen.templates:
+            why = (
+                "its ControllerRevision is gone, so nobody knows how its pods were made. Name it in spec.version.name "
+                "with the spec.serving that it had, or restore the ControllerRevision"
+            )
         return Told("Degraded", reasons.STABLE_NOT_READY, f"{stable.version} is stable and has no ready pod: {why}")
     refusal = words.refusal(s)
     if refusal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.rollout.world import ROLLOUT, World, canary, model_version, serving
+from tests.unit.rollout.world import ROLLOUT, Behaviour, World, canary, model_version, serving
 
 SAFE_ONLY = {"uri": "s3://models/v2/", "digest": "sha256:" + "0" * 64, "formats": ["SafeTensors"]}
 
@@ -120,6 +120,20 @@ def test_pods_keep_their_network_policy_when_no_template_can_be_read() -> None:
     world.run(3)
     assert ("NetworkPolicy", ROLLOUT) in world.objects
     assert world.routed() == {"v1": 100}
+
+
+def test_a_stable_that_nobody_knows_how_to_make_again_says_so_and_how_it_returns() -> None:
+    world = canary(50)
+    world.behaves["v2"] = Behaviour(failing_percent=100)
+    world.until("Degraded")
+    for kind, name in [key for key in world.objects if key[0] in ("ControllerRevision", "Deployment")]:
+        del world.objects[kind, name]
+    world.run(3)
+    assert world.state == "Degraded"
+    assert "v1 is stable and has no ready pod: its ControllerRevision is gone" in world.status.message
+    world.want("v1")
+    world.until("Healthy")
+    assert world.replicas() == {"v1": 2}
 
 
 def test_a_gateway_that_never_took_the_route_is_not_healthy() -> None:
