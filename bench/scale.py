@@ -37,6 +37,8 @@ BUSY = 100
 """Rollouts that move at the same time."""
 VERDICTS = 30
 LOOK_SECONDS = 0.2
+WARM_SECONDS_EACH = 0.01
+"""How long a standby is given for each Rollout before it has to take over."""
 WRITES = ("POST", "PUT", "PATCH", "APPLY", "DELETE")
 
 
@@ -156,7 +158,7 @@ async def decided(many: Many, operator: Operator, patience: float = 180.0) -> No
 
 async def take_over(many: Many, first: Operator, second: Operator, figures: Figures) -> None:
     """Stop the leader; measure until the standby, which was warm, has looked at every Rollout."""
-    await asyncio.sleep(3)  # it is warm
+    await asyncio.sleep(3 + many.count * WARM_SECONDS_EACH)
     free = asyncio.Event()
     moments: dict[str, float] = {}
 
