@@ -45,9 +45,14 @@ def test_metrics_are_read_by_whole_name_and_label() -> None:
     assert not Argo().decided("", 1)
 
 
-def test_slipway_has_decided_when_its_queue_is_empty() -> None:
-    text = 'controller_runtime_reconcile_total{controller="Rollout",result="success"} 9\nworkqueue_depth 0\n'
+def test_slipway_has_decided_when_it_leads_and_its_queue_is_empty() -> None:
+    text = (
+        'controller_runtime_reconcile_total{controller="Rollout",result="success"} 2\n'
+        'controller_runtime_reconcile_total{controller="Rollout",result="rehearsed"} 7\n'
+        'workqueue_depth 0\nleader_election_master_status{name="slipway-operator"} 1\n'
+    )
     assert Slipway().decided(text, 9)
+    assert not Slipway().decided(text.replace("} 1", "} 0"), 9)
     assert not Slipway().decided(text, 10)
     assert not Slipway().decided(text.replace("depth 0", "depth 1"), 9)
 
