@@ -16,6 +16,8 @@ ROLLOUT: Final = "blueprint-assistant"
 DATASET: Final = "blueprints"
 HOSTNAME: Final = "blueprint-assistant.example.com"
 SHORT_NAMES: Final = ("v1", "v2", "v3", "v4")
+TRAINED: Final = ("v1", "v2", "v3")
+"""v4 is written by hand."""
 
 
 def version(short: str) -> str:

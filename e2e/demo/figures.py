@@ -53,8 +53,12 @@ class Turn:
 
 
 def version_rows(tape: Tape) -> list[VersionRow]:
-    """Return one row per version that was trained."""
-    return [_row(tape, name) for name in SHORT_NAMES if tape.now("TrainingJob", training(name)) is not None]
+    """Return one row per version that was trained, or was there without it."""
+    return [
+        _row(tape, name)
+        for name in SHORT_NAMES
+        if tape.now("TrainingJob", training(name)) is not None or tape.now("ModelVersion", version(name)) is not None
+    ]
 
 
 def rollback_seconds(tape: Tape, name: str = "v4") -> float | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-STEPS = {"v1": 4, "v2": 10, "v3": 3, "v4": 10}
+STEPS = {"v1": 4, "v2": 10, "v3": 3}
 EXAMPLES = {"heldOutLoss": {"maxExamples": 8}, "blueprintValidity": {"maxExamples": 2, "maxNewTokens": 200}}
 HOLD_SECONDS = 6
 BAKE_SECONDS = 10
@@ -36,12 +36,21 @@ def shrunk(manifest: Mapping[str, Any]) -> dict[str, Any]:
     match manifest["kind"]:
         case "TrainingJob":
             spec["recipe"]["causalLM"]["maxSteps"] = STEPS[manifest["metadata"]["name"].rpartition("-")[2]]
-            for metric in spec["evaluation"]["metrics"]:
-                metric["measure"] = {name: fields | EXAMPLES[name] for name, fields in metric["measure"].items()}
-            gates = spec["evaluation"]["gates"]  # so few steps and examples prove nothing about whole graphs
-            spec["evaluation"]["gates"] = [gate for gate in gates if gate["metric"] != "blueprint-validity"]
+            spec["evaluation"] = _fewer(spec["evaluation"])
+        case "ModelVersion":
+            spec["evaluation"] = _fewer(spec["evaluation"])
         case "Rollout":
             for step in spec["strategy"]["canary"]["steps"]:
                 step["holdSeconds"] = HOLD_SECONDS
             spec["bakeSeconds"] = BAKE_SECONDS
     return dict(manifest)
+
+
+def _fewer(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    metrics = [
+        metric | {"measure": {name: fields | EXAMPLES[name] for name, fields in metric["measure"].items()}}
+        for metric in evaluation["metrics"]
+    ]
+    # So few steps and examples prove nothing about whole graphs.
+    gates = [gate for gate in evaluation["gates"] if gate["metric"] != "blueprint-validity"]
+    return {**evaluation, "metrics": metrics, "gates": gates}

@@ -62,7 +62,7 @@ def test_no_reconcile_of_the_story_fails_and_few_writes_tell_it() -> None:
     assert len(story.first.writes) < 150
 
 
-@pytest.mark.parametrize("write", range(3, 130, 21))
+@pytest.mark.parametrize("write", range(3, 125, 20))
 def test_the_story_ends_the_same_when_the_operator_is_killed(write: int) -> None:
     broken = Story(crash_after=write)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from e2e.demo.cast import DATASET, ROLLOUT, SHORT_NAMES, training, version
+from e2e.demo.cast import DATASET, ROLLOUT, SHORT_NAMES, TRAINED, training, version
 from e2e.demo.tape import Mark, Request, Sighting, Tape
 
 STEPS = (10, 30, 60)
@@ -130,7 +130,7 @@ def records() -> list[Sighting | Request | Mark]:
     rows = {"train": 90, "validation": 10, "test": 20, "rejected": 3, "duplicates": 14}
     dataset = {"metadata": {"uid": "d"}, "spec": {}, "status": {"state": "Ready", "rows": rows}}
     found.append(Sighting(30.0, "Dataset", DATASET, dataset))
-    found += [trained(TIMES[name] - 20, name) for name in SHORT_NAMES]
+    found += [trained(TIMES[name] - 20, name) for name in TRAINED]
     # v1: the first release
     found += [
         passed(95, "v1", "1.5", "2.8", None, "Candidate"),

@@ -50,7 +50,7 @@ def test_an_open_fence_is_an_error_that_names_its_place() -> None:
 
 def test_the_tutorial_applies_every_file_of_the_example() -> None:
     commands = "\n".join(block for chapter in tutorial.read(TUTORIAL) for block in chapter.blocks)
-    assert set(re.findall(r"apply -f (\S+)", commands)) == {file.name for file in EXAMPLE.glob("*.yaml")}
+    assert set(re.findall(r" -f (\S+\.yaml)", commands)) == {file.name for file in EXAMPLE.glob("*.yaml")}
 
 
 def test_the_tutorial_has_a_chapter_for_every_version() -> None:
