@@ -97,12 +97,16 @@ def unwritten(rollout: Rollout, known: Known, now: datetime) -> bool:
     """Tell whether measurements differ from those that were written by nothing but numbers, and not for long."""
     if not known.answered or known.by_pods:
         return False
-    written = {entry.metric: entry for entry in rollout.status.analysis}
+    status = rollout.status
+    written = {entry.metric: entry for entry in status.analysis}
+    stage = status.bake_started_at or status.step_started_at or ""
     news = [entry for entry in known.status.analysis if entry != written.get(entry.metric)]
 
     def young(entry: MetricStatus) -> bool:
         before = written.get(entry.metric)
         if before is None or (before.outcome, before.failures) != (entry.outcome, entry.failures):
+            return False
+        if before.at < stage <= entry.at:  # the first at this share is what everybody waits for
             return False
         return abs((now - moment(before.at)).total_seconds()) < WRITTEN_SECONDS
 
