@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from slipway.api.conditions import moment
 from slipway.plan import Facts
 from tests.unit.rollout.world import Behaviour, World, canary
 
@@ -53,6 +55,20 @@ def test_a_failure_that_is_forgiven_is_remembered() -> None:
         world.facts = Facts()  # the operator restarts after every look
         world.now += timedelta(seconds=1)
     assert world.status.candidate is not None
+
+
+def test_an_answer_by_a_clock_that_was_set_back_counts_once() -> None:
+    world = measured_each_second(failureLimit=5)
+    world.run(34)
+    world.facts = Facts()
+    while not world.asked:
+        world.now += timedelta(seconds=1)
+        world.reconcile()
+    world.behaves["v2"] = Behaviour(failing_percent=100)
+    last = moment(world.status.analysis[0].at)
+    world.facts = Facts({ask.id: replace(world._answer(ask.question), at=last) for ask in world.asked})
+    world.reconcile()
+    assert world.status.analysis[0].failures == 1
 
 
 def test_an_edited_spec_lets_no_older_answer_pass() -> None:

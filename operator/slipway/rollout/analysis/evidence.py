@@ -41,6 +41,8 @@ class Known:
     """The questions whose answers it holds beyond what was written, to be kept until they are."""
     by_pods: bool = False
     """Jobs found some of it: their answers are gone once they are no longer due."""
+    folded: frozenset[str] = frozenset()
+    """Ids of the answers it holds. Each counts once, also where a clock that was set back gives the next one its id."""
 
 
 def asks(rollout: Rollout, status: RolloutStatus, now: datetime) -> tuple[Ask, ...]:
@@ -119,20 +121,23 @@ def _folded(rollout: Rollout, known: Known, answers: Mapping[str, Answer]) -> Kn
     found = {entry.metric: entry for entry in status.analysis}
     now_in_force = in_force(rollout, status)
     kept: list[MetricStatus] = []
-    answered, by_pods = known.answered, known.by_pods
+    answered, by_pods, folded = known.answered, known.by_pods, known.folded
     for metric in rollout.spec.analysis.metrics:
         before, scope = found.get(metric.name), _scope(metric, rollout, status)
         if scope is not None and metric in now_in_force:
             id = _ask_id(metric, status, scope)
-            answer = answers.get(id)
-            if answer is not None and id not in {ask.id for ask in answered}:
+            answer = answers.get(id) if id not in folded else None
+            if answer is not None:
                 kept.append(_measured(metric, before, answer, scope, status))
-                by_pods = by_pods or metric.job is not None
-                answered += (Ask(id, question(metric, scope)),) if metric.job is None else ()
+                folded |= {id}
+                if metric.job is None:
+                    answered += (Ask(id, question(metric, scope)),)
+                else:
+                    by_pods = True
                 continue
         if before is not None:
             kept.append(before)
-    return Known(status.model_copy(update={"analysis": kept}), answered, by_pods)
+    return Known(status.model_copy(update={"analysis": kept}), answered, by_pods, folded)
 
 
 def cancelled(entries: Iterable[MetricStatus], why: str) -> list[MetricStatus]:
