@@ -91,6 +91,11 @@ def answered_by(tape: Tape, version: str) -> Sequence[Request]:
     return [r for r in tuple(tape.requests) if r.version == version]
 
 
+def is_ready(pod: Sighting) -> bool:
+    """Tell whether a pod was ready when it was seen."""
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod.status.get("conditions", []))
+
+
 def pods_of(tape: Tape, revision: str, at: float) -> frozenset[str]:
     """Return the uids of a revision's pods that were ready at a moment."""
     alive: dict[str, str] = {}
@@ -98,8 +103,7 @@ def pods_of(tape: Tape, revision: str, at: float) -> frozenset[str]:
         if sighting.at > at:
             break
         labels = sighting.body.get("metadata", {}).get("labels", {})
-        ready = any(c["type"] == "Ready" and c["status"] == "True" for c in sighting.status.get("conditions", []))
-        if not sighting.gone and labels.get(REVISION_LABEL) == revision and ready:
+        if not sighting.gone and labels.get(REVISION_LABEL) == revision and is_ready(sighting):
             alive[sighting.name] = sighting.uid
         else:
             alive.pop(sighting.name, None)

@@ -164,8 +164,12 @@ class Play:
         return walk(self.tape, self.name, revision)
 
     def pods(self, revision: str) -> set[str]:
-        """Return the uids of all pods that a revision of this Rollout ever had."""
-        found = ((s.uid, s.body["metadata"]["labels"]) for s in self.tape.of_kind("Pod") if not s.gone)
+        """Return the uids of all pods of a revision of this Rollout that were ever ready.
+
+        Where the Rollout is deleted at the end, a slow ReplicaSet controller may still make one that never will be.
+        """
+        seen = (s for s in self.tape.of_kind("Pod") if not s.gone and facts.is_ready(s))
+        found = ((s.uid, s.body["metadata"]["labels"]) for s in seen)
         wanted = (self.name, revision)
         return {uid for uid, labels in found if (labels.get(ROLLOUT_LABEL), labels.get(REVISION_LABEL)) == wanted}
 
