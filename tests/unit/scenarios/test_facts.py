@@ -61,7 +61,7 @@ def test_only_what_a_bad_revision_itself_answers_is_excused(request_: Request, c
 
 @pytest.mark.parametrize(
     ("request_", "strays"),
-    [(asked(50, "new"), True), (asked(99, "new"), False), (asked(250, "old"), True), (asked(201, "old"), False)],
+    [(asked(50, "new"), True), (asked(99.5, "new"), False), (asked(250, "old"), True), (asked(201, "old"), False)],
     ids=["too early", "near the change", "too late", "moments after"],
 )
 def test_an_answer_without_a_share_is_a_stray(request_: Request, strays: bool) -> None:
@@ -69,8 +69,8 @@ def test_an_answer_without_a_share_is_a_stray(request_: Request, strays: bool) -
 
 
 def test_requests_are_counted_while_two_share_and_away_from_changes() -> None:
-    answers = [asked(102 + second, "new" if second % 4 == 0 else "old") for second in range(96)]
-    around = [asked(at, "new") for at in (101.0, 199.0, 250.0)]
+    answers = [asked(104 + second, "new" if second % 4 == 0 else "old") for second in range(96)]
+    around = [asked(at, "new") for at in (101.0, 199.5, 250.0)]
     assert facts.tallies(tape(*WALK, *answers, *around), "shop") == [Tally("shop", 20, 24, 96)]
 
 

@@ -91,6 +91,8 @@ def test_people_act_once_a_user_met_the_candidate(monkeypatch: pytest.MonkeyPatc
 def test_pods_are_those_of_its_own_rollout() -> None:
     def pod(uid: str, owner: str) -> Sighting:
         labels = {"slipway.dev/rollout": owner, "slipway.dev/revision": "new"}
-        return Sighting(1, "Pod", uid, {"metadata": {"uid": uid, "labels": labels}})
+        ready = {"conditions": [{"type": "Ready", "status": "True"}]} if uid != "never" else {}
+        return Sighting(1, "Pod", uid, {"metadata": {"uid": uid, "labels": labels}, "status": ready})
 
-    assert performing(pod("mine", "shop"), pod("theirs", "another")).pods("new") == {"mine"}
+    seen = [pod("mine", "shop"), pod("theirs", "another"), pod("never", "shop")]
+    assert performing(*seen).pods("new") == {"mine"}
