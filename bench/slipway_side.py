@@ -27,6 +27,7 @@ from bench.sides import (
     spaces,
 )
 from slipway.names import REVISION_LABEL, UID_LABEL, VERSION_LABEL
+from slipway.rollout.routes import ROUTE_ROLLBACK
 from tests.apiserver.server import free_port
 
 OURS = "/apis/slipway.dev/v1alpha1"
@@ -155,13 +156,13 @@ class Slipway:
         return str(route["metadata"]["name"])
 
     def verdicts(self) -> str:
-        """Verdicts stand in the Rollout's own status."""
-        return self.roots
+        """A metric's verdict stands on the route first."""
+        return self.routes
 
     def failed(self, one: Object) -> tuple[str, str] | None:
         """Return the newest rollback."""
-        last = (one.get("status") or {}).get("lastRollback")
-        return (one["metadata"]["name"], last["version"]) if last else None
+        text = (one["metadata"].get("annotations") or {}).get(ROUTE_ROLLBACK)
+        return (self.route_of(one), json.loads(text)["version"]) if text else None
 
     def decided(self, text: str, count: int) -> bool:
         """Tell whether it leads, as many Rollouts were looked at, before or since, and the queue is empty."""

@@ -14,11 +14,10 @@ Note = tuple[str, str, float, float]
 ANSWER = "the bad answer is given → read by the operator"
 QUEUE = "read → its Rollout's turn"
 DECIDE = "decide: judge, choose, make the plan"
-STATUS = "apply the status (the intent, first)"
-ROUTE = "apply the route"
+ROUTE = "apply the route, the verdict on it"
 BETWEEN = "between the stages: looking up, comparing, waiting"
 EVENT = "the route is applied → its watch event is heard"
-ORDER = (ANSWER, QUEUE, DECIDE, STATUS, ROUTE, BETWEEN, EVENT)
+ORDER = (ANSWER, QUEUE, DECIDE, ROUTE, BETWEEN, EVENT)
 
 
 @dataclass
@@ -48,27 +47,26 @@ class Stages:
 def path(notes: Iterable[Note], bad: float, heard: float) -> dict[str, float] | None:
     """Return milliseconds by stage of what happened between two moments; None if the path is not whole.
 
-    The path: the question whose answer was bad, the next decision, the next apply of a status, the next of a route.
+    The path: the question whose answer was bad, the next decision, the next apply of a route.
     """
     inside = sorted((note for note in notes if note[3] >= bad and note[2] <= heard), key=lambda note: note[3])
     asked = next((note for note in inside if note[0] == "ask"), None)
     if asked is None:
         return None
     steps = [asked]
-    for what, of in (("decide", ""), ("apply", "Rollout/status"), ("apply", "HTTPRoute")):
+    for what, of in (("decide", ""), ("apply", "HTTPRoute")):
         after = (n for n in inside if n[0] == what and (not of or n[1] == of) and n[2] >= steps[-1][3])
         step = next(after, None)
         if step is None:
             return None
         steps.append(step)
-    answer, decision, status, route = steps
+    answer, decision, route = steps
     found = {
         ANSWER: answer[3] - bad,
         QUEUE: decision[2] - answer[3],
         DECIDE: decision[3] - decision[2],
-        STATUS: status[3] - status[2],
         ROUTE: route[3] - route[2],
-        BETWEEN: (status[2] - decision[3]) + (route[2] - status[3]),
+        BETWEEN: route[2] - decision[3],
         # The event may overtake the answer to the apply.
         EVENT: max(0.0, heard - route[3]),
     }

@@ -153,12 +153,15 @@ class Plan:
     """What should be, as of now. Applying it twice changes nothing.
 
     The engine works in this order, and every write may be the last before a crash:
-    status (the intent), children in the order given, deletions, events.
+    children that go ahead, status (the intent), the other children in the order given, deletions, events.
     """
 
     status: Manifest
     children: Sequence[Manifest] = ()
     """Everything the root should own, in the order of application. Owned objects not named here are deleted."""
+    ahead: frozenset[tuple[str, str]] = frozenset()
+    """(kind, name) of children that do not wait for the status. They must carry the intent themselves, so that whoever
+    finds them after a crash in between decides the same."""
     keep: frozenset[tuple[str, str]] = frozenset()
     """(kind, name) of owned objects that are left as they are: neither applied nor deleted."""
     unowned: Sequence[Manifest] = ()

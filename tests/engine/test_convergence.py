@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 
+from slipway.kube.api import Server
 from slipway.names import HASH_ANNOTATION
 from tests.engine.cluster import Cluster
+from tests.engine.faults import Wire
 from tests.engine.replica import Replica
 from tests.engine.toy import dataset
 from tests.engine.virtual import virtual
@@ -41,6 +43,31 @@ async def test_nothing_is_written_when_nothing_changes() -> None:
         again = replica.metric("controller_runtime_reconcile_total", controller="Dataset", result="requeue_after")
         assert again > reconciles + 400
         assert len(replica.wire.writes) == before
+
+
+@virtual
+async def test_a_child_that_goes_ahead_is_there_before_the_status() -> None:
+    cluster = Cluster()
+    await cluster.create(dataset(maps=3, ahead=[1]))
+    replica = Replica(cluster, wire=Wire(cluster, crash_after=1)).start()
+    await asyncio.sleep(5)
+    assert [c["metadata"]["name"] for c in cluster.of("ConfigMap")] == ["data-1"]
+    assert not cluster.of("Dataset")[0].get("status")
+    await replica.kill()
+
+
+@virtual
+async def test_a_child_that_goes_ahead_holds_nothing_up_when_it_fails() -> None:
+    cluster = Cluster()
+    wire = Wire(cluster, fault=lambda call: Server("down", status=500) if call.name == "data-1" else None)
+    await cluster.create(dataset(maps=3, ahead=[1]))
+    async with Replica(cluster, wire=wire):
+        await asyncio.sleep(5)
+        assert [c["metadata"]["name"] for c in cluster.of("ConfigMap")] == ["data-0", "data-2"]
+        assert cluster.of("Dataset")[0]["status"]["children"] == 2
+        wire.fault = lambda call: None
+        await asyncio.sleep(60)
+        assert cluster.of("Dataset")[0]["status"]["children"] == 3
 
 
 @virtual

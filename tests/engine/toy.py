@@ -54,7 +54,8 @@ class ToyRoom:
             status["at"] = now.isoformat()
         events = [Event("Counted", f"{there} children")] if there != before.get("children") else []
         wake = timedelta(seconds=spec["wake"]) if spec.get("wake") else None
-        return Plan(status, children, events=events, asks=asks, requeue_after=wake)
+        ahead = frozenset(("ConfigMap", f"{meta['name']}-{i}") for i in spec.get("ahead", ()))
+        return Plan(status, children, ahead=ahead, events=events, asks=asks, requeue_after=wake)
 
     def _measuring(self, before: Manifest, facts: Facts, now: datetime) -> Plan:
         """Ask, write the answer's moment down, ask again a moment later: as a Rollout does while it is judged."""

@@ -27,6 +27,8 @@ MOST = 6
 """Disturbances of one history."""
 BAD = 0.35
 """Share of histories in which v2 is a bad version from the beginning."""
+DIES_AT_THE_VERDICT = 0.3
+"""Share of those in which the operator dies between two of its next writes, among which those of the verdict may be."""
 LAST = (1.0, 1.0, 6.0, 15.0)
 """Seconds from the last disturbance to the end of all trouble."""
 COLLECTED = 20
@@ -116,6 +118,8 @@ def generate(seed: int) -> History:
     lead, disturbances = dice.choice(LEADS), [draw(dice) for _ in range(dice.randint(1, MOST))]
     if dice.random() < BAD:
         disturbances.insert(0, Disturbance(0.0, "behaves", ("v2", dice.choice((8.0, 40.0, 100.0)), 90.0)))
+        if dice.random() < DIES_AT_THE_VERDICT:
+            disturbances.insert(1, Disturbance(0.0, "crash", (dice.randint(1, 4),)))
     return History(seed, beginning, lead, (*disturbances, Disturbance(dice.choice(LAST), "wait")))
 
 

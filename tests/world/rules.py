@@ -6,6 +6,7 @@ of the world. What is found is kept until somebody looks, for the reconciler sur
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from slipway.names import REVISION_LABEL
 from slipway.plan import Event, Facts, Manifest, Plan
 from slipway.rollout import pods
 from slipway.rollout.pods import Pods
+from slipway.rollout.routes import ROUTE_ROLLBACK
 from tests.world.gateway import every_weight, shares, weights
 from tests.world.words import detail, revision, revision_of, told
 
@@ -77,6 +79,8 @@ class Rules:
         self._weightless: dict[str, float] = {}
         """Service → since when the gateway really sends it nothing."""
         self._seen_live: dict[str, int] | None = None
+        self._condemned: set[str] = set()
+        """Revisions on which a route bears a verdict since the status was last written."""
 
     def broken(self, rule: str, message: str) -> None:
         """Take note of a broken rule."""
@@ -86,6 +90,7 @@ class Rules:
     def forget(self) -> None:
         """Somebody took the memory away: what was failed may be tried again, what was stable is unknown."""
         self._failed.clear()
+        self._condemned.clear()
         self._status = {}
         self.trusted = False
 
@@ -158,6 +163,7 @@ class Rules:
         self._raised(before, after)
         self._obeyed(before, after)
         self._remembered(before, after)
+        self._heeded(before, after)
         self._witnessed(before, after)
 
     def _explained(self, status: dict[str, Any], root: Manifest) -> None:
@@ -271,6 +277,13 @@ class Rules:
         if candidate and after.get("stable") and (candidate["digest"], candidate["template"]) in self._failed:
             self.broken("pingpong", f"{candidate['version']} is tried again though it failed, without retry")
 
+    def _heeded(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """A verdict that went to the route ahead of the status is in the next status, whoever writes it."""
+        one = revision_of(after, "candidate")
+        if one in self._condemned and after.get("lastRollback") == before.get("lastRollback"):
+            self.broken("verdict", f"{after['candidate']['version']} stays though the route bears a verdict on it")
+        self._condemned.clear()
+
     def _note_attempt(self, status: dict[str, Any]) -> tuple[str, float] | None:
         """Return the version of the attempt with traffic, if there is one, and its requests before that attempt."""
         candidate = status.get("candidate")
@@ -305,9 +318,19 @@ class Rules:
             return
         found = {revision(name): share for name, share in shares(route).items() if share}
         stable, candidate = (revision_of(status, who) for who in ("stable", "candidate"))
-        intended = {stable: 100 - status["percent"]} | ({candidate: status["percent"]} if candidate else {})
+        if candidate and (self._condemned_by(route, candidate) or candidate in self._condemned):
+            self._condemned.add(candidate)  # the route bears a verdict that the status is to bear next
+            candidate, intended = "", {stable: 100}
+        else:
+            intended = {stable: 100 - status["percent"]} | ({candidate: status["percent"]} if candidate else {})
         if found != {name: share for name, share in intended.items() if share}:
             self.broken("intent", f"shares {found} are written, status intends {intended}")
+
+    def _condemned_by(self, route: Manifest, candidate: str) -> bool:
+        """Tell whether a route bears a verdict on the candidate that the status does not."""
+        notes = route["metadata"].get("annotations") or {}
+        verdict = json.loads(notes.get(ROUTE_ROLLBACK) or "{}")
+        return verdict.get("revision") == candidate and verdict != self._status.get("lastRollback")
 
     def _owned(self, child: Manifest) -> bool:
         owners = {owner["uid"] for owner in child["metadata"].get("ownerReferences") or ()}

@@ -16,7 +16,7 @@ import pytest
 from slipway.plan import Plan
 from slipway.rollout import decide, objects, traffic
 from slipway.rollout.analysis import evidence, verdict
-from slipway.rollout.rules import RULES, away, commands, moves, towards
+from slipway.rollout.rules import RULES, away, commands, memory, moves, towards
 from slipway.rollout.situation import Situation
 from tests.world.disturbances import Disturbance
 from tests.world.histories import History, begin, generate, go_on, in_bulk
@@ -151,6 +151,18 @@ SLOW_ANSWERS = History(
 )
 """No measurement comes back in time for the bake."""
 
+IN_BETWEEN = History(
+    0,
+    beginning=0,
+    lead=14.0,
+    disturbances=(
+        Disturbance(0.0, "behaves", ("v2", 100.0, 90.0)),
+        Disturbance(0.0, "crash", (1,)),
+        Disturbance(30.0, "wait"),
+    ),
+)
+"""The operator dies as the verdict on v2 stands on the route, and not in the status yet."""
+
 MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
     "weight for pods that are not ready": (
         setting(Situation, "ready", lambda s, ref: 99),
@@ -188,6 +200,11 @@ MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
     "stable shrinks as the candidate grows": (setting(objects, "sizes", stable_shrinks), {"capacity"}, None),
     "weights do not add up": (setting(traffic, "shares", stable_keeps_everything), {"weights"}, None),
     "routes are written last": (setting(objects, "children", routes_last), {"order"}, None),
+    "a verdict that the route alone bears is not heeded": (
+        without(memory.verdict_on_route),
+        {"verdict", "intent"},
+        IN_BETWEEN,
+    ),
     "the intent is written last": (intent_last, {"intent", "endpoints"}, None),
     "a state without a message": (setting(decide, "described", a_word_less), {"explained"}, None),
     "Healthy in the middle of a release": (setting(decide, "described", healthy_in_any_case), {"explained"}, None),

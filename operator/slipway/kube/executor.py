@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,7 +58,7 @@ class Outcome:
 
 
 class Executor:
-    """Applies plans: status, children in order, deletions, events. Any write may be the last before a crash."""
+    """Applies plans in the order that `Plan` gives. Any write may be the last before a crash."""
 
     def __init__(
         self,
@@ -100,6 +101,7 @@ class Executor:
         """
         memory = self._memories.setdefault(key, _Memory())
         run = _Run(self, memory, room, root, plan)
+        await run.ahead()
         await run.status(carried(plan.status, root.get("status") or {}))
         committed()
         try:
@@ -166,6 +168,13 @@ class _Run:
             self._store.discard(self._root["kind"], meta["namespace"], meta["name"], self._uid, _version(meta))
 
     # Children
+
+    async def ahead(self) -> None:
+        """Apply what does not wait for the status; what fails is tried again with the other children."""
+        for name, wanted in _wanted(self._root, self._plan) if self._plan.ahead else ():
+            if (name[0], name[2]) in self._plan.ahead:
+                with suppress(Server):
+                    await self._child(name, wanted)
 
     async def children(self) -> None:
         """Apply children, then unowned objects, in order.

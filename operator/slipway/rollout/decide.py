@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 
 from slipway.api.analysis import MetricStatus
 from slipway.api.conditions import moment
+from slipway.api.rollout import RolloutStatus
 from slipway.plan import Event, Plan
-from slipway.rollout import measure_job, objects, reasons, shadow
+from slipway.rollout import measure_job, objects, reasons, shadow, traffic
 from slipway.rollout.analysis import admission, evidence, verdict
 from slipway.rollout.analysis.evidence import Known
 from slipway.rollout.conditions import described, transitions
@@ -53,6 +54,10 @@ def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> P
             *objects.children(rollout, status, seen, settings),
             *measure_job.children(rollout, status, evidence.jobs(rollout, status, now)),
         ],
+        ahead=frozenset(
+            ("HTTPRoute", route.name)
+            for route in (traffic.routes(rollout, status, seen) if judged_bad(rollout, status) else ())
+        ),
         keep=objects.kept(rollout.spec, status, seen),
         events=() if quiet else events,
         asks=(*known.answered, *due) if quiet else due,
@@ -66,6 +71,15 @@ def only_numbers(rollout: Rollout, known: Known, settled: Situation) -> bool:
         return False
     before = settled.status.model_copy(update={"analysis": rollout.status.analysis})
     return described(replace(settled, status=before)) == rollout.status
+
+
+def judged_bad(rollout: Rollout, status: RolloutStatus) -> bool:
+    """Tell whether a metric ended the candidate just now: requests fail until its route knows, which bears the verdict.
+
+    Whatever else ends a candidate is found again after a crash, in pods, spec or annotations: the status goes first.
+    """
+    last = status.last_rollback
+    return last is not None and last != rollout.status.last_rollback and last.reason == reasons.METRIC_FAILED
 
 
 def settle(situation: Situation) -> Situation:

@@ -9,6 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
+from slipway.api.rollout import FailedRevision
 from slipway.names import child_name
 from slipway.plan import Manifest
 from slipway.rollout.rollout import Rollout
@@ -21,6 +24,8 @@ ROUTE_VERSION = "slipway.dev/route-version"
 """Annotation: a cached route that is older than our last change of shares must not confirm it."""
 ROUTE_STABLE = "slipway.dev/stable"
 """Annotation: what serves, should the Rollout's status ever be lost."""
+ROUTE_ROLLBACK = "slipway.dev/last-rollback"
+"""Annotation: the newest verdict (status.lastRollback as JSON), should it never have reached the status."""
 EVERY_PATH = {"type": "PathPrefix", "value": "/"}
 
 Header = tuple[str, str]
@@ -48,6 +53,7 @@ class Route:
     rules: tuple[RouteRule, ...]
     version: int = 0
     stable: str = ""
+    last_rollback: FailedRevision | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,8 @@ class RouteSeen:
     """Which of our changes of shares it shows at least (status.routeVersion)."""
     stable: str = ""
     """The revision that was stable when it was written."""
+    last_rollback: FailedRevision | None = None
+    """The newest verdict when it was written."""
 
     @property
     def weights(self) -> Mapping[str, int]:
@@ -94,7 +102,7 @@ def http_route(rollout: Rollout, route: Route) -> Manifest:
             "name": route.name,
             "namespace": root.namespace,
             "labels": root.labels(),
-            "annotations": {ROUTE_VERSION: str(route.version), ROUTE_STABLE: route.stable},
+            "annotations": _annotations(route),
         },
         "spec": {
             "parentRefs": [parent(rollout)],
@@ -126,6 +134,7 @@ def read_route(manifest: Manifest, rollout: Rollout) -> RouteSeen:
         hostnames=tuple(spec.get("hostnames") or ()),
         version=int(told) if (told := str(annotations.get(ROUTE_VERSION) or "0")).isdigit() else 0,
         stable=str(annotations.get(ROUTE_STABLE) or ""),
+        last_rollback=_last_rollback(str(annotations.get(ROUTE_ROLLBACK) or "")),
     )
 
 
@@ -134,6 +143,21 @@ def parent(rollout: Rollout) -> dict[str, Any]:
     gateway = rollout.spec.traffic.gateway
     namespace = gateway.namespace or rollout.root.namespace
     return {"group": GATEWAY_API, "kind": "Gateway", "name": gateway.name, "namespace": namespace}
+
+
+def _annotations(route: Route) -> dict[str, str]:
+    found = {ROUTE_VERSION: str(route.version), ROUTE_STABLE: route.stable}
+    if route.last_rollback is not None:
+        found[ROUTE_ROLLBACK] = route.last_rollback.model_dump_json(by_alias=True, exclude_none=True)
+    return found
+
+
+def _last_rollback(text: str) -> FailedRevision | None:
+    """Return the verdict that a route carries; what somebody else wrote there is none."""
+    try:
+        return FailedRevision.model_validate_json(text) if text else None
+    except ValidationError:
+        return None
 
 
 def _matches(rule: RouteRule) -> list[dict[str, Any]]:

@@ -46,7 +46,8 @@ def routes(rollout: Rollout, status: RolloutStatus, seen: Seen) -> list[Route]:
     if not weights or status.stable is None:
         return []
     named = [_main(rollout, status, weights), *_preview(rollout, status, weights)]
-    wanted = [replace(r, version=status.route_version, stable=status.stable.revision) for r in named]
+    number, stable, last = status.route_version, status.stable.revision, status.last_rollback
+    wanted = [replace(r, version=number, stable=stable, last_rollback=last) for r in named]
     if not seen.contested:
         return wanted
     # The older Rollout has the host name: what is routed stays so, and nothing is added.

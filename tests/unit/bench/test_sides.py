@@ -13,6 +13,7 @@ from bench.sides import Side, Source, histogram, samples
 from bench.slipway_side import Slipway
 from slipway.api.analysis import Analysis
 from slipway.api.rollout import RolloutSpec
+from slipway.rollout.routes import ROUTE_ROLLBACK
 
 TEXT = """\
 # HELP workqueue_depth Keys waiting.
@@ -82,11 +83,12 @@ def test_only_a_share_that_was_there_can_be_taken(side: Side, up: dict[str, Any]
 
 def test_a_verdict_counts_when_it_is_first_seen() -> None:
     seen = Observed(Slipway())
-    one = {"metadata": {"name": "r00000"}, "status": {"lastRollback": {"version": "r00000-v2"}}}
+    notes = {ROUTE_ROLLBACK: '{"version": "r00000-v2"}'}
+    one = {"metadata": {"name": "r00000", "annotations": notes}}
     for moment in (1.0, 2.0):
         seen.hear_verdict(moment, "MODIFIED", one)
     assert seen.verdict_at == {"r00000": 1.0}
-    one["status"]["lastRollback"] = {"version": "r00000-v3"}
+    notes[ROUTE_ROLLBACK] = '{"version": "r00000-v3"}'
     seen.hear_verdict(3.0, "MODIFIED", one)
     assert seen.verdict_at == {"r00000": 3.0}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from slipway.plan import Facts
 from tests.unit.rollout.world import ROLLOUT, Behaviour, World, baking, canary, serving, waiting
 
 SECOND = timedelta(seconds=1)
@@ -45,6 +46,59 @@ def test_what_the_route_says_serves_stays_stable(make, marked: bool) -> None:  #
     world.run(20)
     assert world.routed() == {"v2": 100}
     assert ("CandidateStarted" in world.reasons()) != (stable.version == "v2"), "v2 earns its traffic anew"
+
+
+def judged_bad(world: World) -> World:
+    world.behaves["v2"] = Behaviour(failing_percent=40)
+    while world.status.last_rollback is None:
+        world.tick()
+        world.now += SECOND
+    return world
+
+
+def test_a_verdict_that_only_the_route_bears_stands() -> None:
+    world = canary(50)
+    world.run(3)
+    before = copy.deepcopy(world.root["status"])
+    verdict = judged_bad(world).status.last_rollback
+    world.root["status"] = before  # the operator died between the two writes
+    world.behaves["v2"] = Behaviour()
+    world.facts, world.asked = Facts(), ()
+    world.now += 30 * SECOND
+    world.events.clear()
+    world.reconcile()
+    assert world.status.last_rollback == verdict
+    assert world.routed() == {"v1": 100, "v2": 0}
+    assert world.reasons() == ["RolledBack"]
+    world.until("Degraded")
+    assert "CandidateStarted" not in world.reasons()
+
+
+def test_a_verdict_that_a_retry_answered_does_not_count_twice() -> None:
+    world = judged_bad(canary(50))
+    world.until("Degraded")
+    world.behaves["v2"] = Behaviour()
+    world.annotate("slipway.dev/retry", "v2")
+    world.until("Healthy")
+    assert world.routed()["v2"] == 100
+
+
+def test_what_somebody_else_wrote_on_the_route_is_no_verdict() -> None:
+    world = canary(50)
+    notes = world.objects["HTTPRoute", ROLLOUT]["metadata"]["annotations"]
+    notes |= {"slipway.dev/last-rollback": '{"revision": "v2"}', "slipway.dev/route-version": "1000"}
+    world.until("Healthy")
+    assert world.routed()["v2"] == 100
+
+
+def test_a_lost_status_does_not_forget_what_failed_last() -> None:
+    world = judged_bad(canary(50))
+    world.until("Degraded")
+    verdict = world.status.last_rollback
+    world.root["status"] = {}
+    world.run(60)
+    assert (world.state, world.status.last_rollback) == ("Degraded", verdict)
+    assert world.routed()["v1"] == 100
 
 
 def test_a_lost_status_is_no_release_of_what_the_spec_names() -> None:

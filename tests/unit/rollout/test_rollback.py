@@ -9,6 +9,7 @@ import pytest
 from slipway.plan import Plan
 from tests.unit.rollout.world import (
     NAMESPACE,
+    ROLLOUT,
     Behaviour,
     World,
     baking,
@@ -39,6 +40,22 @@ def test_the_plan_that_carries_the_verdict_carries_weight_zero(make) -> None:  #
     assert world.routed() == {"v1": 100, "v2": 0}
     assert world.state == "RollingBack"
     assert "RolledBack" in world.reasons()
+
+
+def test_the_verdict_does_not_wait_for_the_status_to_reach_the_route() -> None:
+    assert fail(canary(50)).ahead == {("HTTPRoute", ROLLOUT)}
+
+
+def test_what_is_found_again_after_a_crash_waits_for_the_status() -> None:
+    aborted, broken = canary(50), canary(50)
+    aborted.annotate("slipway.dev/abort", "v2")
+    broken.broken["v2"] = waiting("ImagePullBackOff")
+    for world in (aborted, broken):
+        while world.status.last_rollback is None:
+            plan = world.tick()
+            world.now += timedelta(seconds=1)
+        assert world.routed()["v2"] == 0
+        assert not plan.ahead
 
 
 def test_the_numbers_of_the_verdict_are_kept() -> None:

@@ -19,6 +19,7 @@ Rule = Callable[[Situation], Situation | None]
 
 PEOPLE: tuple[Rule, ...] = (
     memory.stable_forgotten,
+    memory.verdict_on_route,
     commands.retry,
     commands.abort,
     people.status_edited,

@@ -1,4 +1,4 @@
-"""What is known when the status is not there any more?"""
+"""What is known when the status is not there any more, or never heard of a verdict?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from slipway.plan import Event
 from slipway.rollout import history, reasons, revision
 from slipway.rollout.routes import service_name
 from slipway.rollout.rules.commands import spend_all
-from slipway.rollout.rules.moves import AT_THE_BEGINNING
+from slipway.rollout.rules.moves import AT_THE_BEGINNING, condemned
 from slipway.rollout.situation import Situation
 
 
@@ -32,10 +32,25 @@ def stable_forgotten(s: Situation) -> Situation | None:
         retiring=list(found.values())[:8],
         retiring_since=None,
         analysis=[],
+        last_rollback=s.seen.route.last_rollback,
+        failed=[s.seen.route.last_rollback] if s.seen.route.last_rollback is not None else [],
         history=history.promoted(s, stable),
         **AT_THE_BEGINNING,
     )
     return spend_all(after, words)
+
+
+def verdict_on_route(s: Situation) -> Situation | None:
+    """A verdict goes to the route ahead of the status; where the operator died in between, the route knows more."""
+    candidate, stable, route = s.status.candidate, s.status.stable, s.seen.route
+    if candidate is None or stable is None or route is None or route.version <= s.status.route_version:
+        return None
+    failed = route.last_rollback
+    if failed is None or failed.revision != candidate.revision:
+        return None
+    words = f"{candidate.version} rolled back, {stable.version} serves 100 %: {failed.message}"
+    after = condemned(s, failed, words)
+    return after.moved(route_version=max(after.status.route_version, route.version))
 
 
 def _standing_in_the_route(s: Situation) -> dict[str, RevisionRef]:

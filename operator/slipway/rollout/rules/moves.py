@@ -40,13 +40,14 @@ def roll_back(s: Situation, reason: str, message: str) -> Situation | None:
         message=f"{share}: {message}"[:2048],
         at=timestamp(s.now),
     )
-    event = Event(
-        reasons.ROLLED_BACK,
-        f"{candidate.version} rolled back {share}, {stable.version} serves 100 %: {message}",
-        "Warning",
-    )
-    others = [entry for entry in s.status.failed if entry.revision != candidate.revision]
-    return _retired(s.moved(last_rollback=failed, failed=[failed, *others][:REMEMBERED]), event, "RolledBack")
+    return condemned(s, failed, f"{candidate.version} rolled back {share}, {stable.version} serves 100 %: {message}")
+
+
+def condemned(s: Situation, failed: FailedRevision, words: str) -> Situation:
+    """Withdraw the candidate for good, by a verdict."""
+    others = [entry for entry in s.status.failed if entry.revision != failed.revision]
+    remembered = s.moved(last_rollback=failed, failed=[failed, *others][:REMEMBERED])
+    return _retired(remembered, Event(reasons.ROLLED_BACK, words, "Warning"), "RolledBack")
 
 
 def retire(s: Situation, event: Event, why: str) -> Situation:
