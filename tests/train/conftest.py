@@ -20,9 +20,9 @@ from slipway.api.common import ArtifactRef, ArtifactStatus
 from slipway.api.dataset import Rows
 from slipway.contract.dataset import CARD, DatasetCard
 from slipway.contract.job import Store
+from slipway_data.raw import RawFile
 from slipway_data.read_t3d import read
 from slipway_data.rows import Chat
-from slipway_data.source import RawFile
 from slipway_pod.artifact import publish_at
 from tests.train.runs import Bench
 

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from datasketch import MinHash
 
-from slipway.api.dataset import Deduplicate
+from slipway.api.dataset_steps import Deduplicate
 from slipway_data.rows import Row
 
 PERMUTATIONS = 128

@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from slipway.api.dataset import Deduplicate, Filter, Parse, Redact, Rows
+from slipway.api.dataset import Rows
 from slipway.contract.artifact import digest_of
 from slipway.contract.dataset import CARD, REPORT, SPLITS, DatasetCard
 from slipway.contract.job import PrepareDataset
 from slipway.contract.result import Prepared
-from slipway_data import read_jsonl, read_t3d
-from slipway_data.dedupe import Seen, seen
+from slipway_data import parse
 from slipway_data.judge import Tally, judge
-from slipway_data.redact import Redactor
-from slipway_data.rows import DUPLICATE, TOO_LONG, TOO_SHORT, Chat, Completion, Content, Message, Rejected, Row
+from slipway_data.raw import RawFile
+from slipway_data.rows import Chat, Completion, Content, Message, Rejected, Row
 from slipway_data.shards import ShardWriter
-from slipway_data.source import RawFile, files
+from slipway_data.source import files
 from slipway_data.split import Ties, place
+from slipway_data.steps import changes
 from slipway_pod.artifact import publish
-from slipway_pod.errors import BadConfig, PodError
+from slipway_pod.errors import PodError
 from slipway_pod.store import open_store
 
 log = logging.getLogger("slipway")
 
 EVERY = 5_000
 """Rows between two lines of progress."""
-
-Change = Callable[[Row], Row | Rejected]
 
 
 def prepare(job: PrepareDataset) -> Prepared:
@@ -91,10 +87,10 @@ def _through_steps(
     write: Callable[[str], object],
 ) -> None:
     """Bring every row through the steps into the table, every other one into the report."""
-    changes = list(_changes(job, database, tally, ties))
+    through = list(changes(job, database, tally, ties))
     for number, file in enumerate(found, start=1):
-        for item in _read(file, job):
-            for change in changes:
+        for item in parse.rows(file, job):
+            for change in through:
                 if isinstance(item, Rejected):
                     break
                 item = change(item)  # noqa: PLW2901 - the row as it stands after each step
@@ -110,66 +106,6 @@ def _through_steps(
     log.info("%d files read, %d rows kept, left out: %s", len(found), tally.kept, tally.breakdown())
     if tally.redacted:
         log.info("replaced: %s", ", ".join(f"{count} {kind}" for kind, count in sorted(tally.redacted.items())))
-
-
-def _read(file: RawFile, job: PrepareDataset) -> Iterator[Row | Rejected]:
-    """Yield the rows of one file, each with its group, and what is no row."""
-    match job.steps[0].chosen:
-        case Parse(format="BlueprintT3D"):
-            for item in read_t3d.read(file, job.schema_):
-                yield item if isinstance(item, Rejected) else _row(job, file, *item)
-        case Parse(format="JSONL"):
-            for line in read_jsonl.read(file, job.schema_):
-                yield line if isinstance(line, Rejected) else _row(job, file, *line)
-        case other:
-            raise BadConfig("BadSteps", f"steps[0] is {type(other).__name__}: the first step must be parse")
-
-
-def _row(job: PrepareDataset, file: RawFile, id: str, content: Content, project: str | None = None) -> Row:
-    match job.split.group_by:
-        case "File":
-            return Row(id, file.path, content)
-        case "Project":
-            return Row(id, file.project if project is None else project, content)
-        case _:
-            # By content, not by id: inserting a line must not move the lines after it to other splits.
-            return Row(id, hashlib.sha256(content.text.encode()).hexdigest()[:16], content)
-
-
-def _changes(job: PrepareDataset, database: sqlite3.Connection, tally: Tally, ties: Ties) -> Iterator[Change]:
-    """Yield what each step after parse does with a row."""
-    for number, step in enumerate(job.steps[1:], start=1):
-        match step.chosen:
-            case Filter() as bounds:
-                yield partial(_filtered, bounds)
-            case Redact(kinds=kinds):
-                yield partial(_redacted, Redactor(kinds, tally.redacted))
-            case Deduplicate() as wanted:
-                yield partial(_unlike, seen(wanted, database, number), ties)
-            case other:
-                raise BadConfig("BadSteps", f"steps: {type(other).__name__} may not stand there, or is not known")
-
-
-def _filtered(bounds: Filter, row: Row) -> Row | Rejected:
-    length = len(row.content.trained)
-    if length < bounds.min_characters:
-        return Rejected(row.id, TOO_SHORT, f"{length} characters, filter.minCharacters is {bounds.min_characters}")
-    if bounds.max_characters is not None and length > bounds.max_characters:
-        return Rejected(row.id, TOO_LONG, f"{length} characters, filter.maxCharacters is {bounds.max_characters}")
-    return row
-
-
-def _redacted(redactor: Redactor, row: Row) -> Row:
-    return Row(row.id, row.group, row.content.mapped(redactor))
-
-
-def _unlike(memory: Seen, ties: Ties, row: Row) -> Row | Rejected:
-    twin = memory.twin(row)
-    if twin is None:
-        return row
-    # Groups that share a row mostly share more: in two splits, one would be trained on what the other tests.
-    ties.tie(row.group, twin.group)
-    return Rejected(row.id, DUPLICATE, f"{twin.similarity_percent} percent like {twin.id}")
 
 
 def _written(job: PrepareDataset, database: sqlite3.Connection, ties: Ties, folder: Path) -> dict[str, int]:

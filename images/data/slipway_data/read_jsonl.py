@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from slipway_data.raw import RawFile, Refused, decoded
 from slipway_data.rows import NOTHING_TO_TRAIN_ON, SCHEMA_VIOLATION, Chat, Completion, Content, Message, Rejected
-from slipway_data.source import RawFile, Refused, decoded
 
 
 class _Line(BaseModel):

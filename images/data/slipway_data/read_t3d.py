@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 from slipway_data.describe import SYSTEM, request
+from slipway_data.raw import RawFile, Refused
 from slipway_data.rows import UNREADABLE_FILE, Chat, Completion, Content, Message, Rejected
-from slipway_data.source import RawFile, Refused
 from slipway_formats.t3d import Graph, T3DError, components, normalised, parse, serialize
 
 NODES_LIMIT = 12

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from slipway.api.base import (
+    LISTED,
     Count,
     Digest,
     Message,
     Model,
-    OneOf,
     Percent,
     Rule,
     Seconds,
@@ -21,129 +21,11 @@ from slipway.api.base import (
 )
 from slipway.api.common import ArtifactStatus, Resources
 from slipway.api.conditions import CONDITIONS, Condition
+from slipway.api.dataset_source import Source
+from slipway.api.dataset_steps import Step
 
-LISTED: dict[str, JsonValue] = {"x-kubernetes-list-type": "atomic"}
-
-FileName = Annotated[
-    str,
-    bounded(128, pattern=r"^[A-Za-z0-9._-]+$", says="a file name has letters, digits, '.', '_' and '-' only"),
-]
 Schema = Literal["Chat", "Completion"]
 DatasetState = Literal["Pending", "Preparing", "Ready", "Failed"]
-
-
-class ObjectStoreSource(Model):
-    """Files below one address of the object store."""
-
-    uri: StoreUri = Field(description="uri is a file, or a prefix that ends in /, for example s3://raw/blueprints/.")
-    include: list[Annotated[str, bounded(256)]] = Field(
-        default=["**"],
-        min_length=1,
-        max_length=32,
-        json_schema_extra=LISTED,
-        description="include lists glob patterns relative to uri; a file must match one of them.",
-    )
-
-
-class InlineFile(Model):
-    """A small file written in the spec."""
-
-    name: FileName = Field(description="name of the file, unique in the list.")
-    text: Annotated[str, bounded(262_144)] = Field(description="text is the file's content.")
-
-
-class InlineSource(Model):
-    """Files written in the spec itself."""
-
-    files: list[InlineFile] = Field(
-        min_length=1,
-        max_length=64,
-        description="files of the source. The whole object must stay below 1 MiB: larger data belongs in the object "
-        "store.",
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
-    )
-
-
-class Source(OneOf):
-    """Where raw data comes from; exactly one member must be set."""
-
-    object_store: ObjectStoreSource | None = Field(
-        default=None, description="objectStore reads files from the object store that the operator is configured with."
-    )
-    inline: InlineSource | None = Field(
-        default=None, description="inline reads files written in this object, for small data and trials."
-    )
-
-
-class Parse(Model):
-    """Turn files into rows. The first step of every Dataset."""
-
-    format: Literal["BlueprintT3D", "JSONL"] = Field(
-        alias="as",
-        description="as names the reader. BlueprintT3D makes instruction pairs from Unreal Blueprint clipboard text; "
-        "JSONL reads one row of the schema per line.",
-    )
-
-
-class Filter(Model):
-    """Reject rows by size. Lengths are in characters of the trained text."""
-
-    rules = (
-        Rule(
-            "!has(self.maxCharacters) || self.minCharacters <= self.maxCharacters",
-            "nothing can pass, for minCharacters is above maxCharacters: lower the one or raise the other",
-        ),
-    )
-
-    min_characters: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
-        default=0, description="minCharacters rejects rows with fewer characters; 0 keeps them all."
-    )
-    max_characters: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
-        default=None, description="maxCharacters rejects rows with more characters; absent keeps them all."
-    )
-
-
-class Redact(Model):
-    """Replace private text by a placeholder that names its kind."""
-
-    kinds: list[Literal["Secret", "Email", "IPAddress"]] = Field(
-        min_length=1,
-        max_length=3,
-        json_schema_extra={"x-kubernetes-list-type": "set"},
-        description="kinds of text to replace: Secret (keys, tokens, passwords), Email, IPAddress.",
-    )
-
-
-class Deduplicate(Model):
-    """Keep one of every group of equal or alike rows."""
-
-    rules = (
-        Rule(
-            "self.method == 'MinHash' || self.similarityPercent == 85",
-            "similarityPercent is used by MinHash only: set method to MinHash or leave similarityPercent out",
-        ),
-    )
-
-    method: Literal["Exact", "MinHash"] = Field(
-        default="Exact",
-        description="method is Exact (equal but for white space) or MinHash (alike by the word shingles they share).",
-    )
-    similarity_percent: Annotated[int, Field(ge=50, le=100)] = Field(
-        default=85,
-        description="similarityPercent is the Jaccard similarity from which MinHash calls rows alike; Exact does not "
-        "use it.",
-    )
-
-
-class Step(OneOf):
-    """One step of preparation; exactly one member must be set."""
-
-    parse: Parse | None = Field(default=None, description="parse turns files into rows.")
-    filter: Filter | None = Field(default=None, description="filter rejects rows by size.")
-    redact: Redact | None = Field(default=None, description="redact replaces private text by a placeholder.")
-    deduplicate: Deduplicate | None = Field(
-        default=None, description="deduplicate keeps one row of every group of equal or alike rows."
-    )
 
 
 class Split(Model):

@@ -8,7 +8,9 @@ from pydantic import Field, TypeAdapter
 
 from slipway.api.base import Model
 from slipway.api.common import ArtifactRef, Evaluation
-from slipway.api.dataset import Quality, Schema, Source, Split, Step
+from slipway.api.dataset import Quality, Schema, Split
+from slipway.api.dataset_source import Source
+from slipway.api.dataset_steps import Step
 from slipway.api.modelversion import Format
 from slipway.api.trainingjob import Checkpoint, Export, Recipe
 from slipway.contract.artifact import digest_of

@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from slipway.api.dataset import Deduplicate
+from slipway.api.dataset_steps import Deduplicate
 from slipway_data.dedupe import PERMUTATIONS, RECALL, Seen, banding, seen, shingles
 from slipway_data.rows import Chat, Completion, Message, Row
 

@@ -15,7 +15,7 @@ from slipway.contract.exitcodes import ExitCode
 from slipway.contract.job import PrepareDataset
 from slipway.contract.result import Prepared, parse_result
 from slipway_data import prepare as module
-from slipway_data import shards, source
+from slipway_data import raw, shards, source
 from slipway_pod.artifact import verify
 from slipway_pod.errors import BadConfig, BadData, StoreUnreachable
 from slipway_pod.store import Bucket
@@ -340,12 +340,12 @@ def test_an_empty_split_is_said(place: Place) -> None:
 
 
 def test_a_line_without_end_does_not_fill_the_memory(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "LINE_LIMIT", 1000)
+    monkeypatch.setattr(raw, "LINE_LIMIT", 1000)
     place.put("raw/a.jsonl", pairs(2) + "x" * 5000)
     result = place.prepare(quality={"maxRejectedPercent": 50})
     (entry,) = place.report(result.report)
     assert (entry["id"], entry["reason"]) == ("a.jsonl:3", "UnreadableFile")
-    monkeypatch.setattr(source, "FILE_LIMIT", 100)
+    monkeypatch.setattr(raw, "FILE_LIMIT", 100)
     place.put("raw/a.t3d", "x" * 101)
     assert "split it" in fault(place, "BlueprintT3D").example
 

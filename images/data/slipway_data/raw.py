@@ -1,0 +1,80 @@
+"""What is a raw file, and when can it not be used?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from slipway_data.rows import UNREADABLE_FILE, WRONG_ENCODING, Rejected
+from slipway_pod.errors import PodError
+
+LINE_LIMIT = 16 * 1024 * 1024
+FILE_LIMIT = 32 * 1024 * 1024
+BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+
+
+class Refused(Exception):
+    """A file, or one line of it, cannot be used."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+    def rejected(self, id: str) -> Rejected:
+        """Return the entry of the report."""
+        return Rejected(id, self.reason, self.message)
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A file of the source: its path relative to the source, and its bytes, piece by piece."""
+
+    path: str
+    pieces: Callable[[], Iterable[bytes]]
+
+    @property
+    def project(self) -> str:
+        """The folder that the file is in; empty at the top."""
+        return self.path.rpartition("/")[0]
+
+    def text(self) -> str:
+        """Return the whole file; raise Refused when it is no UTF-8 text or too large to be one document."""
+        content = bytearray()
+        for piece in self._bytes():
+            content += piece
+            if len(content) > FILE_LIMIT:
+                raise Refused(UNREADABLE_FILE, f"larger than {FILE_LIMIT >> 20} MiB: split it into several files")
+        return decoded(bytes(content))
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the file's lines without their ends; raise Refused at one that no row can be."""
+        rest = b""
+        for piece in self._bytes():
+            *whole, rest = (rest + piece).split(b"\n")
+            yield from whole
+            if len(rest) > LINE_LIMIT:
+                raise Refused(UNREADABLE_FILE, f"the line is longer than {LINE_LIMIT >> 20} MiB: is this JSON lines?")
+        if rest:
+            yield rest
+
+    def _bytes(self) -> Iterator[bytes]:
+        try:
+            yield from self.pieces()
+        except PodError as error:
+            # Listed a moment ago and gone now: the file is missing, not the store.
+            if error.reason != "NoSuchObject":
+                raise
+            raise Refused(UNREADABLE_FILE, "it was removed while the data was being read: run again") from error
+
+
+def decoded(content: bytes) -> str:
+    """Return UTF-8 `content` (with or without byte order mark) as text, or raise Refused."""
+    if (name := BOMS.get(content[:2])) is not None:
+        raise Refused(WRONG_ENCODING, f"the text is {name}: save it as UTF-8")
+    if b"\x00" in content:
+        raise Refused(UNREADABLE_FILE, "it holds zero bytes, so it is no text: leave it out by source include patterns")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refused(WRONG_ENCODING, f"not UTF-8 at byte {error.start}: save it as UTF-8") from error

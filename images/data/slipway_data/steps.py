@@ -1,0 +1,54 @@
+"""What does each step after parse do with a row?"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from slipway.api.dataset_steps import Deduplicate, Filter, Redact
+from slipway.contract.job import PrepareDataset
+from slipway_data.dedupe import Seen, seen
+from slipway_data.judge import Tally
+from slipway_data.redact import Redactor
+from slipway_data.rows import DUPLICATE, TOO_LONG, TOO_SHORT, Rejected, Row
+from slipway_data.split import Ties
+from slipway_pod.errors import BadConfig
+
+Change = Callable[[Row], Row | Rejected]
+
+
+def changes(job: PrepareDataset, database: sqlite3.Connection, tally: Tally, ties: Ties) -> Iterator[Change]:
+    """Yield what each step after parse does with a row."""
+    for number, step in enumerate(job.steps[1:], start=1):
+        match step.chosen:
+            case Filter() as bounds:
+                yield partial(_filtered, bounds)
+            case Redact(kinds=kinds):
+                yield partial(_redacted, Redactor(kinds, tally.redacted))
+            case Deduplicate() as wanted:
+                yield partial(_unlike, seen(wanted, database, number), ties)
+            case other:
+                raise BadConfig("BadSteps", f"steps: {type(other).__name__} may not stand there, or is not known")
+
+
+def _filtered(bounds: Filter, row: Row) -> Row | Rejected:
+    length = len(row.content.trained)
+    if length < bounds.min_characters:
+        return Rejected(row.id, TOO_SHORT, f"{length} characters, filter.minCharacters is {bounds.min_characters}")
+    if bounds.max_characters is not None and length > bounds.max_characters:
+        return Rejected(row.id, TOO_LONG, f"{length} characters, filter.maxCharacters is {bounds.max_characters}")
+    return row
+
+
+def _redacted(redactor: Redactor, row: Row) -> Row:
+    return Row(row.id, row.group, row.content.mapped(redactor))
+
+
+def _unlike(memory: Seen, ties: Ties, row: Row) -> Row | Rejected:
+    twin = memory.twin(row)
+    if twin is None:
+        return row
+    # Groups that share a row mostly share more: in two splits, one would be trained on what the other tests.
+    ties.tie(row.group, twin.group)
+    return Rejected(row.id, DUPLICATE, f"{twin.similarity_percent} percent like {twin.id}")
