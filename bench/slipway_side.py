@@ -124,7 +124,9 @@ class Slipway:
         program = ["bench.stopwatch", str(self._notes)] if self._notes else ["slipway.main"]
         command = [sys.executable, "-m", *program, "--settings", str(file), "--kubeconfig", str(kubeconfig)]
         path = f"{REPOSITORY / 'operator'}:{REPOSITORY}"
-        with running(name, command, folder / f"{name}.log", {"PYTHONPATH": path}) as child:
+        # As in the image, whose code is compiled: the first process here compiles it.
+        environment = {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""}
+        with running(name, command, folder / f"{name}.log", environment) as child:
             yield Operator(child, port)
 
     def answers_as(self, number: int, version: int) -> str:

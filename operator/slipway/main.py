@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -35,6 +36,9 @@ from slipway.training.room import Room as TrainingRoom
 logger = logging.getLogger(__name__)
 
 LEASE_REQUEST_SECONDS = 4.0
+YOUNG_OBJECTS = 50_000
+"""New containers between two collections of garbage. Python's 700 are one list of a cluster: it would be walked through
+again and again while it is read, and what is read is no garbage."""
 
 
 def rooms(settings: Settings) -> dict[str, Room]:
@@ -77,6 +81,12 @@ def sources(settings: Settings, http: Http, api: SecretReader) -> Sources:
     )
 
 
+def keep_for_good() -> None:
+    """Spare what was read at the start all later collections: it stays, and is freed by its count when it goes."""
+    gc.collect()
+    gc.freeze()
+
+
 def leave_at_once() -> None:
     """End the process without any clean-up: another replica may be leading."""
     logger.critical("leadership lost; leaving at once")
@@ -93,6 +103,7 @@ async def operate(settings: Settings, connection: Connection) -> int:
             loop.add_signal_handler(number, stop.set)
 
     hear_signals()
+    gc.set_threshold(YOUNG_OBJECTS)
     metrics = OperatorMetrics()
     identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:12]}"
     http = Http()
@@ -110,6 +121,7 @@ async def operate(settings: Settings, connection: Connection) -> int:
             LoopClock(),
             metrics,
             leave_at_once,
+            keep_for_good,
         )
         return await engine.run(stop)
     finally:

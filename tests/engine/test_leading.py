@@ -95,6 +95,18 @@ async def test_losing_the_lease_ends_the_process_before_another_may_lead() -> No
 
 
 @virtual
+async def test_a_lease_that_somebody_took_by_hand_ends_the_leader_at_its_next_renewal() -> None:
+    cluster = Cluster()
+    one = Replica(cluster, "one").start()
+    await asyncio.sleep(5)
+    [lease] = cluster.of("Lease")
+    await cluster.replace({**lease, "spec": {**lease["spec"], "holderIdentity": "other"}})
+    await asyncio.wait_for(one.lost.wait(), 3)
+    assert one.task is not None
+    assert await one.task == EXIT_LOST
+
+
+@virtual
 async def test_hanging_lease_requests_count_as_lost_too() -> None:
     cluster = Cluster()
     wire = Wire(cluster)

@@ -76,8 +76,9 @@ class Engine:
         clock: Clock,
         metrics: OperatorMetrics,
         on_lost: Callable[[], None] = lambda: None,
+        on_ready: Callable[[], None] = lambda: None,
     ) -> None:
-        self._options, self._on_lost = options, on_lost
+        self._options, self._on_lost, self._on_ready = options, on_lost, on_ready
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failures: list[tuple[str, BaseException]] = []
         self._interrupt = asyncio.Event()
@@ -150,6 +151,7 @@ class Engine:
         self._spawn("kopf", self.roots.run())
         for reflector in self.reflectors:
             await reflector.synced.wait()
+        self._on_ready()
         self._ready = True
         self.router.priority = Priority.NORMAL
         logger.info("ready", extra={"objects": self.store.sizes()})

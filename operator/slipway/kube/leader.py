@@ -41,6 +41,8 @@ class Elector:
     _lease: dict[str, Any] | None = None
     _seen_at: float = 0.0
     _renewed_at: float = 0.0
+    _written: bool = False
+    """The Lease is as the last attempt wrote it, for all we know: the next one need not look first."""
 
     def fence(self) -> None:
         """Raise `LeadershipLost` unless this replica leads now. Called before every write."""
@@ -94,13 +96,20 @@ class Elector:
             return False
 
     async def _take(self, started: float) -> bool:
-        await self._look()
+        known, self._written = self._written, False
+        if not known:
+            await self._look()
         holder = self._holder()
         if holder not in ("", self.identity) and started < self._seen_at + self._duration():
             return False
         wanted = self._wanted(holder)
-        written = await (self.api.create(wanted) if self._lease is None else self.api.replace(wanted))
+        try:
+            written = await (self.api.create(wanted) if self._lease is None else self.api.replace(wanted))
+        except Conflict:
+            await self._look()  # whose it is must be known at once
+            raise
         self._lease, self._seen_at = written, started
+        self._written = True
         self._renewed_at = started  # when we asked, not when it was answered: the earlier time is the safe one
         return True
 
