@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from slipway.kube.projection import digest, project
+from slipway.kube.sealed import Sealed
 from slipway.names import HASH_ANNOTATION
 from slipway.plan import Manifest
 
@@ -76,6 +77,8 @@ def contains(found: Any, wanted: Any) -> bool:
     # Both come from JSON, so that exact types tell; asked of every field of every child at each reconcile.
     if found == wanted:
         return True
+    if type(wanted) is Sealed:
+        return type(found) is Sealed and contains(found.opened(), wanted.opened())
     if type(wanted) is dict:
         return type(found) is dict and all(
             name in found and contains(found[name], value) for name, value in wanted.items()

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from slipway.kube.sealed import Sealed, as_json
 from slipway.names import UID_LABEL
 from slipway.plan import Manifest
 
@@ -31,6 +32,14 @@ _POD_STATUS = (
     "initContainerStatuses",
     "startTime",
 )
+_SPEC_READ: Mapping[str, frozenset[str]] = {
+    "Deployment": frozenset({"replicas"}),
+    "Job": frozenset({"suspend"}),
+    "NetworkPolicy": frozenset(),
+    "PodDisruptionBudget": frozenset(),
+    "Service": frozenset(),
+}
+"""What rooms read of the specs that are large and else only compared; the rest is sealed."""
 
 
 def project(obj: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,8 +49,15 @@ def project(obj: Mapping[str, Any]) -> dict[str, Any]:
             return _pod(obj)
         case "ConfigMap":
             return _config_map(obj)
-        case _:
-            return {**obj, "metadata": _metadata(obj["metadata"])}
+        case kind:
+            found = {**obj, "metadata": _metadata(obj["metadata"])}
+            return found if kind not in _SPEC_READ else _sealed(found, _SPEC_READ[kind])
+
+
+def _sealed(obj: dict[str, Any], read: frozenset[str]) -> dict[str, Any]:
+    spec = obj.get("spec") or {}
+    rest = {name: value for name, value in spec.items() if name not in read}
+    return {**obj, "spec": {name: spec[name] for name in read if name in spec} | {"sealed": Sealed(rest)}}
 
 
 def _metadata(meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +86,7 @@ def _config_map(obj: Mapping[str, Any]) -> dict[str, Any]:
 
 def digest(value: Any) -> str:
     """Return a short hash of a JSON value."""
-    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+    return hashlib.sha256(orjson.dumps(value, default=as_json, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
 def version_of(obj: Manifest) -> int:

@@ -64,6 +64,34 @@ def test_without_memory_an_edit_of_what_we_named_shows() -> None:
     assert not is_current(wanted, found, None)
 
 
+DEPLOYMENT: dict[str, Any] = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "d", "namespace": "demo"},
+    "spec": {"replicas": 2, "template": {"spec": {"containers": [{"name": "engine", "image": "engine:1"}]}}},
+}
+
+
+def deployed(wanted: dict[str, Any], image: str = "engine:1") -> dict[str, Any]:
+    """Return what the server makes of a Deployment."""
+    found = copy.deepcopy(wanted)
+    found["metadata"] |= {"uid": "1", "resourceVersion": "5"}
+    found["spec"]["progressDeadlineSeconds"] = 600
+    found["spec"]["template"]["spec"]["restartPolicy"] = "Always"
+    found["spec"]["template"]["spec"]["containers"][0]["image"] = image
+    return project(found)
+
+
+def test_what_is_kept_sealed_is_compared_as_well() -> None:
+    wanted = stamped(DEPLOYMENT, ROOT)
+    found, edited = deployed(wanted), deployed(wanted, image="other")
+    last = fingerprint(found, wanted)
+    assert is_current(wanted, found, None)
+    assert is_current(wanted, deployed(wanted), last)
+    assert not is_current(wanted, edited, None)
+    assert not is_current(wanted, edited, last)
+
+
 def test_the_mark_follows_content_and_owner_not_the_order_of_keys() -> None:
     swapped = {name: ROUTE[name] for name in reversed(list(ROUTE))}
     assert mark_of(stamped(ROUTE, ROOT)) == mark_of(stamped(swapped, ROOT))

@@ -8,13 +8,21 @@ from slipway.kube.projection import controller_uid, project, version_of
 def test_managed_fields_and_last_applied_go() -> None:
     last = "kubectl.kubernetes.io/last-applied-configuration"
     meta = {"name": "x", "managedFields": [1], "annotations": {last: "{}", "mine": "yes"}}
-    kept = project({"kind": "Service", "metadata": meta, "spec": {"ports": []}, "status": {"a": 1}})
+    kept = project({"kind": "HTTPRoute", "metadata": meta, "spec": {"rules": []}, "status": {"a": 1}})
     assert kept == {
-        "kind": "Service",
+        "kind": "HTTPRoute",
         "metadata": {"name": "x", "annotations": {"mine": "yes"}},
-        "spec": {"ports": []},
+        "spec": {"rules": []},
         "status": {"a": 1},
     }
+
+
+def test_of_a_large_spec_what_is_read_stays_and_the_rest_is_sealed() -> None:
+    template = {"spec": {"containers": [{"name": "engine", "image": "engine:1"}]}}
+    spec = {"replicas": 2, "template": template, "paused": False}
+    kept = project({"kind": "Deployment", "metadata": {"name": "x"}, "spec": spec})
+    assert kept["spec"].keys() == {"replicas", "sealed"}
+    assert kept["spec"]["sealed"].opened() == {"template": template, "paused": False}
 
 
 def test_a_config_map_keeps_a_hash_of_its_data() -> None:
