@@ -71,6 +71,34 @@ async def test_a_child_that_goes_ahead_holds_nothing_up_when_it_fails() -> None:
 
 
 @virtual
+async def test_where_others_are_urgent_all_that_goes_ahead_goes_before_any_status() -> None:
+    cluster = Cluster()
+    replica = Replica(cluster, wire=Wire(cluster, crash_after=2), workers=1)
+    replica.engine.queue.backlog.urgent = lambda: True  # type: ignore[method-assign]
+    replica.start()
+    await asyncio.sleep(5)
+    for name in ("one", "two"):
+        await cluster.create(dataset(name, maps=2, ahead=[1]))
+    await asyncio.sleep(5)
+    assert [c["metadata"]["name"] for c in cluster.of("ConfigMap")] == ["one-1", "two-1"]
+    assert not any(root.get("status") for root in cluster.of("Dataset"))
+    await replica.kill()
+    async with Replica(cluster, "second"):
+        await asyncio.sleep(60)
+        assert [root["status"]["children"] for root in cluster.of("Dataset")] == [2, 2]
+
+
+@virtual
+async def test_what_waited_for_the_urgent_is_done_in_its_next_turn() -> None:
+    cluster = Cluster()
+    await cluster.create(dataset(maps=2, ahead=[1]))
+    async with Replica(cluster) as replica:
+        replica.engine.queue.backlog.urgent = lambda: True  # type: ignore[method-assign]
+        await asyncio.sleep(5)
+        assert cluster.of("Dataset")[0]["status"]["children"] == 2
+
+
+@virtual
 async def test_a_room_that_never_settles_is_slowed_down_and_hurts_no_other_root() -> None:
     cluster = Cluster()
     await cluster.create(dataset("restless", restless=True))

@@ -117,7 +117,7 @@ def intent_last(patch: pytest.MonkeyPatch) -> None:
     """Write the status after everything else."""
     from slipway.kube import executor
 
-    async def execute(self: Any, key: Any, room: Any, root: Any, plan: Plan, committed: Any = lambda: None) -> Any:
+    async def execute(self: Any, key: Any, room: Any, root: Any, plan: Plan, committed: Any, urgent: Any) -> Any:
         memory = self._memories.setdefault(key, executor._Memory())
         run = executor._Run(self, memory, room, root, plan)
         await run.children()

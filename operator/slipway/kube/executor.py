@@ -92,16 +92,25 @@ class Executor:
         return not any(True for _ in _unwanted(self._store, room, root["metadata"]["uid"], plan))
 
     async def execute(
-        self, key: Key, room: Room, root: Manifest, plan: Plan, committed: Callable[[], None] = lambda: None
+        self,
+        key: Key,
+        room: Room,
+        root: Manifest,
+        plan: Plan,
+        committed: Callable[[], None] = lambda: None,
+        urgent: Callable[[], bool] = lambda: False,
     ) -> Outcome:
         """Make `plan` true for `root`. Raise `Stale` or an `ApiError` if it has to be tried again.
 
         `committed` is called once the status stands: from then on the answers that led to it are no longer needed, and
-        new questions may be asked whatever becomes of the children.
+        new questions may be asked whatever becomes of the children. What went ahead suffices for now where others are
+        `urgent`: of a hundred candidates that fail at once, each has its route changed before any has its status.
         """
         memory = self._memories.setdefault(key, _Memory())
         run = _Run(self, memory, room, root, plan)
         await run.ahead()
+        if run.writes and urgent():
+            return Outcome(run.writes, look_again_after=0.0)
         await run.status(carried(plan.status, root.get("status") or {}))
         committed()
         try:

@@ -63,6 +63,10 @@ class Backlog:
         """Return the number of keys that wait to be taken now."""
         return len(self._waiting)
 
+    def urgent(self) -> bool:
+        """Tell whether a key of the highest priority waits to be taken."""
+        return any(waiting.priority is Priority.HIGH for waiting in self._waiting.values())
+
     @property
     def working(self) -> int:
         """Return the number of keys being worked on."""

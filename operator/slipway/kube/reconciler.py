@@ -113,7 +113,7 @@ class Reconciler:
             plan = room.plan(root, self._store, self._asks.facts(key), self._clock.now())
             asks = plan.asks
             outcome = await self._executor.execute(
-                key, room, root, plan, committed=lambda: self._asks.update(key, asks)
+                key, room, root, plan, lambda: self._asks.update(key, asks), self._queue.backlog.urgent
             )
         except Stale:
             self._retry(key, plan, 0.0)

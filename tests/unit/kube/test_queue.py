@@ -115,6 +115,16 @@ def test_back_off_grows_to_its_limit_and_starts_again_when_forgiven(jitters: lis
     assert backlog.failures(KEYS[0]) == 0
 
 
+def test_only_what_waits_to_be_taken_is_urgent() -> None:
+    backlog = Backlog()
+    backlog.add(KEYS[0], 0.0, Priority.NORMAL)
+    assert not backlog.urgent()
+    backlog.add(KEYS[1], 0.0, Priority.HIGH)
+    assert backlog.urgent()
+    backlog.take(0.0)
+    assert not backlog.urgent(), "it is being worked on"
+
+
 def test_a_new_time_replaces_the_old_one() -> None:
     backlog = Backlog()
     backlog.wake_at(KEYS[0], 10)
