@@ -38,7 +38,7 @@ class DatasetName(Model):
 
 
 class CausalLM(Model):
-    """Supervised fine-tuning of a causal language model with LoRA."""
+    """Supervised fine-tuning of a causal language model."""
 
     rules = (
         # By its digits, not by double(): a text that is no number then has one complaint, not two.
@@ -47,10 +47,19 @@ class CausalLM(Model):
             "!has(self.microBatchSize) || self.batchSize % self.microBatchSize == 0",
             "microBatchSize must divide batchSize",
         ),
+        Rule(
+            # The apiserver fills in the default rank before it asks.
+            "self.method != 'Full' || (!has(self.alpha) && self.dropoutPercent == 0 && self.rank == 16)",
+            "method Full makes no adapter: remove rank, alpha and dropoutPercent, or choose LoRA or DoRA",
+        ),
     )
 
-    method: Literal["LoRA"] = Field(
-        default="LoRA", description="method of tuning. LoRA trains a small adapter and leaves the base model as it is."
+    method: Literal["LoRA", "DoRA", "Full"] = Field(
+        default="LoRA",
+        description="method of tuning. LoRA trains a small adapter and leaves the base model as it is. DoRA also "
+        "trains the length of each row of weights: often better at low rank, slower. Full trains all weights, in FP32, "
+        "and takes 16 bytes of memory for each. llama.cpp serves LoRA adapters; exported as GGUF, results of the other "
+        "two are complete models, made from the base model's GGUF.",
     )
     rank: Annotated[int, Field(ge=1, le=1024)] = Field(
         default=16, description="rank of the adapter; a higher rank can learn more and takes more memory."
@@ -74,6 +83,11 @@ class CausalLM(Model):
     weight_decay: NonNegative = Field(default="0", description='weightDecay of AdamW, as a string; "0" means none.')
     max_gradient_norm: NonNegative = Field(
         default="1.0", description='maxGradientNorm clips the gradient\'s norm, as a string; "0" means no clipping.'
+    )
+    stop_gradient_norm: NonNegative | None = Field(
+        default=None,
+        description="stopGradientNorm ends the run, with reason GradientExploded, when the gradient's norm before "
+        'clipping is above it, as a string; absent means "1e5", and "0" never.',
     )
     epochs: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=3, description="epochs is the number of passes over the train split."

@@ -19,15 +19,16 @@ from slipway.contract.job import Train
 from slipway.contract.progress import Progress
 from slipway.contract.result import Preempted, Trained
 from slipway_pod.artifact import fetch, publish, verify
-from slipway_pod.errors import BadConfig, OutOfMemory
+from slipway_pod.errors import OutOfMemory
 from slipway_pod.progress import Reporter
 from slipway_pod.stop import StopFlag
-from slipway_train_torch.causal_lm import base, batches, data, device, export
+from slipway_train_torch.causal_lm import base, batches, data, device, export, methods
 from slipway_train_torch.causal_lm.batches import Row
 from slipway_train_torch.causal_lm.checkpoint import Checkpoints, State
 from slipway_train_torch.causal_lm.layout import Layout, out_of_memory
 from slipway_train_torch.causal_lm.loss import head_weight, summed_loss
 from slipway_train_torch.causal_lm.schedule import factor
+from slipway_train_torch.causal_lm.stops import Limits, Step, require_targets
 
 log = logging.getLogger("slipway")
 T = TypeVar("T")
@@ -41,7 +42,7 @@ class Stopped(Exception):
 
 
 class Recipe:
-    """Low-rank fine-tuning of a causal language model on one device.
+    """Fine-tuning of a causal language model on one device.
 
     Every step is a function of what the checkpoint holds and of the job, so a run that was stopped and resumed ends in
     the same bits as one that was not (on a CPU; on a GPU as far as its kernels allow).
@@ -74,7 +75,7 @@ class Recipe:
     # --- set up ---------------------------------------------------------------------------------------------------
 
     def setup(self) -> None:
-        """Fetch and read data and base model, attach the adapter, and go to where an earlier attempt stopped."""
+        """Fetch and read data and base model, make ready what is trained, and go to where another attempt stopped."""
         self.report("Fetching")
         device.deterministic()
         self.device = device.choose(self.recipe.precision)
@@ -85,8 +86,11 @@ class Recipe:
 
         self.report("Loading")
         uri = self.job.base_model.uri
-        model, self.tokenizer = base.load(self.scratch / "base", uri, self.device)
+        # All of a model is trained in float32, whatever it runs forward in: small updates would be lost in BF16.
+        dtype = torch.float32 if self.recipe.method == "Full" else None
+        model, self.tokenizer = base.load(self.scratch / "base", uri, self.device, dtype)
         self.head = head_weight(model)
+        export.check(self.job, model.config, self.scratch / "base")
         pad = self.tokenizer.pad_token_id
         self.pad = pad if pad is not None else self.tokenizer.eos_token_id
         self.go_on()
@@ -97,8 +101,10 @@ class Recipe:
         self.go_on()
 
         torch.manual_seed(self.job.seed)
-        self.model = base.with_adapter(model, self.recipe, uri)
-        self.parameters = base.trainable(self.model)
+        self.tuned = methods.tuned(model, self.recipe, uri)
+        self.model = self.tuned.model
+        self.parameters = self.tuned.trainable()
+        self.limits = Limits.of(self.recipe.stop_gradient_norm, len(self.head))
         self.optimiser = torch.optim.AdamW(
             self.parameters.values(),
             lr=float(self.recipe.learning_rate),
@@ -135,7 +141,7 @@ class Recipe:
         while True:
             if self.evaluation_is_due():
                 self.evaluate()
-            if self.state.step - self.saved >= self.job.checkpoint.every_steps:
+            if self.state.step - self.saved >= self.job.checkpoint.every_steps and self.limits.sound(self.losses()):
                 self.save()
             if self.state.step >= self.steps:
                 return
@@ -152,7 +158,8 @@ class Recipe:
         loss = self.within_memory(lambda: self.gradients(batch))
         limit = float(self.recipe.max_gradient_norm)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), limit or math.inf).item()
-        self.refuse_nonsense(loss, norm, rate)
+        done = Step(self.state.step + 1, self.steps, ids(batch), rate, loss, norm)
+        self.limits.check(done, self.losses())
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.step()
@@ -180,6 +187,7 @@ class Recipe:
         self.model.train()
         self.optimiser.zero_grad(set_to_none=True)
         tokens = batches.targets(batch)
+        require_targets(tokens, self.state.step + 1, self.steps, ids(batch))
         total = torch.zeros((), device=self.device.torch)
         for piece in self.layout.cut(batch):
             loss = self.loss(piece)
@@ -192,7 +200,7 @@ class Recipe:
         """Return the summed loss of `lines`."""
         batch = batches.collate(lines, self.pad).to(self.device.torch)
         with self.device.autocast():
-            return summed_loss(self.model.get_base_model(), self.head, batch)
+            return summed_loss(self.model, self.head.to(self.device.dtype), batch)
 
     def within_memory(self, work: Callable[[], T]) -> T:
         """Return what `work` returns, done again in ever smaller pieces while memory does not suffice."""
@@ -224,18 +232,7 @@ class Recipe:
         """Cut batches by `layout` from now on."""
         self.layout = layout
         if layout.recompute:
-            self.model.get_base_model().activation_checkpointing_enable()
-
-    def refuse_nonsense(self, loss: float, norm: float, rate: float) -> None:
-        """Raise BadConfig when the run has left the numbers. One that is merely bad goes on: gates judge it."""
-        if math.isfinite(loss) and math.isfinite(norm):
-            return
-        raise BadConfig(
-            "LossNotFinite",
-            f"at step {self.state.step + 1} of {self.steps} the loss is {loss} and the gradient's norm {norm}, with "
-            f"learning rate {rate:.3g}: lower recipe.causalLM.learningRate, raise warmupPercent, or set "
-            "maxGradientNorm to 1.0",
-        )
+            self.model.activation_checkpointing_enable()
 
     # --- evaluate -------------------------------------------------------------------------------------------------
 
@@ -287,15 +284,19 @@ class Recipe:
         """Publish the artefact, read it back, and return the result."""
         self.report("Publishing")
         parameters = self.resolved()
-        folder = export.write(self.scratch / "model", self.model, self.job, parameters, self.state.history)
+        kind = export.kind(self.job)
+        folder = export.write(
+            self.scratch / "model", self.tuned, self.tokenizer, self.job, self.scratch / "base", parameters,
+            self.state.history,
+        )  # fmt: skip
         where = f"s3://{self.job.store.bucket}/{self.job.store.prefix}/models"
         artifact = publish(folder, where, self.job.store)
         verify(ArtifactRef(uri=artifact.uri, digest=artifact.digest), self.job.store)
         loss = self.state.validation_loss
         return Trained(
             artifact=artifact,
-            kind="Adapter",
-            # peft's files are always there; the job says what else.
+            kind=kind,
+            # Safetensors are always there; the job says what else.
             formats=tuple(dict.fromkeys(("SafeTensors", *self.job.export))),
             steps=self.state.step,
             tokens=self.state.tokens,
@@ -314,6 +315,10 @@ class Recipe:
     def note(self, **figures: float) -> None:
         """Add a line to the history."""
         self.state.history.append({"step": self.state.step, **figures})
+
+    def losses(self) -> list[float]:
+        """Return the loss of every step so far."""
+        return [line["loss"] for line in self.state.history if "loss" in line]
 
     def report(self, phase: str, loss: float | None = None) -> None:
         """Push the newest figures."""
@@ -336,8 +341,7 @@ class Recipe:
 
     def resolved(self) -> dict[str, str]:
         """Return every parameter that the run had, defaults filled in."""
-        found: dict[str, Any] = self.recipe.dump() | {
-            "alpha": base.alpha(self.recipe),
+        found: dict[str, Any] = methods.resolved(self.recipe) | {
             "precision": self.device.precision,
             "device": self.device.torch.type,
             "threads": torch.get_num_threads(),
@@ -351,6 +355,11 @@ class Recipe:
             "torch": torch.__version__,
         }
         return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in found.items()}
+
+
+def ids(batch: Sequence[Row]) -> list[str]:
+    """Return the ids of all rows in `batch`."""
+    return [example.id for row in batch for example in row]
 
 
 def decimal(value: float) -> str:
