@@ -37,10 +37,19 @@ def interrupted(bench: Bench, steps: int, **recipe: object) -> Trained | Preempt
     return bench.run(job)
 
 
-@pytest.mark.parametrize("batching", ["LengthBuckets", "Packed"])
-def test_a_resumed_run_ends_in_the_bits_of_one_that_never_stopped(bench: Bench, batching: str) -> None:
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"batching": "Packed"},
+        {"neftune_alpha": "5"},
+        # With a learning rate this high, the best of these weights are not the last.
+        {"publish": "Best", "evaluate_every_steps": 2, "learning_rate": "0.5"},
+    ],
+)
+def test_a_resumed_run_ends_in_the_bits_of_one_that_never_stopped(bench: Bench, more: dict[str, object]) -> None:
     # Dropout draws from the generator, the schedule bends, the stop lies inside the second epoch.
-    recipe = {"dropout_percent": 10, "epochs": 3, "batching": batching, "max_steps": 7, "weight_decay": "0.01"}
+    recipe = {"dropout_percent": 10, "epochs": 3, "max_steps": 7, "weight_decay": "0.01", **more}
     straight = bench.run(bench.job("straight", **recipe))
     resumed = interrupted(bench, 5, **recipe)
     assert same(bench.adapter(straight), bench.adapter(resumed))
@@ -49,6 +58,8 @@ def test_a_resumed_run_ends_in_the_bits_of_one_that_never_stopped(bench: Bench, 
     assert isinstance(straight, Trained)
     assert isinstance(resumed, Trained)
     assert (straight.tokens, straight.validation_loss) == (resumed.tokens, resumed.validation_loss)
+    assert straight.published_step == resumed.published_step
+    assert (straight.published_step != straight.steps) is (recipe.get("publish") == "Best")
 
 
 def test_a_stop_during_validation_is_made_up_for(bench: Bench) -> None:

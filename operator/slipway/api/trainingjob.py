@@ -37,6 +37,20 @@ class DatasetName(Model):
     name: Name = Field(description="name of the Dataset; the run starts when it is Ready and records its digest.")
 
 
+class EarlyStopping(Model):
+    """When validation loss says that more steps do not help."""
+
+    patience_evaluations: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=3,
+        description="patienceEvaluations is the number of evaluations in a row without improvement that ends the run.",
+    )
+    min_improvement: NonNegative = Field(
+        default="0",
+        description="minImprovement is what the loss must fall by, in nats per trained token, to count as an "
+        'improvement, as a string, for example "0.005".',
+    )
+
+
 class CausalLM(Model):
     """Supervised fine-tuning of a causal language model."""
 
@@ -46,6 +60,14 @@ class CausalLM(Model):
         Rule(
             "!has(self.microBatchSize) || self.batchSize % self.microBatchSize == 0",
             "microBatchSize must divide batchSize",
+        ),
+        Rule(
+            "!has(self.earlyStopping) || has(self.evaluateEverySteps)",
+            "earlyStopping needs measurements on the way: set evaluateEverySteps",
+        ),
+        Rule(
+            "!has(self.publish) || self.publish != 'Best' || has(self.evaluateEverySteps)",
+            "publish Best needs measurements on the way: set evaluateEverySteps",
         ),
         Rule(
             # The apiserver fills in the default rank before it asks.
@@ -121,6 +143,23 @@ class CausalLM(Model):
         default=None,
         description="evaluateEverySteps is the number of steps between measurements of validation loss; absent means "
         "once, at the end.",
+    )
+    early_stopping: EarlyStopping | None = Field(
+        default=None,
+        description="earlyStopping ends the run when validation loss does not improve any more; absent means never. It "
+        "needs evaluateEverySteps.",
+    )
+    publish: Literal["Last", "Best"] | None = Field(
+        default=None,
+        description="publish says which weights are the result: Last, those after the last step, or Best, those with "
+        "the lowest measured validation loss (needs evaluateEverySteps; holds a copy of what is trained in host memory "
+        "and in each checkpoint). Absent means Best with earlyStopping, else Last.",
+    )
+    neftune_alpha: NonNegative | None = Field(
+        default=None,
+        description="neftuneAlpha adds uniform noise to the embeddings while training (NEFTune), up to "
+        'alpha/sqrt(tokens x width), as a string, for example "5"; absent means none. It helps small sets of chats '
+        "against learning by heart.",
     )
 
 
@@ -210,6 +249,12 @@ class TrainingProgress(StatusModel):
     validation_loss: Decimal | None = Field(
         default=None, description="validationLoss as last measured, in nats per trained token."
     )
+    best_step: Count | None = Field(
+        default=None, description="bestStep is the step after which validation loss was lowest so far."
+    )
+    best_validation_loss: Decimal | None = Field(
+        default=None, description="bestValidationLoss is the lowest validation loss so far, in nats per trained token."
+    )
     phase: Annotated[str, bounded(64)] | None = Field(
         default=None, description="phase is what the pod does now, for example Training."
     )
@@ -272,6 +317,10 @@ class TrainingJobStatus(StatusModel):
     artifact: ArtifactStatus | None = Field(default=None, description="artifact is the model that the run published.")
     validation_loss: Decimal | None = Field(
         default=None, description="validationLoss of the result, in nats per trained token."
+    )
+    steps: Count | None = Field(default=None, description="steps is the number of optimiser steps of the finished run.")
+    published_step: Count | None = Field(
+        default=None, description="publishedStep is the step whose weights are the result."
     )
     checkpoint: StoreUri | None = Field(default=None, description="checkpoint is the folder of the run's checkpoints.")
     model_version: Name | None = Field(

@@ -44,6 +44,9 @@ class Trained(StatusModel):
     kind: Literal["Adapter", "Model"] = "Adapter"
     formats: tuple[Format, ...]
     steps: int
+    """Steps that were done."""
+    published_step: int | None = None
+    """The step whose weights the artefact has."""
     tokens: int = 0
     validation_loss: str | None = None
     seconds: int = 0

@@ -206,7 +206,14 @@ def _going(
 
 def _publishing(training: Training, seen: Observed, status: TrainingJobStatus, result: Trained, now: datetime) -> Plan:
     """Return the plan that makes the ModelVersion; the run has succeeded when it is there."""
-    found = status.model_copy(update={"artifact": result.artifact, "validation_loss": result.validation_loss})
+    found = status.model_copy(
+        update={
+            "artifact": result.artifact,
+            "validation_loss": result.validation_loss,
+            "steps": result.steps,
+            "published_step": result.published_step,
+        }
+    )
     if seen.version is not None and holds(seen.version, result.artifact.digest):
         return _succeeded(training, seen, found, now)
     if seen.version is not None:
@@ -222,7 +229,8 @@ def _publishing(training: Training, seen: Observed, status: TrainingJobStatus, r
 
 def _succeeded(training: Training, seen: Observed, status: TrainingJobStatus, now: datetime) -> Plan:
     loss = f" with validation loss {status.validation_loss}" if status.validation_loss else ""
-    said = f"trained ModelVersion {training.model_version}{loss}"
+    chosen = f", the weights of step {status.published_step} of {status.steps}" if _chosen(status) else ""
+    said = f"trained ModelVersion {training.model_version}{loss}{chosen}"
     ended = status.model_copy(
         update={"model_version": training.model_version, "finished_at": status.finished_at or timestamp(now)}
     )
@@ -231,6 +239,11 @@ def _succeeded(training: Training, seen: Observed, status: TrainingJobStatus, no
     return _plan(
         training, ended, now, "Succeeded", view, succeeded="True", events=(event,), **_kept(training, seen, ended, now)
     )
+
+
+def _chosen(status: TrainingJobStatus) -> bool:
+    """Tell whether the result has other weights than those after the last step."""
+    return status.published_step is not None and status.published_step != status.steps
 
 
 def _failed(

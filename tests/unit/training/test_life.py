@@ -82,6 +82,14 @@ def test_a_finished_run_becomes_a_model_version() -> None:
     assert [event.reason for event in made.events] == ["TrainingStarted", "Trained"]
 
 
+def test_a_result_of_an_earlier_step_says_which() -> None:
+    made = running()
+    succeed(made, steps=40, published_step=25, validation_loss="1.5")
+    made.settle()
+    assert (made.status()["steps"], made.status()["publishedStep"]) == (40, 25)
+    assert made.status()["message"].endswith("with validation loss 1.5, the weights of step 25 of 40")
+
+
 def test_a_crash_between_status_and_version_is_made_good() -> None:
     made = running()
     succeed(made)

@@ -7,6 +7,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,16 +20,17 @@ from slipway.contract.job import Train
 from slipway.contract.progress import Progress
 from slipway.contract.result import Preempted, Trained
 from slipway_pod.artifact import fetch, publish, verify
-from slipway_pod.errors import OutOfMemory
+from slipway_pod.errors import BadData, OutOfMemory
 from slipway_pod.progress import Reporter
 from slipway_pod.stop import StopFlag
-from slipway_train_torch.causal_lm import base, batches, data, device, export, methods
+from slipway_train_torch.causal_lm import base, batches, data, device, early, export, methods
 from slipway_train_torch.causal_lm.batches import Row
 from slipway_train_torch.causal_lm.checkpoint import Checkpoints, State
 from slipway_train_torch.causal_lm.layout import Layout, out_of_memory
 from slipway_train_torch.causal_lm.loss import head_weight, summed_loss
+from slipway_train_torch.causal_lm.noise import Noise
 from slipway_train_torch.causal_lm.schedule import factor
-from slipway_train_torch.causal_lm.stops import Limits, Step, require_targets
+from slipway_train_torch.causal_lm.stops import PATIENCE, Limits, Step, require_targets
 
 log = logging.getLogger("slipway")
 T = TypeVar("T")
@@ -59,6 +61,8 @@ class Recipe:
         self.recent: deque[tuple[float, int]] = deque(maxlen=RECENT)
         self.saved = 0
         self.epoch: tuple[int, Sequence[Sequence[Row]]] = (-1, ())
+        self.measured: list[early.Measured] = []
+        self.best = early.Best(self.recipe)
 
     def run(self) -> Trained | Preempted:
         """Set up, train, publish; or stop when asked to, with everything saved."""
@@ -98,12 +102,19 @@ class Recipe:
         self.rows = batches.rows(self.train_split.examples, self.recipe.batching, self.recipe.max_tokens)
         self.per_epoch = math.ceil(len(self.rows) / self.recipe.batch_size)
         self.steps = min(self.per_epoch * self.recipe.epochs, self.recipe.max_steps or math.inf)
+        if early.publishes_best(self.recipe) and not self.validation.examples:
+            raise BadData(
+                "NoValidationSplit",
+                "earlyStopping and publish: Best choose by the validation loss, but the dataset's validation split has "
+                "no rows: raise split.validationPercent, or remove both",
+            )
         self.go_on()
 
         torch.manual_seed(self.job.seed)
         self.tuned = methods.tuned(model, self.recipe, uri)
         self.model = self.tuned.model
         self.parameters = self.tuned.trainable()
+        self.noise = Noise(float(self.recipe.neftune_alpha or 0), model.get_input_embeddings())
         self.limits = Limits.of(self.recipe.stop_gradient_norm, len(self.head))
         self.optimiser = torch.optim.AdamW(
             self.parameters.values(),
@@ -128,8 +139,10 @@ class Recipe:
         found = self.checkpoints.restore(self.parameters, self.optimiser)
         if found is None:
             return
-        self.state, generators = found
-        self.device.restore_random_state(generators)
+        self.state = found.state
+        self.device.restore_random_state(found.random_state)
+        self.measured = early.measured(self.state.history)
+        self.best.weights = found.best
         self.arrange(Layout(self.state.micro_batch, self.state.recompute))
         self.saved = self.state.step
         log.info("resumed after step %d", self.state.step)
@@ -144,6 +157,9 @@ class Recipe:
             if self.state.step - self.saved >= self.job.checkpoint.every_steps and self.limits.sound(self.losses()):
                 self.save()
             if self.state.step >= self.steps:
+                return
+            if early.enough(self.measured, self.recipe.early_stopping):
+                log.info("step %d: validation loss does not improve any more, the run ends early", self.state.step)
                 return
             self.go_on()
             self.step()
@@ -199,6 +215,7 @@ class Recipe:
     def loss(self, lines: Sequence[Row]) -> torch.Tensor:
         """Return the summed loss of `lines`."""
         batch = batches.collate(lines, self.pad).to(self.device.torch)
+        self.noise.on(batch)
         with self.device.autocast():
             return summed_loss(self.model, self.head.to(self.device.dtype), batch)
 
@@ -258,6 +275,7 @@ class Recipe:
         self.state.validation_loss = total / self.validation.targets
         self.state.evaluated = self.state.step
         self.note(validationLoss=self.state.validation_loss)
+        self.best.remember(self.measured, self.state.step, self.parameters)
         self.report("Training")
         log.info("step %d: validation loss %.4f", self.state.step, self.state.validation_loss)
 
@@ -269,7 +287,7 @@ class Recipe:
             return
         started = time.monotonic()
         self.state.micro_batch, self.state.recompute = self.layout.micro_batch, self.layout.recompute
-        self.checkpoints.save(self.state, self.parameters, self.optimiser, self.device.random_state())
+        self.checkpoints.save(self.state, self.parameters, self.optimiser, self.device.random_state(), self.best.weights)
         self.saved = self.state.step
         took = time.monotonic() - started
         longest = took + max((seconds for seconds, _ in self.recent), default=0.0)
@@ -283,7 +301,8 @@ class Recipe:
     def publish(self) -> Trained:
         """Publish the artefact, read it back, and return the result."""
         self.report("Publishing")
-        parameters = self.resolved()
+        chosen = self.best.choose(self.measured, self.state.step, self.parameters)
+        parameters = self.resolved() | ({"publishedStep": str(chosen.step)} if chosen is not None else {})
         kind = export.kind(self.job)
         folder = export.write(
             self.scratch / "model", self.tuned, self.tokenizer, self.job, self.scratch / "base", parameters,
@@ -292,13 +311,14 @@ class Recipe:
         where = f"s3://{self.job.store.bucket}/{self.job.store.prefix}/models"
         artifact = publish(folder, where, self.job.store)
         verify(ArtifactRef(uri=artifact.uri, digest=artifact.digest), self.job.store)
-        loss = self.state.validation_loss
+        loss = chosen.loss if chosen is not None else self.state.validation_loss
         return Trained(
             artifact=artifact,
             kind=kind,
             # Safetensors are always there; the job says what else.
             formats=tuple(dict.fromkeys(("SafeTensors", *self.job.export))),
             steps=self.state.step,
+            published_step=chosen.step if chosen is not None else self.state.step,
             tokens=self.state.tokens,
             validation_loss=decimal(loss) if loss is not None and math.isfinite(loss) else None,
             seconds=round(self.state.seconds),
@@ -314,11 +334,14 @@ class Recipe:
 
     def note(self, **figures: float) -> None:
         """Add a line to the history."""
-        self.state.history.append({"step": self.state.step, **figures})
+        line = {"step": self.state.step, **figures}
+        self.state.history.append(line)
+        self.measured += early.measured([line])
 
     def losses(self) -> list[float]:
-        """Return the loss of every step so far."""
-        return [line["loss"] for line in self.state.history if "loss" in line]
+        """Return the losses of the last steps, as many as a stop looks at, oldest first."""
+        newest = (line["loss"] for line in reversed(self.state.history) if "loss" in line)
+        return list(islice(newest, PATIENCE))[::-1]
 
     def report(self, phase: str, loss: float | None = None) -> None:
         """Push the newest figures."""
@@ -326,6 +349,7 @@ class Recipe:
         seconds, tokens = sum(s for s, _ in self.recent), sum(t for _, t in self.recent)
         left = steps - self.state.step
         validation = self.state.validation_loss
+        best = early.best(self.measured)
         self.progress.update(
             Progress(
                 phase=phase,
@@ -336,6 +360,8 @@ class Recipe:
                 tokens_per_second=round(tokens / seconds, 1) if seconds else None,
                 loss=loss,
                 validation_loss=validation if validation is not None and math.isfinite(validation) else None,
+                best_step=best.step if best is not None else None,
+                best_validation_loss=best.loss if best is not None else None,
             )
         )
 
