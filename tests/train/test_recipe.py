@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from slipway.api.trainingjob import Checkpoint
+from slipway.contract.progress import Progress
 from slipway.contract.result import Preempted, Trained
 from slipway_pod.errors import OutOfMemory
 from slipway_pod.stop import StopFlag
+from slipway_train_torch.causal_lm.layout import Layout
 from slipway_train_torch.causal_lm.recipe import Recipe
 from tests.train.runs import Bench, same
 
@@ -111,7 +113,30 @@ def test_out_of_memory_is_answered_with_smaller_pieces_of_the_same_batch(bench: 
     result = recipe.run()
     assert isinstance(result, Trained)
     assert result.parameters["microBatchSize"] == "1"
+    assert [(rung.step, rung.micro_batch, rung.recompute) for rung in result.rungs] == [(1, 2, False), (1, 1, False)]
     assert same(straight, bench.adapter(result))
+
+
+def test_rungs_outlive_a_restart_and_are_pushed(bench: Bench) -> None:
+    job, stop = bench.job("squeezed"), StopFlag()
+    first = bench.recipe(job, stop)
+    whole = first.loss
+
+    def loss(lines: object) -> torch.Tensor:
+        if len(lines) > 2:  # type: ignore[arg-type]
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return whole(lines)  # type: ignore[arg-type]
+
+    first.loss = loss  # type: ignore[method-assign]
+    first.step = stopping_after(2, stop).__get__(first)  # type: ignore[method-assign]
+    assert first.run() == Preempted(step=2)
+    second = bench.recipe(job)
+    pushed: list[Progress] = []
+    second.progress.update = pushed.append  # type: ignore[method-assign]
+    result = second.run()
+    assert isinstance(result, Trained)
+    assert [(rung.step, rung.micro_batch) for rung in result.rungs] == [(1, 2)]
+    assert (pushed[-1].micro_batch_size, pushed[-1].recompute) == (2, False)
 
 
 def test_the_ladder_ends(bench: Bench) -> None:
@@ -121,9 +146,10 @@ def test_the_ladder_ends(bench: Bench) -> None:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
     recipe.loss = loss  # type: ignore[method-assign]
-    with pytest.raises(OutOfMemory, match=r"lower recipe.causalLM.maxTokens"):
+    with pytest.raises(OutOfMemory, match=r"step 1, .*\(after 2, then 1 rows\): lower recipe.causalLM.maxTokens"):
         recipe.run()
-    assert recipe.layout.recompute
+    assert len(recipe.ladder.rungs) == 3, "half, half again, then activations computed again"
+    assert recipe.ladder.layout.recompute
 
 
 def test_recomputed_activations_change_no_gradient(bench: Bench) -> None:
@@ -133,7 +159,7 @@ def test_recomputed_activations_change_no_gradient(bench: Bench) -> None:
 
     def squeezed() -> None:
         setup()
-        recipe.arrange(recipe.layout.__class__(4, recompute=True))
+        recipe.ladder.arrange(Layout(4, recompute=True))
 
     recipe.setup = squeezed  # type: ignore[method-assign]
     for name, tensor in bench.adapter(recipe.run()).items():

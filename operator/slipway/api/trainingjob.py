@@ -149,6 +149,21 @@ class CausalLM(Model):
         description="earlyStopping ends the run when validation loss does not improve any more; absent means never. It "
         "needs evaluateEverySteps.",
     )
+    freeze_layers: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None,
+        description="freezeLayers leaves that many of the lowest layers as they are: they get no adapter, and with "
+        "method Full they and the embeddings are not trained. Absent means none.",
+    )
+    layer_decay_percent: Annotated[int, Field(ge=1, le=99)] | None = Field(
+        default=None,
+        description="layerDecayPercent lets each layer learn with that percentage of the learning rate of the layer "
+        "above it, so that lower layers change less; absent means that all learn alike.",
+    )
+    unfreeze_every_steps: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None,
+        description="unfreezeEverySteps starts with the top layer alone and adds the next one below after each so many "
+        "steps, the embeddings last; absent means that all are trained from the first step.",
+    )
     publish: Literal["Last", "Best"] | None = Field(
         default=None,
         description="publish says which weights are the result: Last, those after the last step, or Best, those with "
@@ -249,6 +264,12 @@ class TrainingProgress(StatusModel):
     validation_loss: Decimal | None = Field(
         default=None, description="validationLoss as last measured, in nats per trained token."
     )
+    micro_batch_size: Count | None = Field(
+        default=None, description="microBatchSize is the number of sequences per forward pass now."
+    )
+    recompute: bool | None = Field(
+        default=None, description="recompute says whether activations are computed again instead of kept now."
+    )
     best_step: Count | None = Field(
         default=None, description="bestStep is the step after which validation loss was lowest so far."
     )
@@ -285,6 +306,15 @@ class Snapshot(StatusModel):
     )
 
 
+class BatchLayout(StatusModel):
+    """How batches are cut so that they fit into memory. What is learned from a batch is the same."""
+
+    micro_batch_size: Count = Field(description="microBatchSize is the number of sequences per forward pass.")
+    recompute: bool = Field(
+        default=False, description="recompute says whether activations are computed again instead of kept."
+    )
+
+
 class TrainingJobStatus(StatusModel):
     """status is what was observed."""
 
@@ -298,6 +328,10 @@ class TrainingJobStatus(StatusModel):
     state: TrainingState = Field(default="Pending", description="state is a word for people, derived from conditions.")
     progress: TrainingProgress | None = Field(
         default=None, description="progress of the run, as last pushed by its pod."
+    )
+    layout: BatchLayout | None = Field(
+        default=None,
+        description="layout is how the pod cuts batches; it is smaller than asked for where memory did not suffice.",
     )
     restarts: Restarts | None = Field(default=None, description="restarts counts how often the run was started again.")
     earlier_restarts: EarlierRestarts | None = Field(

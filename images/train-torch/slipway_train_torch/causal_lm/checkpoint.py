@@ -43,6 +43,8 @@ class State:
     seconds: float = 0.0
     micro_batch: int = 0
     recompute: bool = False
+    rungs: list[dict[str, Any]] = field(default_factory=list)
+    """Where memory did not suffice (slipway.contract.result.Rung)."""
     history: list[dict[str, Any]] = field(default_factory=list)
 
 

@@ -10,6 +10,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 
 from slipway.api.trainingjob import CausalLM
 from slipway_pod.errors import BadConfig
+from slipway_train_torch.causal_lm import layers
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ def tuned(model: Any, recipe: CausalLM, uri: str) -> Tuned:
     """Return `model` made ready for `recipe.method`; a fresh adapter's numbers follow torch's generator."""
     if recipe.method == "Full":
         model.requires_grad_(True)
+        if recipe.freeze_layers is not None:
+            layers.freeze(model, recipe.freeze_layers)
         return Tuned(model)
     adapter = with_adapter(model, recipe, uri)
     return Tuned(adapter.get_base_model(), adapter)
@@ -42,6 +45,7 @@ def with_adapter(model: Any, recipe: CausalLM, uri: str) -> PeftModel:
         lora_alpha=alpha(recipe),
         lora_dropout=recipe.dropout_percent / 100,
         target_modules="all-linear",
+        exclude_modules=None if recipe.freeze_layers is None else layers.below(model, recipe.freeze_layers),
         use_dora=recipe.method == "DoRA",
         task_type="CAUSAL_LM",
     )

@@ -6,10 +6,10 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
@@ -18,22 +18,23 @@ from slipway.api.trainingjob import CausalLM
 from slipway.contract.artifact import digest_of
 from slipway.contract.job import Train
 from slipway.contract.progress import Progress
-from slipway.contract.result import Preempted, Trained
+from slipway.contract.result import Preempted, Rung, Trained
 from slipway_pod.artifact import fetch, publish, verify
-from slipway_pod.errors import BadData, OutOfMemory
+from slipway_pod.errors import BadData
 from slipway_pod.progress import Reporter
 from slipway_pod.stop import StopFlag
 from slipway_train_torch.causal_lm import base, batches, data, device, early, export, methods
 from slipway_train_torch.causal_lm.batches import Row
 from slipway_train_torch.causal_lm.checkpoint import Checkpoints, State
-from slipway_train_torch.causal_lm.layout import Layout, out_of_memory
+from slipway_train_torch.causal_lm.ladder import Ladder
+from slipway_train_torch.causal_lm.layers import Layers
+from slipway_train_torch.causal_lm.layout import Layout
 from slipway_train_torch.causal_lm.loss import head_weight, summed_loss
 from slipway_train_torch.causal_lm.noise import Noise
 from slipway_train_torch.causal_lm.schedule import factor
 from slipway_train_torch.causal_lm.stops import PATIENCE, Limits, Step, require_targets
 
 log = logging.getLogger("slipway")
-T = TypeVar("T")
 
 RECENT = 8
 """Steps over which the speed that people see is averaged."""
@@ -116,13 +117,16 @@ class Recipe:
         self.parameters = self.tuned.trainable()
         self.noise = Noise(float(self.recipe.neftune_alpha or 0), model.get_input_embeddings())
         self.limits = Limits.of(self.recipe.stop_gradient_norm, len(self.head))
+        self.layers = Layers(model, self.parameters, self.recipe)
+        self.layers.require_all_opened(int(self.steps))
         self.optimiser = torch.optim.AdamW(
-            self.parameters.values(),
+            self.layers.groups(),
             lr=float(self.recipe.learning_rate),
             weight_decay=float(self.recipe.weight_decay),
             fused=True,
         )
-        self.layout = Layout(self.recipe.micro_batch_size or self.recipe.batch_size)
+        layout = Layout(self.recipe.micro_batch_size or self.recipe.batch_size)
+        self.ladder = Ladder(self.device, model, layout, lambda: self.optimiser.zero_grad(set_to_none=True))
         self.resume()
         log.info(
             "%d of %d parameters are trained, on %s in %s with %d threads; %d steps, %d an epoch",
@@ -143,7 +147,8 @@ class Recipe:
         self.device.restore_random_state(found.random_state)
         self.measured = early.measured(self.state.history)
         self.best.weights = found.best
-        self.arrange(Layout(self.state.micro_batch, self.state.recompute))
+        self.ladder.arrange(Layout(self.state.micro_batch, self.state.recompute))
+        self.ladder.rungs = [Rung(**rung) for rung in self.state.rungs]
         self.saved = self.state.step
         log.info("resumed after step %d", self.state.step)
 
@@ -171,13 +176,14 @@ class Recipe:
         rate = float(self.recipe.learning_rate) * factor(
             self.state.step, self.steps, self.recipe.warmup_percent, self.recipe.schedule
         )
-        loss = self.within_memory(lambda: self.gradients(batch))
+        self.layers.open(self.state.step)
+        loss = self.ladder.do(lambda: self.gradients(batch), self.state.step + 1)
         limit = float(self.recipe.max_gradient_norm)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), limit or math.inf).item()
         done = Step(self.state.step + 1, self.steps, ids(batch), rate, loss, norm)
         self.limits.check(done, self.losses())
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
 
@@ -205,7 +211,7 @@ class Recipe:
         tokens = batches.targets(batch)
         require_targets(tokens, self.state.step + 1, self.steps, ids(batch))
         total = torch.zeros((), device=self.device.torch)
-        for piece in self.layout.cut(batch):
+        for piece in self.ladder.layout.cut(batch):
             loss = self.loss(piece)
             # Over all tokens of the batch, not of the piece: pieces hold different numbers of them.
             (loss / tokens).backward()
@@ -218,38 +224,6 @@ class Recipe:
         self.noise.on(batch)
         with self.device.autocast():
             return summed_loss(self.model, self.head.to(self.device.dtype), batch)
-
-    def within_memory(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, done again in ever smaller pieces while memory does not suffice."""
-        while True:
-            random_state = self.device.random_state()
-            try:
-                return work()
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
-                said = str(error)
-            # Out of the handler: the error's traceback held on to what the failed pass had made.
-            smaller = self.layout.smaller()
-            if smaller is None:
-                raise OutOfMemory(
-                    "OutOfMemory",
-                    f"{self.device.torch} has too little memory even for one row at a time with activations computed "
-                    "again: lower recipe.causalLM.maxTokens, or raise resources (memory, or a larger GPU)",
-                    example=said[:200],
-                )
-            log.warning("out of memory with %s, going on with %s: %s", self.layout, smaller, said)
-            self.arrange(smaller)
-            self.optimiser.zero_grad(set_to_none=True)
-            if self.device.torch.type == "cuda":
-                torch.cuda.empty_cache()
-            self.device.restore_random_state(random_state)
-
-    def arrange(self, layout: Layout) -> None:
-        """Cut batches by `layout` from now on."""
-        self.layout = layout
-        if layout.recompute:
-            self.model.activation_checkpointing_enable()
 
     # --- evaluate -------------------------------------------------------------------------------------------------
 
@@ -270,14 +244,18 @@ class Recipe:
             at = 0
             while at < len(lines):
                 self.go_on()
-                total += self.within_memory(lambda at=at: self.loss(lines[at : at + self.layout.micro_batch]).item())
-                at += self.layout.micro_batch
+                total += self.ladder.do(lambda at=at: self.measure(lines[at:]), self.state.step)
+                at += self.ladder.layout.micro_batch
         self.state.validation_loss = total / self.validation.targets
         self.state.evaluated = self.state.step
         self.note(validationLoss=self.state.validation_loss)
         self.best.remember(self.measured, self.state.step, self.parameters)
         self.report("Training")
         log.info("step %d: validation loss %.4f", self.state.step, self.state.validation_loss)
+
+    def measure(self, lines: Sequence[Row]) -> float:
+        """Return the summed loss of as many of the first `lines` as are measured together."""
+        return self.loss(lines[: self.ladder.layout.micro_batch]).item()
 
     # --- save -----------------------------------------------------------------------------------------------------
 
@@ -286,8 +264,11 @@ class Recipe:
         if self.state.step == self.saved:
             return
         started = time.monotonic()
-        self.state.micro_batch, self.state.recompute = self.layout.micro_batch, self.layout.recompute
-        self.checkpoints.save(self.state, self.parameters, self.optimiser, self.device.random_state(), self.best.weights)
+        layout = self.ladder.layout
+        self.state.micro_batch, self.state.recompute = layout.micro_batch, layout.recompute
+        self.state.rungs = [rung.model_dump() for rung in self.ladder.rungs]
+        random_state, best = self.device.random_state(), self.best.weights
+        self.checkpoints.save(self.state, self.parameters, self.optimiser, random_state, best)
         self.saved = self.state.step
         took = time.monotonic() - started
         longest = took + max((seconds for seconds, _ in self.recent), default=0.0)
@@ -322,6 +303,7 @@ class Recipe:
             tokens=self.state.tokens,
             validation_loss=decimal(loss) if loss is not None and math.isfinite(loss) else None,
             seconds=round(self.state.seconds),
+            rungs=tuple(self.ladder.rungs),
             parameters=parameters,
         )
 
@@ -350,6 +332,7 @@ class Recipe:
         left = steps - self.state.step
         validation = self.state.validation_loss
         best = early.best(self.measured)
+        layout = self.ladder.layout if hasattr(self, "ladder") else None
         self.progress.update(
             Progress(
                 phase=phase,
@@ -362,6 +345,8 @@ class Recipe:
                 validation_loss=validation if validation is not None and math.isfinite(validation) else None,
                 best_step=best.step if best is not None else None,
                 best_validation_loss=best.loss if best is not None else None,
+                micro_batch_size=layout.micro_batch if layout is not None else None,
+                recompute=layout.recompute if layout is not None else None,
             )
         )
 
@@ -371,8 +356,8 @@ class Recipe:
             "precision": self.device.precision,
             "device": self.device.torch.type,
             "threads": torch.get_num_threads(),
-            "microBatchSize": self.layout.micro_batch,
-            "recompute": self.layout.recompute,
+            "microBatchSize": self.ladder.layout.micro_batch,
+            "recompute": self.ladder.layout.recompute,
             "steps": self.steps,
             "seed": self.job.seed,
             "trainRows": len(self.train_split.examples),
