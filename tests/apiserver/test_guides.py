@@ -28,3 +28,15 @@ def test_a_guides_manifest_is_taken(server: ApiServer, page: str) -> None:
     manifest = objects.rollout()
     answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | shown(page)})
     assert answer.code == 201, answer.message
+
+
+def test_the_guide_to_training_is_taken(server: ApiServer) -> None:
+    found = re.findall(r"^ *```yaml\n(.*?)^ *```$", (GUIDES / "train-causal-lm.md").read_text(), re.M | re.S)
+    whole, *recipes = [yaml.safe_load(text) for text in found]
+    whole = objects.changed(whole, "metadata.namespace", "default")
+    answer = objects.offer(server, whole)
+    assert answer.code == 201, answer.message
+    assert recipes
+    for recipe in recipes:
+        answer = objects.offer(server, {**whole, "spec": whole["spec"] | {"recipe": {"causalLM": recipe}}})
+        assert answer.code == 201, (recipe, answer.message)

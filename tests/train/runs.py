@@ -62,6 +62,11 @@ class Bench:
         fetch(ArtifactRef(uri=artifact.uri, digest=artifact.digest), target, self.store)
         return target
 
+    def reference(self, result: Trained | Preempted) -> ArtifactRef:
+        """Return what names the artefact that a run published."""
+        assert isinstance(result, Trained)
+        return ArtifactRef(uri=result.artifact.uri, digest=result.artifact.digest)
+
     def adapter(self, result: Trained | Preempted) -> dict[str, torch.Tensor]:
         """Return the weights of a published adapter."""
         assert isinstance(result, Trained)

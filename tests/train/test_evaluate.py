@@ -18,7 +18,7 @@ from slipway.contract.job import Evaluate, Subject
 from slipway.contract.result import Evaluated, Trained
 from slipway_pod.artifact import publish
 from slipway_pod.errors import BadData, DigestMismatch
-from slipway_train_torch.causal_lm import base
+from slipway_train_torch.causal_lm import base, methods
 from slipway_train_torch.causal_lm.device import choose
 from slipway_train_torch.evaluate import job as jobs
 from slipway_train_torch.evaluate import measure
@@ -138,9 +138,9 @@ def adapter(smollm2: SmolLM2, tmp_path_factory: pytest.TempPathFactory) -> tuple
     """SmolLM2 in torch, and a folder with an adapter on it, by peft and as GGUF."""
     model, _ = base.load(smollm2.folder, "s3://slipway/models/smollm2/", choose("FP32"))
     torch.manual_seed(0)
-    changed = base.with_adapter(model, CausalLM(rank=4), "s3://slipway/models/smollm2/")
+    changed = methods.with_adapter(model, CausalLM(rank=4), "s3://slipway/models/smollm2/")
     with torch.no_grad():
-        for name, parameter in base.trainable(changed).items():
+        for name, parameter in methods.Tuned(changed.get_base_model(), changed).trainable().items():
             if "lora_B" in name:
                 parameter.normal_(std=0.02)
     folder = tmp_path_factory.mktemp("artefact")

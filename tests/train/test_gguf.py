@@ -14,7 +14,7 @@ from transformers import LlamaConfig
 
 from slipway.api.trainingjob import CausalLM
 from slipway_pod.errors import BadConfig
-from slipway_train_torch.causal_lm import base, device
+from slipway_train_torch.causal_lm import base, device, methods
 from slipway_train_torch.gguf import lora
 from tests.train.conftest import SmolLM2
 
@@ -29,9 +29,9 @@ def adapted(smollm2: SmolLM2, tmp_path_factory: pytest.TempPathFactory) -> tuple
     """SmolLM2 with an adapter that changes what it says, in torch and as peft wrote it."""
     model, tokenizer = base.load(smollm2.folder, "s3://slipway/models/smollm2/", device.choose("FP32"))
     torch.manual_seed(0)
-    model = base.with_adapter(model, CausalLM(rank=8), "s3://slipway/models/smollm2/")
+    model = methods.with_adapter(model, CausalLM(rank=8), "s3://slipway/models/smollm2/")
     with torch.no_grad():
-        for name, parameter in base.trainable(model).items():
+        for name, parameter in methods.Tuned(model.get_base_model(), model).trainable().items():
             if "lora_B" in name:
                 parameter.normal_(std=0.1)
     folder = tmp_path_factory.mktemp("adapter")

@@ -5,27 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 
 import gguf
+import pytest
 
 from slipway.contract.job import Store
 from slipway.contract.model import ADAPTER_GGUF, CARD, ModelCard
 from slipway.contract.result import Trained
 from slipway_pod.artifact import publish_at
+from slipway_pod.errors import BadConfig
+from slipway_train_torch.causal_lm.stops import PATIENCE
 from tests.train.conftest import SmolLM2, reference, write_dataset
 from tests.train.runs import Bench
+
+
+def made(smollm2: SmolLM2, graphs: list[dict[str, object]], folder: Path) -> Bench:
+    """Return a store with SmolLM2 and the graphs."""
+    (folder / "store" / "slipway").mkdir(parents=True)
+    store = Store(endpoint=f"file://{folder / 'store'}", bucket="slipway")
+    # Split by file, as a Dataset does: nothing in validation has a sibling in train.
+    groups = sorted({str(row["group"]) for row in graphs})
+    held_out = [row for row in graphs if row["group"] in groups[::3]]
+    splits = {"train": [row for row in graphs if row not in held_out], "validation": held_out[:4]}
+    dataset = publish_at(write_dataset(folder / "dataset", splits), "s3://slipway/datasets/graphs/", store)
+    base = publish_at(smollm2.file, "s3://slipway/models/smollm2/", store)
+    return Bench(store, reference(dataset), reference(base), folder)
 
 
 def test_held_out_loss_falls_and_the_artefact_is_whole(
     smollm2: SmolLM2, graphs: list[dict[str, object]], tmp_path: Path
 ) -> None:
-    (tmp_path / "store" / "slipway").mkdir(parents=True)
-    store = Store(endpoint=f"file://{tmp_path / 'store'}", bucket="slipway")
-    # Split by file, as a Dataset does: nothing in validation has a sibling in train.
-    groups = sorted({str(row["group"]) for row in graphs})
-    held_out = [row for row in graphs if row["group"] in groups[::3]]
-    splits = {"train": [row for row in graphs if row not in held_out], "validation": held_out[:4]}
-    dataset = publish_at(write_dataset(tmp_path / "dataset", splits), "s3://slipway/datasets/graphs/", store)
-    base = publish_at(smollm2.file, "s3://slipway/models/smollm2/", store)
-    bench = Bench(store, reference(dataset), reference(base), tmp_path)
+    bench = made(smollm2, graphs, tmp_path)
     job = bench.job(rank=16, max_steps=6, epochs=10, batch_size=2, max_tokens=320, learning_rate="2e-3")
     run = bench.recipe(job.model_copy(update={"export": ("SafeTensors", "GGUF")}))
 
@@ -50,3 +58,15 @@ def test_held_out_loss_falls_and_the_artefact_is_whole(
     text = (folder / "adapter" / "adapter_config.json").read_text() + (folder / CARD).read_text()
     assert str(tmp_path) not in text
     assert str(smollm2.folder) not in text
+
+
+def test_a_ruinous_learning_rate_ends_early(smollm2: SmolLM2, graphs: list[dict[str, object]], tmp_path: Path) -> None:
+    bench = made(smollm2, graphs, tmp_path)
+    recipe = bench.recipe(
+        bench.job(rank=16, max_steps=100, epochs=100, batch_size=2, warmup_percent=0, learning_rate="10")
+    )
+    with pytest.raises(BadConfig, match=r"lower recipe.causalLM.learningRate") as caught:
+        recipe.run()
+    assert caught.value.reason in ("GradientExploded", "Diverged")
+    assert recipe.state.step <= PATIENCE + 1
+    assert caught.value.example, "the rows of the batch"

@@ -37,8 +37,22 @@ class DatasetName(Model):
     name: Name = Field(description="name of the Dataset; the run starts when it is Ready and records its digest.")
 
 
+class EarlyStopping(Model):
+    """When validation loss says that more steps do not help."""
+
+    patience_evaluations: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=3,
+        description="patienceEvaluations is the number of evaluations in a row without improvement that ends the run.",
+    )
+    min_improvement: NonNegative = Field(
+        default="0",
+        description="minImprovement is what the loss must fall by, in nats per trained token, to count as an "
+        'improvement, as a string, for example "0.005".',
+    )
+
+
 class CausalLM(Model):
-    """Supervised fine-tuning of a causal language model with LoRA."""
+    """Supervised fine-tuning of a causal language model."""
 
     rules = (
         # By its digits, not by double(): a text that is no number then has one complaint, not two.
@@ -47,10 +61,27 @@ class CausalLM(Model):
             "!has(self.microBatchSize) || self.batchSize % self.microBatchSize == 0",
             "microBatchSize must divide batchSize",
         ),
+        Rule(
+            "!has(self.earlyStopping) || has(self.evaluateEverySteps)",
+            "earlyStopping needs measurements on the way: set evaluateEverySteps",
+        ),
+        Rule(
+            "!has(self.publish) || self.publish != 'Best' || has(self.evaluateEverySteps)",
+            "publish Best needs measurements on the way: set evaluateEverySteps",
+        ),
+        Rule(
+            # The apiserver fills in the default rank before it asks.
+            "self.method != 'Full' || (!has(self.alpha) && self.dropoutPercent == 0 && self.rank == 16)",
+            "method Full makes no adapter: remove rank, alpha and dropoutPercent, or choose LoRA or DoRA",
+        ),
     )
 
-    method: Literal["LoRA"] = Field(
-        default="LoRA", description="method of tuning. LoRA trains a small adapter and leaves the base model as it is."
+    method: Literal["LoRA", "DoRA", "Full"] = Field(
+        default="LoRA",
+        description="method of tuning. LoRA trains a small adapter and leaves the base model as it is. DoRA also "
+        "trains the length of each row of weights: often better at low rank, slower. Full trains all weights, in FP32, "
+        "and takes 16 bytes of memory for each. llama.cpp serves LoRA adapters; exported as GGUF, results of the other "
+        "two are complete models, made from the base model's GGUF.",
     )
     rank: Annotated[int, Field(ge=1, le=1024)] = Field(
         default=16, description="rank of the adapter; a higher rank can learn more and takes more memory."
@@ -74,6 +105,11 @@ class CausalLM(Model):
     weight_decay: NonNegative = Field(default="0", description='weightDecay of AdamW, as a string; "0" means none.')
     max_gradient_norm: NonNegative = Field(
         default="1.0", description='maxGradientNorm clips the gradient\'s norm, as a string; "0" means no clipping.'
+    )
+    stop_gradient_norm: NonNegative | None = Field(
+        default=None,
+        description="stopGradientNorm ends the run, with reason GradientExploded, when the gradient's norm before "
+        'clipping is above it, as a string; absent means "1e5", and "0" never.',
     )
     epochs: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=3, description="epochs is the number of passes over the train split."
@@ -107,6 +143,38 @@ class CausalLM(Model):
         default=None,
         description="evaluateEverySteps is the number of steps between measurements of validation loss; absent means "
         "once, at the end.",
+    )
+    early_stopping: EarlyStopping | None = Field(
+        default=None,
+        description="earlyStopping ends the run when validation loss does not improve any more; absent means never. It "
+        "needs evaluateEverySteps.",
+    )
+    freeze_layers: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None,
+        description="freezeLayers leaves that many of the lowest layers as they are: they get no adapter, and with "
+        "method Full they and the embeddings are not trained. Absent means none.",
+    )
+    layer_decay_percent: Annotated[int, Field(ge=1, le=99)] | None = Field(
+        default=None,
+        description="layerDecayPercent lets each layer learn with that percentage of the learning rate of the layer "
+        "above it, so that lower layers change less; absent means that all learn alike.",
+    )
+    unfreeze_every_steps: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None,
+        description="unfreezeEverySteps starts with the top layer alone and adds the next one below after each so many "
+        "steps, the embeddings last; absent means that all are trained from the first step.",
+    )
+    publish: Literal["Last", "Best"] | None = Field(
+        default=None,
+        description="publish says which weights are the result: Last, those after the last step, or Best, those with "
+        "the lowest measured validation loss (needs evaluateEverySteps; holds a copy of what is trained in host memory "
+        "and in each checkpoint). Absent means Best with earlyStopping, else Last.",
+    )
+    neftune_alpha: NonNegative | None = Field(
+        default=None,
+        description="neftuneAlpha adds uniform noise to the embeddings while training (NEFTune), up to "
+        'alpha/sqrt(tokens x width), as a string, for example "5"; absent means none. It helps small sets of chats '
+        "against learning by heart.",
     )
 
 
@@ -196,6 +264,18 @@ class TrainingProgress(StatusModel):
     validation_loss: Decimal | None = Field(
         default=None, description="validationLoss as last measured, in nats per trained token."
     )
+    micro_batch_size: Count | None = Field(
+        default=None, description="microBatchSize is the number of sequences per forward pass now."
+    )
+    recompute: bool | None = Field(
+        default=None, description="recompute says whether activations are computed again instead of kept now."
+    )
+    best_step: Count | None = Field(
+        default=None, description="bestStep is the step after which validation loss was lowest so far."
+    )
+    best_validation_loss: Decimal | None = Field(
+        default=None, description="bestValidationLoss is the lowest validation loss so far, in nats per trained token."
+    )
     phase: Annotated[str, bounded(64)] | None = Field(
         default=None, description="phase is what the pod does now, for example Training."
     )
@@ -226,6 +306,15 @@ class Snapshot(StatusModel):
     )
 
 
+class BatchLayout(StatusModel):
+    """How batches are cut so that they fit into memory. What is learned from a batch is the same."""
+
+    micro_batch_size: Count = Field(description="microBatchSize is the number of sequences per forward pass.")
+    recompute: bool = Field(
+        default=False, description="recompute says whether activations are computed again instead of kept."
+    )
+
+
 class TrainingJobStatus(StatusModel):
     """status is what was observed."""
 
@@ -239,6 +328,10 @@ class TrainingJobStatus(StatusModel):
     state: TrainingState = Field(default="Pending", description="state is a word for people, derived from conditions.")
     progress: TrainingProgress | None = Field(
         default=None, description="progress of the run, as last pushed by its pod."
+    )
+    layout: BatchLayout | None = Field(
+        default=None,
+        description="layout is how the pod cuts batches; it is smaller than asked for where memory did not suffice.",
     )
     restarts: Restarts | None = Field(default=None, description="restarts counts how often the run was started again.")
     earlier_restarts: EarlierRestarts | None = Field(
@@ -258,6 +351,10 @@ class TrainingJobStatus(StatusModel):
     artifact: ArtifactStatus | None = Field(default=None, description="artifact is the model that the run published.")
     validation_loss: Decimal | None = Field(
         default=None, description="validationLoss of the result, in nats per trained token."
+    )
+    steps: Count | None = Field(default=None, description="steps is the number of optimiser steps of the finished run.")
+    published_step: Count | None = Field(
+        default=None, description="publishedStep is the step whose weights are the result."
     )
     checkpoint: StoreUri | None = Field(default=None, description="checkpoint is the folder of the run's checkpoints.")
     model_version: Name | None = Field(

@@ -1,8 +1,9 @@
 """How does a trained model lie in the object store?
 
     model.json        ModelCard
-    adapter/          LoRA as peft writes it: adapter_config.json, adapter_model.safetensors
-    adapter.gguf      the same adapter for llama.cpp
+    adapter/          LoRA or DoRA as peft writes it: adapter_config.json, adapter_model.safetensors
+    adapter.gguf      the same adapter for llama.cpp, LoRA only
+    config.json, …    where the artefact is a Model: its folder is what transformers reads, with tokenizer
     model.gguf        complete weights for llama.cpp, where the artefact is a Model
     history.jsonl     one line per logged step: step, loss, learning rate, tokens per second
 

@@ -21,3 +21,7 @@ class Progress(StatusModel):
     tokens_per_second: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     loss: float | None = Field(default=None, allow_inf_nan=False)
     validation_loss: float | None = Field(default=None, allow_inf_nan=False)
+    micro_batch_size: int | None = Field(default=None, ge=1)
+    recompute: bool | None = None
+    best_step: int | None = Field(default=None, ge=0)
+    best_validation_loss: float | None = Field(default=None, allow_inf_nan=False)

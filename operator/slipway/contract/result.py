@@ -36,6 +36,16 @@ class Prepared(StatusModel):
     report: str = Field(max_length=1024)
 
 
+class Rung(StatusModel):
+    """Smaller pieces of a batch, taken because memory did not suffice for the ones before."""
+
+    step: int
+    micro_batch: int
+    """Rows per forward pass from then on."""
+    recompute: bool
+    """Whether activations are computed again from then on instead of kept."""
+
+
 class Trained(StatusModel):
     """A published model."""
 
@@ -44,9 +54,13 @@ class Trained(StatusModel):
     kind: Literal["Adapter", "Model"] = "Adapter"
     formats: tuple[Format, ...]
     steps: int
+    """Steps that were done."""
+    published_step: int | None = None
+    """The step whose weights the artefact has."""
     tokens: int = 0
     validation_loss: str | None = None
     seconds: int = 0
+    rungs: tuple[Rung, ...] = ()
     parameters: dict[str, str] = {}
 
 

@@ -77,6 +77,10 @@ def to_status(progress: Progress, at: str) -> TrainingProgress:
         tokens_per_second=None if speed is None else round(speed),
         loss=decimal(progress.loss, 6),
         validation_loss=decimal(progress.validation_loss, 6),
+        micro_batch_size=progress.micro_batch_size,
+        recompute=progress.recompute,
+        best_step=progress.best_step,
+        best_validation_loss=decimal(progress.best_validation_loss, 6),
         phase=progress.phase or None,
         updated_at=at,
     )

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from slipway.api.conditions import SUCCEEDED, Progressing, Truth, condition, kstatus, moment, timestamp
-from slipway.api.trainingjob import TrainingJobStatus
+from slipway.api.trainingjob import CausalLM, TrainingJobStatus
 from slipway.attempt import Again, Done, Going, Hopeless, Terms, number, outcome
 from slipway.contract.result import Trained
 from slipway.jobs import Run
 from slipway.plan import Event, Plan
 from slipway.settings import Settings
 from slipway.training.clock import earlier_restarts, ticked, time_left
+from slipway.training.layout import ended, noticed, running
 from slipway.training.objects import Training, checkpoints, run_objects, snapshot
 from slipway.training.observe import Observed
 from slipway.training.publish import holds, made_by, made_with, model_version
@@ -175,10 +176,11 @@ def _going(
     settings: Settings,
 ) -> Plan:
     suspend = training.spec.suspend
-    rest: dict[str, Any] = {"keep": seen.owned}
+    status, smaller = noticed(status, running(status), _recipe(training))
+    rest: dict[str, Any] = {"keep": seen.owned, "events": smaller}
     if run.suspended != suspend and status.snapshot is not None:
         wanted = run_objects(training, status.snapshot, number(run), settings, suspend=suspend)
-        rest = {"children": wanted}
+        rest = {"children": wanted, "events": smaller}
     if going.look is not None:
         rest["requeue_after"] = going.look
     if going.running:
@@ -206,7 +208,15 @@ def _going(
 
 def _publishing(training: Training, seen: Observed, status: TrainingJobStatus, result: Trained, now: datetime) -> Plan:
     """Return the plan that makes the ModelVersion; the run has succeeded when it is there."""
-    found = status.model_copy(update={"artifact": result.artifact, "validation_loss": result.validation_loss})
+    found = status.model_copy(
+        update={
+            "artifact": result.artifact,
+            "validation_loss": result.validation_loss,
+            "steps": result.steps,
+            "published_step": result.published_step,
+        }
+    )
+    found, smaller = noticed(found, ended(result), _recipe(training))
     if seen.version is not None and holds(seen.version, result.artifact.digest):
         return _succeeded(training, seen, found, now)
     if seen.version is not None:
@@ -217,12 +227,13 @@ def _publishing(training: Training, seen: Observed, status: TrainingJobStatus, r
     view = Progressing(
         ready="False", reconciling=True, reason=PUBLISHING, message=f"creating ModelVersion {training.model_version}"
     )
-    return _plan(training, found, now, "Publishing", view, keep=seen.owned, unowned=(made,))
+    return _plan(training, found, now, "Publishing", view, keep=seen.owned, unowned=(made,), events=smaller)
 
 
 def _succeeded(training: Training, seen: Observed, status: TrainingJobStatus, now: datetime) -> Plan:
     loss = f" with validation loss {status.validation_loss}" if status.validation_loss else ""
-    said = f"trained ModelVersion {training.model_version}{loss}"
+    chosen = f", the weights of step {status.published_step} of {status.steps}" if _chosen(status) else ""
+    said = f"trained ModelVersion {training.model_version}{loss}{chosen}"
     ended = status.model_copy(
         update={"model_version": training.model_version, "finished_at": status.finished_at or timestamp(now)}
     )
@@ -231,6 +242,17 @@ def _succeeded(training: Training, seen: Observed, status: TrainingJobStatus, no
     return _plan(
         training, ended, now, "Succeeded", view, succeeded="True", events=(event,), **_kept(training, seen, ended, now)
     )
+
+
+def _recipe(training: Training) -> CausalLM:
+    found = training.spec.recipe.chosen
+    assert isinstance(found, CausalLM)
+    return found
+
+
+def _chosen(status: TrainingJobStatus) -> bool:
+    """Tell whether the result has other weights than those after the last step."""
+    return status.published_step is not None and status.published_step != status.steps
 
 
 def _failed(

@@ -82,6 +82,52 @@ def test_a_finished_run_becomes_a_model_version() -> None:
     assert [event.reason for event in made.events] == ["TrainingStarted", "Trained"]
 
 
+def test_a_result_of_an_earlier_step_says_which() -> None:
+    made = running()
+    succeed(made, steps=40, published_step=25, validation_loss="1.5")
+    made.settle()
+    assert (made.status()["steps"], made.status()["publishedStep"]) == (40, 25)
+    assert made.status()["message"].endswith("with validation loss 1.5, the weights of step 25 of 40")
+
+
+def pushing(made, micro_batch_size: int, recompute: bool = False) -> None:
+    progress = {"step": 3, "steps": 8, "microBatchSize": micro_batch_size, "recompute": recompute}
+    made.put({**made.root(), "status": {**made.status(), "progress": progress}})
+    made.settle()
+
+
+def test_each_smaller_piece_is_told_once() -> None:
+    made = running(recipe={"causalLM": {"batchSize": 8}})
+    before = len(made.events)
+    pushing(made, 8)
+    assert made.status()["layout"] == {"microBatchSize": 8, "recompute": False}
+    assert len(made.events) == before
+    pushing(made, 4)
+    pushing(made, 4)
+    pushing(made, 1, recompute=True)
+    told = list(made.events[before:])
+    assert [event.reason for event in told] == ["SmallerPieces", "SmallerPieces"]
+    assert "did not suffice for 8 rows at a time: the run goes on with 4. " in told[0].message
+    assert "did not suffice for 4 rows at a time: the run goes on with 1, with activations computed" in told[1].message
+
+
+def test_a_run_that_starts_anew_is_no_event() -> None:
+    made = running(recipe={"causalLM": {"batchSize": 8}})
+    pushing(made, 4)
+    before = len(made.events)
+    pushing(made, 8)
+    assert len(made.events) == before
+    assert made.status()["layout"]["microBatchSize"] == 8
+
+
+def test_smaller_pieces_that_no_push_told_of_are_told_by_the_result() -> None:
+    made = running(recipe={"causalLM": {"batchSize": 8, "microBatchSize": 4}})
+    succeed(made, rungs=[{"step": 1, "microBatch": 2, "recompute": False}])
+    made.settle()
+    assert made.status()["layout"] == {"microBatchSize": 2, "recompute": False}
+    assert [event.reason for event in made.events] == ["TrainingStarted", "SmallerPieces", "Trained"]
+
+
 def test_a_crash_between_status_and_version_is_made_good() -> None:
     made = running()
     succeed(made)

@@ -31,15 +31,16 @@ def dataset(state: str = "Ready", *, generation: int = 1, message: str = "") -> 
     return {"apiVersion": "slipway.dev/v1alpha1", "kind": "Dataset", "metadata": meta, "spec": {}, "status": status}
 
 
-def trained(mark: str = "a") -> Trained:
+def trained(mark: str = "a", **more: Any) -> Trained:
     digest = mark * 64
-    return Trained(
-        artifact={"uri": f"s3://slipway/slipway/models/{digest}/", "digest": f"sha256:{digest}", "bytes": 5},
-        formats=("SafeTensors", "GGUF"),
-        steps=8,
-        validation_loss="0.91",
-        parameters={"rank": "16"},
-    )
+    told = {
+        "artifact": {"uri": f"s3://slipway/slipway/models/{digest}/", "digest": f"sha256:{digest}", "bytes": 5},
+        "formats": ("SafeTensors", "GGUF"),
+        "steps": 8,
+        "validation_loss": "0.91",
+        "parameters": {"rank": "16"},
+    }
+    return Trained(**(told | more))
 
 
 def world(*, data: dict[str, Any] | None = None, settings: Settings = SETTINGS, **spec: Any) -> World:
@@ -63,8 +64,8 @@ def running(**spec: Any) -> World:
     return made
 
 
-def succeed(made: World, mark: str = "a", pod: str = "pod-1") -> None:
-    made.end(ExitCode.OK, encode(trained(mark)), "Completed", pod)
+def succeed(made: World, mark: str = "a", pod: str = "pod-1", **more: Any) -> None:
+    made.end(ExitCode.OK, encode(trained(mark, **more)), "Completed", pod)
     made.finish("Complete")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -34,13 +34,22 @@ class Batch:
     """Indices into the flattened [rows * length] of the positions that bear loss."""
     targets: torch.Tensor
     """The token that each of them shall say."""
+    lengths: torch.Tensor
+    """Of each position [rows, length], the tokens of the example that it belongs to; 1 where there is padding."""
     tokens: int
     """Tokens that are not padding."""
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on `device`."""
         positions = None if self.position_ids is None else self.position_ids.to(device)
-        return Batch(self.input_ids.to(device), positions, self.at.to(device), self.targets.to(device), self.tokens)
+        return replace(
+            self,
+            input_ids=self.input_ids.to(device),
+            position_ids=positions,
+            at=self.at.to(device),
+            targets=self.targets.to(device),
+            lengths=self.lengths.to(device),
+        )
 
 
 def rows(examples: Sequence[Example], batching: str, max_tokens: int) -> tuple[Row, ...]:
@@ -84,6 +93,7 @@ def collate(lines: Sequence[Row], pad: int) -> Batch:
     length = max(_length(row) for row in lines)
     ids = torch.full((len(lines), length), pad)
     positions = torch.zeros((len(lines), length), dtype=torch.long)
+    lengths = torch.ones((len(lines), length))
     at: list[int] = []
     targets: list[int] = []
     for line, row in enumerate(lines):
@@ -92,6 +102,7 @@ def collate(lines: Sequence[Row], pad: int) -> Batch:
             size = len(example.ids)
             ids[line, start : start + size] = torch.tensor(example.ids)
             positions[line, start : start + size] = torch.arange(size)
+            lengths[line, start : start + size] = size
             here = line * length + start
             for said in range(1, size):
                 if example.trained[said]:
@@ -101,7 +112,7 @@ def collate(lines: Sequence[Row], pad: int) -> Batch:
         positions[line, start:] = torch.arange(length - start)
     alone = all(len(row) == 1 for row in lines)
     tokens = sum(_length(row) for row in lines)
-    return Batch(ids, None if alone else positions, torch.tensor(at), torch.tensor(targets), tokens)
+    return Batch(ids, None if alone else positions, torch.tensor(at), torch.tensor(targets), lengths, tokens)
 
 
 def targets(lines: Sequence[Row]) -> int:

@@ -28,7 +28,7 @@ from slipway_pod.store import open_uri
 log = logging.getLogger("slipway")
 
 STATE, TENSORS = "state.json", "state.safetensors"
-PARAMETER, OPTIMISER, RANDOM = "parameter", "optimiser", "random"
+PARAMETER, OPTIMISER, RANDOM, BEST = "parameter", "optimiser", "random", "best"
 
 
 @dataclass
@@ -43,7 +43,18 @@ class State:
     seconds: float = 0.0
     micro_batch: int = 0
     recompute: bool = False
+    rungs: list[dict[str, Any]] = field(default_factory=list)
+    """Where memory did not suffice (slipway.contract.result.Rung)."""
     history: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a checkpoint holds beside what it wrote into parameters and optimiser."""
+
+    state: State
+    random_state: dict[str, torch.Tensor]
+    best: dict[str, torch.Tensor]
 
 
 class Checkpoints:
@@ -62,8 +73,13 @@ class Checkpoints:
         parameters: Mapping[str, torch.nn.Parameter],
         optimiser: torch.optim.Optimizer,
         random_state: Mapping[str, torch.Tensor],
+        best: Mapping[str, torch.Tensor] = {},
     ) -> None:
-        """Publish a checkpoint of `state.step`, then drop what is older than the newest `keep`."""
+        """Publish a checkpoint of `state.step`, then drop what is older than the newest `keep`.
+
+        `best` are the best measured weights. They lie in each checkpoint, not beside them: what a resumed run holds for
+        the best must be what it had measured by then.
+        """
         folder = self._scratch / "checkpoint"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -71,6 +87,7 @@ class Checkpoints:
         for name, parameter in parameters.items():
             tensors |= {f"{OPTIMISER}/{key}/{name}": value for key, value in optimiser.state[parameter].items()}
         tensors |= {f"{RANDOM}/{name}": value for name, value in random_state.items()}
+        tensors |= {f"{BEST}/{name}": value for name, value in best.items()}
         save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, folder / TENSORS)
         document = {"fingerprint": self._fingerprint, "state": asdict(state)}
         (folder / STATE).write_text(json.dumps(document), encoding="utf-8")
@@ -80,8 +97,8 @@ class Checkpoints:
 
     def restore(
         self, parameters: Mapping[str, torch.nn.Parameter], optimiser: torch.optim.Optimizer
-    ) -> tuple[State, dict[str, torch.Tensor]] | None:
-        """Load the newest whole checkpoint of this very run; return its state and generators, or None without one."""
+    ) -> Restored | None:
+        """Load the newest whole checkpoint of this very run; return what else it holds, or None without one."""
         for step in self.steps():
             folder = self._scratch / "restored"
             shutil.rmtree(folder, ignore_errors=True)
@@ -96,8 +113,7 @@ class Checkpoints:
                 continue
             tensors = load_file(folder / TENSORS)
             _put(tensors, parameters, optimiser)
-            generators = {n.removeprefix(f"{RANDOM}/"): t for n, t in tensors.items() if n.startswith(f"{RANDOM}/")}
-            return State(**document["state"]), generators
+            return Restored(State(**document["state"]), _below(tensors, RANDOM), _below(tensors, BEST))
         return None
 
     def steps(self) -> list[int]:
@@ -120,6 +136,10 @@ class Checkpoints:
         bucket.delete(prefix + MANIFEST)
         for stored in list(bucket.list(prefix)):
             bucket.delete(stored.key)
+
+
+def _below(tensors: Mapping[str, torch.Tensor], kind: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(f"{kind}/"): tensor for name, tensor in tensors.items() if name.startswith(f"{kind}/")}
 
 
 def _put(

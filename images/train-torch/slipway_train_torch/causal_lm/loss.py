@@ -17,7 +17,7 @@ TRANSFORMED_LOGITS = ("final_logit_softcapping", "logits_scaling", "logit_scale"
 
 
 def head_weight(model: Any) -> torch.Tensor:
-    """Return the frozen output layer's weight [vocabulary, width]; raise BadConfig for one that does more than that."""
+    """Return the output layer's weight [vocabulary, width]; raise BadConfig for one that does more than that."""
     head = model.get_output_embeddings()
     changed = [name for name in TRANSFORMED_LOGITS if getattr(model.config, name, None) not in (None, 1, 1.0)]
     if head is None or getattr(head, "bias", None) is not None or changed:
@@ -41,10 +41,11 @@ def summed_loss(model: Any, weight: torch.Tensor, batch: Batch) -> torch.Tensor:
 
 
 class LinearCrossEntropy(torch.autograd.Function):
-    """Sum of cross-entropies of `hidden @ weight.T`, with the gradient of `hidden` computed along the way.
+    """Sum of cross-entropies of `hidden @ weight.T`, with the gradients computed along the way.
 
-    The weight is frozen, so all that backward needs is one tensor as large as `hidden`. Softmax minus one-hot is
-    formed in place in a buffer that every chunk reuses: for large vocabularies, allocating is what costs.
+    All that backward needs is a tensor as large as `hidden`, and where the weight is trained one as large as that.
+    Softmax minus one-hot is formed in place in a buffer that every chunk reuses: for large vocabularies, allocating is
+    what costs.
     """
 
     @staticmethod
@@ -52,10 +53,11 @@ class LinearCrossEntropy(torch.autograd.Function):
         ctx: FunctionCtx, hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor
     ) -> torch.Tensor:
         """Return the sum; hidden [n, width], weight [vocabulary, width], targets [n]."""
-        wanted = ctx.needs_input_grad[0]  # type: ignore[attr-defined]
+        wanted, trained = ctx.needs_input_grad[:2]  # type: ignore[attr-defined]
         hidden = hidden.detach().to(weight.dtype)
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         gradient = torch.empty_like(hidden) if wanted else None
+        of_weight = torch.zeros_like(weight, dtype=torch.float32) if trained else None
         size = min(CHUNK, len(hidden))
         buffer = torch.empty((size, len(weight)), dtype=weight.dtype, device=hidden.device)
         with torch.autocast(hidden.device.type, enabled=False):
@@ -65,17 +67,19 @@ class LinearCrossEntropy(torch.autograd.Function):
                 logits = torch.mm(rows, weight.t(), out=buffer[: len(rows)]).float()
                 norm = logits.logsumexp(1, keepdim=True)
                 total += (norm - logits.gather(1, said)).sum()
-                if gradient is not None:
+                if gradient is not None or of_weight is not None:
                     share = logits.sub_(norm).exp_()
                     share.scatter_add_(1, said, torch.full_like(said, -1, dtype=share.dtype))
-                    torch.mm(share.to(weight.dtype), weight, out=gradient[start : start + CHUNK])
-        if gradient is not None:
-            ctx.save_for_backward(gradient)  # type: ignore[attr-defined]
+                    if gradient is not None:
+                        torch.mm(share.to(weight.dtype), weight, out=gradient[start : start + CHUNK])
+                    if of_weight is not None:
+                        of_weight.addmm_(share.t(), rows.float())
+        ctx.save_for_backward(gradient, None if of_weight is None else of_weight.to(weight.dtype))  # type: ignore[attr-defined]
         return total
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        """Return the gradient of `hidden`."""
-        (gradient,) = ctx.saved_tensors
-        return gradient * upstream.to(gradient.dtype), None, None
+    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:
+        """Return the gradients of `hidden` and, where it is trained, of `weight`."""
+        found = (None if g is None else g * upstream.to(g.dtype) for g in ctx.saved_tensors)
+        return next(found), next(found), None

@@ -6,9 +6,10 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
@@ -17,20 +18,23 @@ from slipway.api.trainingjob import CausalLM
 from slipway.contract.artifact import digest_of
 from slipway.contract.job import Train
 from slipway.contract.progress import Progress
-from slipway.contract.result import Preempted, Trained
+from slipway.contract.result import Preempted, Rung, Trained
 from slipway_pod.artifact import fetch, publish, verify
-from slipway_pod.errors import BadConfig, OutOfMemory
+from slipway_pod.errors import BadData
 from slipway_pod.progress import Reporter
 from slipway_pod.stop import StopFlag
-from slipway_train_torch.causal_lm import base, batches, data, device, export
+from slipway_train_torch.causal_lm import base, batches, data, device, early, export, methods
 from slipway_train_torch.causal_lm.batches import Row
 from slipway_train_torch.causal_lm.checkpoint import Checkpoints, State
-from slipway_train_torch.causal_lm.layout import Layout, out_of_memory
+from slipway_train_torch.causal_lm.ladder import Ladder
+from slipway_train_torch.causal_lm.layers import Layers
+from slipway_train_torch.causal_lm.layout import Layout
 from slipway_train_torch.causal_lm.loss import head_weight, summed_loss
+from slipway_train_torch.causal_lm.noise import Noise
 from slipway_train_torch.causal_lm.schedule import factor
+from slipway_train_torch.causal_lm.stops import PATIENCE, Limits, Step, require_targets
 
 log = logging.getLogger("slipway")
-T = TypeVar("T")
 
 RECENT = 8
 """Steps over which the speed that people see is averaged."""
@@ -41,7 +45,7 @@ class Stopped(Exception):
 
 
 class Recipe:
-    """Low-rank fine-tuning of a causal language model on one device.
+    """Fine-tuning of a causal language model on one device.
 
     Every step is a function of what the checkpoint holds and of the job, so a run that was stopped and resumed ends in
     the same bits as one that was not (on a CPU; on a GPU as far as its kernels allow).
@@ -58,6 +62,8 @@ class Recipe:
         self.recent: deque[tuple[float, int]] = deque(maxlen=RECENT)
         self.saved = 0
         self.epoch: tuple[int, Sequence[Sequence[Row]]] = (-1, ())
+        self.measured: list[early.Measured] = []
+        self.best = early.Best(self.recipe)
 
     def run(self) -> Trained | Preempted:
         """Set up, train, publish; or stop when asked to, with everything saved."""
@@ -74,7 +80,7 @@ class Recipe:
     # --- set up ---------------------------------------------------------------------------------------------------
 
     def setup(self) -> None:
-        """Fetch and read data and base model, attach the adapter, and go to where an earlier attempt stopped."""
+        """Fetch and read data and base model, make ready what is trained, and go to where another attempt stopped."""
         self.report("Fetching")
         device.deterministic()
         self.device = device.choose(self.recipe.precision)
@@ -85,8 +91,11 @@ class Recipe:
 
         self.report("Loading")
         uri = self.job.base_model.uri
-        model, self.tokenizer = base.load(self.scratch / "base", uri, self.device)
+        # All of a model is trained in float32, whatever it runs forward in: small updates would be lost in BF16.
+        dtype = torch.float32 if self.recipe.method == "Full" else None
+        model, self.tokenizer = base.load(self.scratch / "base", uri, self.device, dtype)
         self.head = head_weight(model)
+        export.check(self.job, model.config, self.scratch / "base")
         pad = self.tokenizer.pad_token_id
         self.pad = pad if pad is not None else self.tokenizer.eos_token_id
         self.go_on()
@@ -94,18 +103,30 @@ class Recipe:
         self.rows = batches.rows(self.train_split.examples, self.recipe.batching, self.recipe.max_tokens)
         self.per_epoch = math.ceil(len(self.rows) / self.recipe.batch_size)
         self.steps = min(self.per_epoch * self.recipe.epochs, self.recipe.max_steps or math.inf)
+        if early.publishes_best(self.recipe) and not self.validation.examples:
+            raise BadData(
+                "NoValidationSplit",
+                "earlyStopping and publish: Best choose by the validation loss, but the dataset's validation split has "
+                "no rows: raise split.validationPercent, or remove both",
+            )
         self.go_on()
 
         torch.manual_seed(self.job.seed)
-        self.model = base.with_adapter(model, self.recipe, uri)
-        self.parameters = base.trainable(self.model)
+        self.tuned = methods.tuned(model, self.recipe, uri)
+        self.model = self.tuned.model
+        self.parameters = self.tuned.trainable()
+        self.noise = Noise(float(self.recipe.neftune_alpha or 0), model.get_input_embeddings())
+        self.limits = Limits.of(self.recipe.stop_gradient_norm, len(self.head))
+        self.layers = Layers(model, self.parameters, self.recipe)
+        self.layers.require_all_opened(int(self.steps))
         self.optimiser = torch.optim.AdamW(
-            self.parameters.values(),
+            self.layers.groups(),
             lr=float(self.recipe.learning_rate),
             weight_decay=float(self.recipe.weight_decay),
             fused=True,
         )
-        self.layout = Layout(self.recipe.micro_batch_size or self.recipe.batch_size)
+        layout = Layout(self.recipe.micro_batch_size or self.recipe.batch_size)
+        self.ladder = Ladder(self.device, model, layout, lambda: self.optimiser.zero_grad(set_to_none=True))
         self.resume()
         log.info(
             "%d of %d parameters are trained, on %s in %s with %d threads; %d steps, %d an epoch",
@@ -122,9 +143,12 @@ class Recipe:
         found = self.checkpoints.restore(self.parameters, self.optimiser)
         if found is None:
             return
-        self.state, generators = found
-        self.device.restore_random_state(generators)
-        self.arrange(Layout(self.state.micro_batch, self.state.recompute))
+        self.state = found.state
+        self.device.restore_random_state(found.random_state)
+        self.measured = early.measured(self.state.history)
+        self.best.weights = found.best
+        self.ladder.arrange(Layout(self.state.micro_batch, self.state.recompute))
+        self.ladder.rungs = [Rung(**rung) for rung in self.state.rungs]
         self.saved = self.state.step
         log.info("resumed after step %d", self.state.step)
 
@@ -135,9 +159,12 @@ class Recipe:
         while True:
             if self.evaluation_is_due():
                 self.evaluate()
-            if self.state.step - self.saved >= self.job.checkpoint.every_steps:
+            if self.state.step - self.saved >= self.job.checkpoint.every_steps and self.limits.sound(self.losses()):
                 self.save()
             if self.state.step >= self.steps:
+                return
+            if early.enough(self.measured, self.recipe.early_stopping):
+                log.info("step %d: validation loss does not improve any more, the run ends early", self.state.step)
                 return
             self.go_on()
             self.step()
@@ -149,12 +176,14 @@ class Recipe:
         rate = float(self.recipe.learning_rate) * factor(
             self.state.step, self.steps, self.recipe.warmup_percent, self.recipe.schedule
         )
-        loss = self.within_memory(lambda: self.gradients(batch))
+        self.layers.open(self.state.step)
+        loss = self.ladder.do(lambda: self.gradients(batch), self.state.step + 1)
         limit = float(self.recipe.max_gradient_norm)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), limit or math.inf).item()
-        self.refuse_nonsense(loss, norm, rate)
+        done = Step(self.state.step + 1, self.steps, ids(batch), rate, loss, norm)
+        self.limits.check(done, self.losses())
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
 
@@ -180,8 +209,9 @@ class Recipe:
         self.model.train()
         self.optimiser.zero_grad(set_to_none=True)
         tokens = batches.targets(batch)
+        require_targets(tokens, self.state.step + 1, self.steps, ids(batch))
         total = torch.zeros((), device=self.device.torch)
-        for piece in self.layout.cut(batch):
+        for piece in self.ladder.layout.cut(batch):
             loss = self.loss(piece)
             # Over all tokens of the batch, not of the piece: pieces hold different numbers of them.
             (loss / tokens).backward()
@@ -191,51 +221,9 @@ class Recipe:
     def loss(self, lines: Sequence[Row]) -> torch.Tensor:
         """Return the summed loss of `lines`."""
         batch = batches.collate(lines, self.pad).to(self.device.torch)
+        self.noise.on(batch)
         with self.device.autocast():
-            return summed_loss(self.model.get_base_model(), self.head, batch)
-
-    def within_memory(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, done again in ever smaller pieces while memory does not suffice."""
-        while True:
-            random_state = self.device.random_state()
-            try:
-                return work()
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
-                said = str(error)
-            # Out of the handler: the error's traceback held on to what the failed pass had made.
-            smaller = self.layout.smaller()
-            if smaller is None:
-                raise OutOfMemory(
-                    "OutOfMemory",
-                    f"{self.device.torch} has too little memory even for one row at a time with activations computed "
-                    "again: lower recipe.causalLM.maxTokens, or raise resources (memory, or a larger GPU)",
-                    example=said[:200],
-                )
-            log.warning("out of memory with %s, going on with %s: %s", self.layout, smaller, said)
-            self.arrange(smaller)
-            self.optimiser.zero_grad(set_to_none=True)
-            if self.device.torch.type == "cuda":
-                torch.cuda.empty_cache()
-            self.device.restore_random_state(random_state)
-
-    def arrange(self, layout: Layout) -> None:
-        """Cut batches by `layout` from now on."""
-        self.layout = layout
-        if layout.recompute:
-            self.model.get_base_model().activation_checkpointing_enable()
-
-    def refuse_nonsense(self, loss: float, norm: float, rate: float) -> None:
-        """Raise BadConfig when the run has left the numbers. One that is merely bad goes on: gates judge it."""
-        if math.isfinite(loss) and math.isfinite(norm):
-            return
-        raise BadConfig(
-            "LossNotFinite",
-            f"at step {self.state.step + 1} of {self.steps} the loss is {loss} and the gradient's norm {norm}, with "
-            f"learning rate {rate:.3g}: lower recipe.causalLM.learningRate, raise warmupPercent, or set "
-            "maxGradientNorm to 1.0",
-        )
+            return summed_loss(self.model, self.head.to(self.device.dtype), batch)
 
     # --- evaluate -------------------------------------------------------------------------------------------------
 
@@ -256,13 +244,18 @@ class Recipe:
             at = 0
             while at < len(lines):
                 self.go_on()
-                total += self.within_memory(lambda at=at: self.loss(lines[at : at + self.layout.micro_batch]).item())
-                at += self.layout.micro_batch
+                total += self.ladder.do(lambda at=at: self.measure(lines[at:]), self.state.step)
+                at += self.ladder.layout.micro_batch
         self.state.validation_loss = total / self.validation.targets
         self.state.evaluated = self.state.step
         self.note(validationLoss=self.state.validation_loss)
+        self.best.remember(self.measured, self.state.step, self.parameters)
         self.report("Training")
         log.info("step %d: validation loss %.4f", self.state.step, self.state.validation_loss)
+
+    def measure(self, lines: Sequence[Row]) -> float:
+        """Return the summed loss of as many of the first `lines` as are measured together."""
+        return self.loss(lines[: self.ladder.layout.micro_batch]).item()
 
     # --- save -----------------------------------------------------------------------------------------------------
 
@@ -271,8 +264,11 @@ class Recipe:
         if self.state.step == self.saved:
             return
         started = time.monotonic()
-        self.state.micro_batch, self.state.recompute = self.layout.micro_batch, self.layout.recompute
-        self.checkpoints.save(self.state, self.parameters, self.optimiser, self.device.random_state())
+        layout = self.ladder.layout
+        self.state.micro_batch, self.state.recompute = layout.micro_batch, layout.recompute
+        self.state.rungs = [rung.model_dump() for rung in self.ladder.rungs]
+        random_state, best = self.device.random_state(), self.best.weights
+        self.checkpoints.save(self.state, self.parameters, self.optimiser, random_state, best)
         self.saved = self.state.step
         took = time.monotonic() - started
         longest = took + max((seconds for seconds, _ in self.recent), default=0.0)
@@ -286,21 +282,28 @@ class Recipe:
     def publish(self) -> Trained:
         """Publish the artefact, read it back, and return the result."""
         self.report("Publishing")
-        parameters = self.resolved()
-        folder = export.write(self.scratch / "model", self.model, self.job, parameters, self.state.history)
+        chosen = self.best.choose(self.measured, self.state.step, self.parameters)
+        parameters = self.resolved() | ({"publishedStep": str(chosen.step)} if chosen is not None else {})
+        kind = export.kind(self.job)
+        folder = export.write(
+            self.scratch / "model", self.tuned, self.tokenizer, self.job, self.scratch / "base", parameters,
+            self.state.history,
+        )  # fmt: skip
         where = f"s3://{self.job.store.bucket}/{self.job.store.prefix}/models"
         artifact = publish(folder, where, self.job.store)
         verify(ArtifactRef(uri=artifact.uri, digest=artifact.digest), self.job.store)
-        loss = self.state.validation_loss
+        loss = chosen.loss if chosen is not None else self.state.validation_loss
         return Trained(
             artifact=artifact,
-            kind="Adapter",
-            # peft's files are always there; the job says what else.
+            kind=kind,
+            # Safetensors are always there; the job says what else.
             formats=tuple(dict.fromkeys(("SafeTensors", *self.job.export))),
             steps=self.state.step,
+            published_step=chosen.step if chosen is not None else self.state.step,
             tokens=self.state.tokens,
             validation_loss=decimal(loss) if loss is not None and math.isfinite(loss) else None,
             seconds=round(self.state.seconds),
+            rungs=tuple(self.ladder.rungs),
             parameters=parameters,
         )
 
@@ -313,7 +316,14 @@ class Recipe:
 
     def note(self, **figures: float) -> None:
         """Add a line to the history."""
-        self.state.history.append({"step": self.state.step, **figures})
+        line = {"step": self.state.step, **figures}
+        self.state.history.append(line)
+        self.measured += early.measured([line])
+
+    def losses(self) -> list[float]:
+        """Return the losses of the last steps, as many as a stop looks at, oldest first."""
+        newest = (line["loss"] for line in reversed(self.state.history) if "loss" in line)
+        return list(islice(newest, PATIENCE))[::-1]
 
     def report(self, phase: str, loss: float | None = None) -> None:
         """Push the newest figures."""
@@ -321,6 +331,8 @@ class Recipe:
         seconds, tokens = sum(s for s, _ in self.recent), sum(t for _, t in self.recent)
         left = steps - self.state.step
         validation = self.state.validation_loss
+        best = early.best(self.measured)
+        layout = self.ladder.layout if hasattr(self, "ladder") else None
         self.progress.update(
             Progress(
                 phase=phase,
@@ -331,18 +343,21 @@ class Recipe:
                 tokens_per_second=round(tokens / seconds, 1) if seconds else None,
                 loss=loss,
                 validation_loss=validation if validation is not None and math.isfinite(validation) else None,
+                best_step=best.step if best is not None else None,
+                best_validation_loss=best.loss if best is not None else None,
+                micro_batch_size=layout.micro_batch if layout is not None else None,
+                recompute=layout.recompute if layout is not None else None,
             )
         )
 
     def resolved(self) -> dict[str, str]:
         """Return every parameter that the run had, defaults filled in."""
-        found: dict[str, Any] = self.recipe.dump() | {
-            "alpha": base.alpha(self.recipe),
+        found: dict[str, Any] = methods.resolved(self.recipe) | {
             "precision": self.device.precision,
             "device": self.device.torch.type,
             "threads": torch.get_num_threads(),
-            "microBatchSize": self.layout.micro_batch,
-            "recompute": self.layout.recompute,
+            "microBatchSize": self.ladder.layout.micro_batch,
+            "recompute": self.ladder.layout.recompute,
             "steps": self.steps,
             "seed": self.job.seed,
             "trainRows": len(self.train_split.examples),
@@ -351,6 +366,11 @@ class Recipe:
             "torch": torch.__version__,
         }
         return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in found.items()}
+
+
+def ids(batch: Sequence[Row]) -> list[str]:
+    """Return the ids of all rows in `batch`."""
+    return [example.id for row in batch for example in row]
 
 
 def decimal(value: float) -> str:

@@ -88,15 +88,24 @@ def _changes(model: Any, served: Served) -> Iterable[tuple[str, torch.Tensor]]:
 
 
 def peft_changes(model: Any, folder: Path) -> dict[str, torch.Tensor]:
-    """Return what the LoRA that peft wrote to `folder` adds to each parameter of `model`."""
+    """Return what the LoRA or DoRA that peft wrote to `folder` adds to each parameter of `model`."""
     with_adapter = PeftModel.from_pretrained(model, str(folder))
     found = {
-        f"{name}.weight": layer.get_delta_weight("default").detach()
+        f"{name}.weight": _change(layer)
         for name, layer in with_adapter.get_base_model().named_modules()
         if isinstance(layer, LoraLayer)
     }
     with_adapter.unload()
     return found
+
+
+def _change(layer: LoraLayer) -> torch.Tensor:
+    variant = layer.lora_variant.get("default")
+    if variant is None:
+        return layer.get_delta_weight("default").detach()
+    # DoRA scales what it adds to: its change is more than the product of its factors.
+    weight = layer.get_base_layer().weight.detach()
+    return variant.merge_safe(layer, "default", weight.clone()).detach() - weight
 
 
 def _field(reader: gguf.GGUFReader, key: str) -> Any:

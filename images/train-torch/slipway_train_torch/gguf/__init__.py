@@ -1,1 +1,1 @@
-"""How do adapters get into the format of llama.cpp?"""
+"""How do adapters and trained models get into the format of llama.cpp?"""

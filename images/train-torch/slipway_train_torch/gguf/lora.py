@@ -34,16 +34,10 @@ def write(adapter: Path, config: Any, target: Path) -> None:
 
     Raises BadConfig for a model that this translation does not know.
     """
-    architecture = ARCHITECTURES.get(config.model_type)
-    if architecture is None:
-        raise BadConfig(
-            "GGUFNotSupported",
-            f"adapters of {config.model_type} models cannot be exported as GGUF (known: {', '.join(ARCHITECTURES)}): "
-            "take GGUF out of spec.export, or use another base model",
-        )
+    kind = architecture(config)
     settings = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
-    names = gguf.get_tensor_name_map(architecture, config.num_hidden_layers)
-    writer = gguf.GGUFWriter(target, gguf.MODEL_ARCH_NAMES[architecture])
+    names = gguf.get_tensor_name_map(kind, config.num_hidden_layers)
+    writer = gguf.GGUFWriter(target, gguf.MODEL_ARCH_NAMES[kind])
     writer.add_type(gguf.GGUFType.ADAPTER)
     writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
     writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, float(settings["lora_alpha"]))
@@ -53,8 +47,8 @@ def write(adapter: Path, config: Any, target: Path) -> None:
         if found is None or translated is None:
             raise BadConfig("GGUFNotSupported", f"llama.cpp has no name for {name}: take GGUF out of spec.export")
         data = factor.astype(numpy.float32)
-        if found["factor"] == "B" and architecture in INTERLEAVED and (heads := _heads(found["module"], config)):
-            data = interleaved(data, heads)
+        if found["factor"] == "B" and kind in INTERLEAVED and (count := heads(found["module"], config)):
+            data = interleaved(data, count)
         writer.add_tensor(f"{translated}.lora_{found['factor'].lower()}", numpy.ascontiguousarray(data))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -62,16 +56,28 @@ def write(adapter: Path, config: Any, target: Path) -> None:
     writer.close()
 
 
-def interleaved(weight: NDArray[numpy.float32], heads: int) -> NDArray[numpy.float32]:
-    """Return rows of `weight` [heads * size, …] in llama.cpp's rotary order: i and i + size/2 become neighbours.
+def architecture(config: Any) -> gguf.MODEL_ARCH:
+    """Return what llama.cpp calls the model of `config`; raise BadConfig for one that is not known here."""
+    found = ARCHITECTURES.get(config.model_type)
+    if found is None:
+        raise BadConfig(
+            "GGUFNotSupported",
+            f"{config.model_type} models cannot be exported as GGUF (known: {', '.join(ARCHITECTURES)}): "
+            "take GGUF out of spec.export, or use another base model",
+        )
+    return found
+
+
+def interleaved(weight: NDArray[numpy.float32], count: int) -> NDArray[numpy.float32]:
+    """Return rows of `weight` [count * size, …] in llama.cpp's rotary order: i and i + size/2 become neighbours.
 
     `permute` of llama.cpp's conversion/llama.py. Of a LoRA only B has these rows: (P B) A = P (B A).
     """
-    halves = weight.reshape(heads, 2, weight.shape[0] // heads // 2, *weight.shape[1:])
+    halves = weight.reshape(count, 2, weight.shape[0] // count // 2, *weight.shape[1:])
     return halves.swapaxes(1, 2).reshape(weight.shape)
 
 
-def _heads(module: str, config: Any) -> int:
+def heads(module: str, config: Any) -> int:
     """Return the number of heads whose rows `module` makes; 0 when it is neither q nor k."""
     if module.endswith("q_proj"):
         return int(config.num_attention_heads)
