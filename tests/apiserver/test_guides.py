@@ -28,3 +28,10 @@ def test_a_guides_manifest_is_taken(server: ApiServer, page: str) -> None:
     manifest = objects.rollout()
     answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | shown(page)})
     assert answer.code == 201, answer.message
+
+
+@pytest.mark.parametrize("page", ["hosted-tuning-files"])
+def test_a_guides_dataset_is_taken(server: ApiServer, page: str) -> None:
+    manifest = objects.dataset()
+    answer = objects.offer(server, {**manifest, "spec": shown(page)})
+    assert answer.code == 201, answer.message
