@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -165,7 +167,10 @@ def test_the_page_is_self_contained_and_takes_no_data_for_markup(place: Place) -
         assert not {name for name in element.attrib if name.startswith("on") or name in {"src", "href", "style"}}
     assert "http" not in re.sub(r"http-equiv", "", text)
     (policy,) = [m.get("content", "") for m in root.iter("meta") if m.get("http-equiv") == "Content-Security-Policy"]
-    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    (style,) = [element.text or "" for element in root.iter("style")]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
+    assert "url(" not in style
     assert "unsafe" not in policy
     assert any(m.get("name") == "viewport" for m in root.iter("meta"))
     assert "<b onclick=x>" in shown(root)
