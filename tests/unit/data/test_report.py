@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from slipway.contract.dataset_report import DatasetReport
+from slipway_data.report.build import source_words
 from slipway_data.report.funnel import Funnel, words
 from slipway_data.report.kept import SAMPLES, Spread
 from slipway_data.report.sampled import Sampled
@@ -212,6 +213,19 @@ def test_texts_of_inline_files_are_not_repeated(place: Place) -> None:
     report = place.report(place.prepare(source={"inline": {"files": files}}, quality={"maxRejectedPercent": 100}))
     source = json.loads(report.source)
     assert source["inline"]["files"] == [{"name": "a.jsonl", "text": f"{len(files[0]['text'])} characters"}]
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://data.example/a.zip", "https://data.example/a.zip"),
+        ("https://ann:pass@data.example/a?key=1#x", "https://data.example/a?…"),
+        ("http://ann@data.example", "http://data.example"),
+        ("s3://raw/a?b@c", "s3://raw/a?b@c"),
+    ],
+)
+def test_addresses_are_told_without_what_may_be_a_password(address: str, shown: str) -> None:
+    assert json.loads(source_words({"http": {"urls": [{"url": address}]}})) == {"http": {"urls": [{"url": shown}]}}
 
 
 # The same every time, and in bounded memory

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from typing import Any
 
 from slipway.api.dataset import Rows
 from slipway.contract.dataset_report import DatasetReport, Exported, Groups, Refusal
@@ -32,7 +34,7 @@ def built(
         namespace=job.namespace,
         name=job.name,
         schema_=job.schema_,
-        source=_source(job),
+        source=source_words(job.source.dump()),
         recipe=recipe,
         files=files,
         rows=rows,
@@ -58,8 +60,20 @@ def published(report: DatasetReport, digest: str) -> DatasetReport:
     return report.model_copy(update={"digest": digest})
 
 
-def _source(job: PrepareDataset) -> str:
-    found = job.source.dump()
+def source_words(source: Mapping[str, Any]) -> str:
+    """Return a source as in the spec, without the texts of inline files and what may be a password in an address."""
+    found = _plain(source)
     for file in found.get("inline", {}).get("files", []):
         file["text"] = f"{len(file['text'])} characters"
     return one_line(json.dumps(found, ensure_ascii=False, sort_keys=True), LIMIT)
+
+
+def _plain(value: Any) -> Any:
+    """Return a copy of `value`, its addresses without user, password and query: signed addresses have keys there."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, str) and re.match(r"https?://", value):
+        return re.sub(r"[?#].*", "?…", re.sub(r"^(https?://)[^/?#]*@", r"\1", value), flags=re.DOTALL)
+    return value
