@@ -40,3 +40,10 @@ def test_the_guide_to_training_is_taken(server: ApiServer) -> None:
     for recipe in recipes:
         answer = objects.offer(server, {**whole, "spec": whole["spec"] | {"recipe": {"causalLM": recipe}}})
         assert answer.code == 201, (recipe, answer.message)
+
+
+@pytest.mark.parametrize("page", ["hosted-tuning-files"])
+def test_a_guides_dataset_is_taken(server: ApiServer, page: str) -> None:
+    manifest = objects.dataset()
+    answer = objects.offer(server, {**manifest, "spec": shown(page)})
+    assert answer.code == 201, answer.message

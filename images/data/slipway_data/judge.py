@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from slipway.api.dataset import Quality, Rows, Split
+from slipway.contract.dataset_report import StepReport
+from slipway_data.report.funnel import words
 from slipway_data.rows import DUPLICATE, TOO_LONG, TOO_SHORT, Rejected
 from slipway_data.split import percents
 from slipway_pod.errors import BadData
@@ -55,7 +57,9 @@ class Tally:
         return ", ".join(f"{count} {reason}" for reason, count in ranked if count) or "none"
 
 
-def judge(tally: Tally, splits: Mapping[str, int], quality: Quality, split: Split, rows: Rows) -> BadData | None:
+def judge(
+    tally: Tally, splits: Mapping[str, int], quality: Quality, split: Split, rows: Rows, steps: Sequence[StepReport]
+) -> BadData | None:
     """Return why the data is no dataset, or None when it is one.
 
     Single bad rows and files are left out and reported; they are fatal only together: when their share passes
@@ -80,14 +84,14 @@ def judge(tally: Tally, splits: Mapping[str, int], quality: Quality, split: Spli
         return fault(
             worst if alone else TOO_MANY_REJECTED,
             f"{share} percent were rejected, quality.maxRejectedPercent is {quality.max_rejected_percent}: {numbers}. "
-            f"To go on, {cure}",
+            f"To go on, {cure}. Rows in and out of every step: {words(steps)}",
             tally.examples[worst],
         )
     if tally.kept < quality.min_rows:
         return fault(
             TOO_FEW_ROWS,
-            f"quality.minRows is {quality.min_rows}: {numbers}. Add data, loosen filter and deduplicate, or lower "
-            "quality.minRows",
+            f"quality.minRows is {quality.min_rows}: {numbers}. {_narrow(steps, quality.min_rows)}, or lower "
+            f"quality.minRows. Rows in and out of every step: {words(steps)}",
             tally.examples.get(worst),
         )
     empty = [name for name, percent in percents(split).items() if percent > 0 and not splits.get(name)]
@@ -98,3 +102,11 @@ def judge(tally: Tally, splits: Mapping[str, int], quality: Quality, split: Spli
             "a larger percent, group by something finer, or change split.salt",
         )
     return None
+
+
+def _narrow(steps: Sequence[StepReport], least: int) -> str:
+    """Return the first step after which fewer than `least` rows remained, and what can be done about it."""
+    at = next(number for number, step in enumerate(steps) if step.rows_out < least)
+    if at == 0:
+        return "Already the files hold fewer: add data"
+    return f"Too few were left by steps[{at}] ({steps[at].name}): loosen that step, add data"

@@ -13,20 +13,23 @@ from typing import Any
 
 from slipway.api.dataset import Rows
 from slipway.contract.artifact import digest_of
-from slipway.contract.dataset import CARD, REPORT, SPLITS, DatasetCard
+from slipway.contract.dataset import CARD, REJECTED, SPLITS, DatasetCard
 from slipway.contract.job import PrepareDataset
 from slipway.contract.result import Prepared
 from slipway_data import parse
+from slipway_data.export.exports import Exports
 from slipway_data.judge import Tally, judge
 from slipway_data.raw import RawFile
+from slipway_data.report import build
+from slipway_data.report import files as reports
+from slipway_data.report.funnel import Funnel
+from slipway_data.report.kept import Kept, groups
 from slipway_data.rows import Chat, Completion, Content, Message, Rejected, Row
 from slipway_data.shards import ShardWriter
 from slipway_data.source import files
 from slipway_data.split import Ties, place
 from slipway_data.steps import changes
 from slipway_pod.artifact import publish
-from slipway_pod.errors import PodError
-from slipway_pod.store import open_store
 
 log = logging.getLogger("slipway")
 
@@ -38,7 +41,8 @@ def prepare(job: PrepareDataset) -> Prepared:
     """Read, check, clean, split and publish the data that `job` describes.
 
     Rows stream through the steps one by one, in the order of file paths, into a table on disk; the shards are written
-    from it, sorted by row id. Raises BadData when the result is no dataset (see judge).
+    from it, sorted by row id. Raises BadData when the result is no dataset (see judge), or when a vendor would not take
+    a file that was asked for. The report is made either way.
     """
     found = files(job.source, job.store)
     log.info("%d files", len(found))
@@ -47,23 +51,29 @@ def prepare(job: PrepareDataset) -> Prepared:
         folder = work / "dataset"
         folder.mkdir()
         tally, ties = Tally(files=len(found)), Ties()
+        funnel, kept, exports = Funnel(job.steps), Kept(SPLITS), Exports(job.export, folder)
         with closing(sqlite3.connect(work / "rows.sqlite")) as database:
             database.execute("PRAGMA journal_mode=OFF")
             database.execute("PRAGMA synchronous=OFF")
             database.execute("CREATE TABLE rows (id TEXT PRIMARY KEY, grp TEXT, content TEXT) WITHOUT ROWID")
-            with (folder / REPORT).open("w", encoding="utf-8") as report:
-                _through_steps(job, found, database, tally, ties, report.write)
-            splits = _written(job, database, ties, folder)
+            with (folder / REJECTED).open("w", encoding="utf-8") as rejected:
+                _through_steps(job, found, database, tally, ties, funnel, rejected.write)
+            splits = _written(job, database, ties, folder, kept, exports)
+            grouped = groups(database, ties, job.split)
         rows = Rows(**splits, rejected=tally.rejected, duplicates=tally.duplicates)
-        fault = judge(tally, splits, job.quality, job.split, rows)
+        made = recipe(job)
+        report = build.built(job, made, len(found), rows, funnel, kept, grouped, tally.redacted, exports.reports())
+        fault = judge(tally, splits, job.quality, job.split, rows, report.steps) or exports.fault(rows)
         if fault is not None:
-            fault.report = _published_report(job, folder / REPORT)
+            fault.report = reports.publish_refused(job, build.refused(report, fault), folder / REJECTED)
             raise fault
-        card = DatasetCard(schema_=job.schema_, rows=rows, recipe=recipe(job))
+        card = DatasetCard(schema_=job.schema_, rows=rows, recipe=made)
         (folder / CARD).write_text(json.dumps(card.dump(), sort_keys=True) + "\n", encoding="utf-8")
         artifact = publish(folder, f"s3://{job.store.bucket}/{job.store.prefix}/datasets", job.store)
+        # After the dataset, whose digest it tells; a run that dies between the two is repeated and finds it published.
+        page = reports.publish(job, build.published(report, artifact.digest), artifact.digest)
     log.info("%s: %s", artifact.digest, rows)
-    return Prepared(artifact=artifact, rows=rows, report=artifact.uri + REPORT)
+    return Prepared(artifact=artifact, rows=rows, report=page, exports=exports.statuses(artifact) or None)
 
 
 def recipe(job: PrepareDataset) -> str:
@@ -72,7 +82,7 @@ def recipe(job: PrepareDataset) -> str:
     It leaves out the object's name, the store and the quality bounds, so that equal data has one digest everywhere, and
     fields at their defaults, so that later versions with more fields agree.
     """
-    parts = {"schema_", "steps", "split"}
+    parts = {"schema_", "steps", "split", "export"}
     return digest_of(
         job.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True, include=parts)
     )
@@ -84,18 +94,22 @@ def _through_steps(
     database: sqlite3.Connection,
     tally: Tally,
     ties: Ties,
+    funnel: Funnel,
     write: Callable[[str], object],
 ) -> None:
-    """Bring every row through the steps into the table, every other one into the report."""
+    """Bring every row through the steps into the table, and write the others down."""
     through = list(changes(job, database, tally, ties))
     for number, file in enumerate(found, start=1):
         for item in parse.rows(file, job):
+            step = 0
             for change in through:
                 if isinstance(item, Rejected):
                     break
+                step += 1
                 item = change(item)  # noqa: PLW2901 - the row as it stands after each step
             if isinstance(item, Rejected):
                 tally.reject(item)
+                funnel.stopped(step, item)
                 write(item.line())
             else:
                 content = json.dumps(item.content.dump(), ensure_ascii=False)
@@ -108,14 +122,20 @@ def _through_steps(
         log.info("replaced: %s", ", ".join(f"{count} {kind}" for kind, count in sorted(tally.redacted.items())))
 
 
-def _written(job: PrepareDataset, database: sqlite3.Connection, ties: Ties, folder: Path) -> dict[str, int]:
-    """Write every row of the table to its split's shards and return the number of rows of each split."""
+def _written(
+    job: PrepareDataset, database: sqlite3.Connection, ties: Ties, folder: Path, kept: Kept, exports: Exports
+) -> dict[str, int]:
+    """Write every row of the table to its split's shards and exports; return the number of rows of each split."""
     writers = {name: ShardWriter(folder / name, job.schema_) for name in SPLITS}
     for id, group, content in database.execute("SELECT id, grp, content FROM rows ORDER BY id"):
         name = ties.name(group)
-        writers[place(name, job.split)].add(Row(id, name, _content(json.loads(content))))
+        split, row = place(name, job.split), Row(id, name, _content(json.loads(content)))
+        writers[split].add(row)
+        kept.add(split, row)
+        exports.add(split, row)
     for writer in writers.values():
         writer.close()
+    exports.close()
     return {name: writer.count for name, writer in writers.items()}
 
 
@@ -123,17 +143,3 @@ def _content(columns: dict[str, Any]) -> Content:
     if "messages" in columns:
         return Chat(tuple(Message(m["role"], m["content"]) for m in columns["messages"]))
     return Completion(columns["prompt"], columns["completion"])
-
-
-def _published_report(job: PrepareDataset, report: Path) -> str:
-    """Upload the report of data that was refused and return its address; the refusal matters more than the report."""
-    if not report.stat().st_size:
-        return ""
-    key = f"{job.store.prefix}/datasets/refused/{job.fingerprint().removeprefix('sha256:')}/{REPORT}"
-    try:
-        bucket = open_store(job.store)
-        bucket.put(key, report)
-    except PodError as error:
-        log.warning("the report could not be kept: %s", error)
-        return ""
-    return bucket.uri(key)

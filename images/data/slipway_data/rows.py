@@ -80,11 +80,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A row (or a whole file) that is left out. The message never quotes the data: it may hold secrets."""
+    """A row (or a whole file) that is left out. The message never quotes the data: it may hold secrets.
+
+    Of a duplicate, `like` is the kept row that it is like.
+    """
 
     id: str
     reason: str
     message: str
+    like: str = ""
+    similarity_percent: int = 0
 
     def line(self) -> str:
         """Return the report's line."""

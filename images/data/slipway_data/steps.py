@@ -51,4 +51,5 @@ def _unlike(memory: Seen, ties: Ties, row: Row) -> Row | Rejected:
         return row
     # Groups that share a row mostly share more: in two splits, one would be trained on what the other tests.
     ties.tie(row.group, twin.group)
-    return Rejected(row.id, DUPLICATE, f"{twin.similarity_percent} percent like {twin.id}")
+    said = f"{twin.similarity_percent} percent like {twin.id}"
+    return Rejected(row.id, DUPLICATE, said, like=twin.id, similarity_percent=twin.similarity_percent)

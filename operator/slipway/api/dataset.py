@@ -21,6 +21,7 @@ from slipway.api.base import (
 )
 from slipway.api.common import ArtifactStatus, Resources
 from slipway.api.conditions import CONDITIONS, Condition
+from slipway.api.dataset_export import ExportStatus, HostedFormat
 from slipway.api.dataset_source import Source
 from slipway.api.dataset_steps import Step
 
@@ -97,6 +98,15 @@ class DatasetSpec(Model):
         default=Quality(),
         description="quality is what the result must reach; otherwise the Dataset fails with the numbers.",
     )
+    export: list[HostedFormat] = Field(
+        default=[],
+        max_length=2,
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+        description="export lists files for hosted tuning to write beside the shards: OpenAIChat (OpenAI and what "
+        "takes its chat format) or BedrockClaude (Anthropic models on Amazon Bedrock). Rows that the vendor would not "
+        "take are left out of its files; a file that it would not take fails the Dataset. The test split is never "
+        "exported.",
+    )
     resources: Resources = Field(default=Resources(), description="resources of the preparation pod.")
     deadline_seconds: Annotated[Seconds, Field(ge=10)] = Field(
         default=3600, description="deadlineSeconds bounds one preparation run."
@@ -110,7 +120,7 @@ class Rows(StatusModel):
     validation: Count = Field(default=0, description="validation is the number of rows in the validation split.")
     test: Count = Field(default=0, description="test is the number of rows in the test split.")
     rejected: Count = Field(
-        default=0, description="rejected is the number of rows rejected, each with a reason in the report."
+        default=0, description="rejected is the number of rows rejected, each with its reason in rejected.jsonl."
     )
     duplicates: Count = Field(default=0, description="duplicates is the number of rows dropped as equal or alike.")
 
@@ -134,5 +144,16 @@ class DatasetStatus(StatusModel):
         default=None, description="artifact is the prepared data in the object store."
     )
     rows: Rows | None = Field(default=None, description="rows counts the rows of the last result.")
-    report: StoreUri | None = Field(default=None, description="report lists every rejected row with its reason.")
+    report: StoreUri | None = Field(
+        default=None,
+        description="report is the address of the page that tells what became of the data: rows in and out of every "
+        "step, reasons, duplicates, lengths, samples. report.json beside it is the same for programs. "
+        "Every rejected row is in rejected.jsonl: in the artifact, or, of refused data, beside the report.",
+    )
+    exports: list[ExportStatus] | None = Field(
+        default=None,
+        max_length=2,
+        description="exports tells where the files for hosted tuning lie.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["format"]},
+    )
     message: Message = Field(default="", description="message is the present situation in one sentence.")

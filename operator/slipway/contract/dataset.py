@@ -2,7 +2,16 @@
 
     train/00000.parquet …   validation/…   test/…     rows (see Row), zstd, sorted by row id
     dataset.json            DatasetCard
-    report.jsonl            one line per rejected or dropped row: id, reason, message
+    rejected.jsonl          one line per rejected or dropped row: id, reason, message
+    exports/openai-chat/    files for hosted tuning, where spec.export asks for them: train.jsonl, validation.jsonl,
+                            and left-out.jsonl (lines like those of rejected.jsonl)
+
+The report (report.html, and report.json with a DatasetReport) names object, bounds and source. It lies beside the
+dataset and is no part of it, so that equal data has one digest whoever prepared it:
+
+    datasets/<digest>/                          the dataset
+    datasets/reports/<job>/<digest>/            its report
+    datasets/refused/<job>/                     report and rejected.jsonl of data that was refused
 
 A Parquet row has the columns: id (string), group (string), messages (list of {role, content}) for Chat, or prompt and
 completion (strings) for Completion. Chat rows train on assistant messages, Completion rows on the completion.
@@ -16,7 +25,11 @@ from slipway.api.base import StatusModel
 from slipway.api.dataset import Rows, Schema
 
 CARD = "dataset.json"
-REPORT = "report.jsonl"
+REJECTED = "rejected.jsonl"
+REPORT_PAGE = "report.html"
+REPORT_DATA = "report.json"
+EXPORTS = "exports"
+LEFT_OUT = "left-out.jsonl"
 SPLITS = ("train", "validation", "test")
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter
 from slipway.api.base import Model
 from slipway.api.common import ArtifactRef, Evaluation
 from slipway.api.dataset import Quality, Schema, Split
+from slipway.api.dataset_export import HostedFormat
 from slipway.api.dataset_source import Source
 from slipway.api.dataset_steps import Step
 from slipway.api.modelversion import Format
@@ -55,6 +56,8 @@ class PrepareDataset(JobBase):
     steps: tuple[Step, ...]
     split: Split
     quality: Quality
+    # Left out while empty: Jobs of Datasets that export nothing keep the names they had before there were exports.
+    export: tuple[HostedFormat, ...] = Field(default=(), exclude_if=lambda formats: not formats)
 
 
 class Train(JobBase):

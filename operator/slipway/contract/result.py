@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from slipway.api.base import StatusModel
 from slipway.api.common import ArtifactStatus
 from slipway.api.dataset import Rows
+from slipway.api.dataset_export import ExportStatus
 from slipway.api.modelversion import Format, MetricResult
 
 LIMIT = 4096
@@ -34,6 +35,7 @@ class Prepared(StatusModel):
     artifact: ArtifactStatus
     rows: Rows
     report: str = Field(max_length=1024)
+    exports: tuple[ExportStatus, ...] | None = None
 
 
 class Rung(StatusModel):

@@ -93,6 +93,7 @@ def _published(dataset: Dataset, seen: Observed, result: Prepared, now: datetime
             "artifact": result.artifact,
             "rows": result.rows,
             "report": result.report or None,
+            "exports": list(result.exports) if result.exports else None,
         }
     )
     return _ready(dataset, seen, found, now, events=(Event(PREPARED, _summary(result.rows)),))
@@ -102,7 +103,7 @@ def _ready(dataset: Dataset, seen: Observed, status: DatasetStatus, now: datetim
     """Return the plan of published data. The Job that made it stays, so that its log can be read."""
     said = _summary(status.rows or Rows())
     view = Progressing(ready="True", reason=PREPARED, message=said)
-    update = {name: getattr(status, name) for name in ("recipe", "digest", "artifact", "rows", "report")}
+    update = {name: getattr(status, name) for name in ("recipe", "digest", "artifact", "rows", "report", "exports")}
     return _plan(dataset, now, view, update | {"state": "Ready"}, keep=seen.owned, **rest)
 
 
@@ -110,7 +111,7 @@ def _failed(dataset: Dataset, now: datetime, run: Run, why: Hopeless) -> Plan:
     said = f"{why.said.rstrip('.')}."
     update: dict[str, Any] = {}
     if why.failed is not None and why.failed.report:
-        said = f"{said} Every row left out: {why.failed.report}."
+        said = f"{said} Report: {why.failed.report}."
     if why.failed is not None and dataset.status.artifact is None:
         # With an artefact there, rows and report are its own: a spec that returns to it is Ready at once.
         update = {"rows": why.failed.rows, "report": why.failed.report or None}

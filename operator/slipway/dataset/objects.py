@@ -34,7 +34,7 @@ class Dataset:
         Neither the image nor fields at their defaults are part of it: an upgrade of Slipway, which may bring new
         fields, prepares nothing again that is published already.
         """
-        parts = {"source", "schema_", "steps", "split", "quality"}
+        parts = {"source", "schema_", "steps", "split", "quality", "export"}
         return digest_of(
             self.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True, include=parts)
         )
@@ -52,6 +52,7 @@ def told(dataset: Dataset, settings: Settings) -> PrepareDataset:
         steps=tuple(spec.steps),
         split=spec.split,
         quality=spec.quality,
+        export=tuple(spec.export),
     )
 
 

@@ -10,9 +10,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from slipway.contract.dataset import REJECTED, REPORT_DATA, REPORT_PAGE
+from slipway.contract.dataset_report import DatasetReport
 from slipway.contract.job import PrepareDataset, Store
 from slipway.contract.result import Prepared
 from slipway_data.prepare import prepare
+from slipway_pod.errors import BadData
 
 BUCKET = "slipway"
 
@@ -58,8 +61,15 @@ class Place:
         folder = self.root / result.artifact.uri.removeprefix("s3://") / split
         return [row for shard in sorted(folder.glob("*.parquet")) for row in pq.read_table(shard).to_pylist()]
 
-    def report(self, uri: str) -> list[dict[str, str]]:
-        return [json.loads(line) for line in self.read(uri).splitlines()]
+    def rejected(self, result: Prepared | BadData) -> list[dict[str, str]]:
+        """Return the rows left out: listed in a dataset, or beside the report of data that was refused."""
+        folder = result.artifact.uri if isinstance(result, Prepared) else f"{result.report.rpartition('/')[0]}/"
+        return [json.loads(line) for line in self.read(f"{folder}{REJECTED}").splitlines()]
+
+    def report(self, result: Prepared | BadData) -> DatasetReport:
+        page = result.report
+        assert page.endswith(f"/{REPORT_PAGE}")
+        return DatasetReport.model_validate_json(self.read(page.removesuffix(REPORT_PAGE) + REPORT_DATA))
 
 
 def pair(prompt: object, completion: object = "done", **more: object) -> str:

@@ -50,7 +50,7 @@ def test_rows_are_published_with_card_report_and_digest(place: Place) -> None:
     card = json.loads(place.read(result.artifact.uri + "dataset.json"))
     assert card["schema"] == "Completion"
     assert card["rows"]["train"] == 5
-    assert place.report(result.report) == []
+    assert place.rejected(result) == []
 
 
 def test_chat_rows_keep_their_messages(place: Place) -> None:
@@ -78,7 +78,7 @@ def test_a_reader_that_is_no_t3d_file_rejects_the_file_with_its_line(place: Plac
     place.put("raw/good.t3d", (T3D / "nodeTilde.t3d").read_bytes())
     place.put("raw/bad.t3d", "Begin Object Name=a\nX=(1\nEnd Object")
     result = place.prepare("BlueprintT3D", quality={"maxRejectedPercent": 50})
-    (entry,) = place.report(result.report)
+    (entry,) = place.rejected(result)
     assert entry["id"] == "bad.t3d"
     assert entry["reason"] == "UnreadableFile"
     assert "line 2: expected ')'" in entry["message"]
@@ -141,7 +141,7 @@ def test_filters_judge_the_trained_text(place: Place) -> None:
         "JSONL", "Completion", {"filter": {"minCharacters": 5, "maxCharacters": 8}}, quality={"maxRejectedPercent": 50}
     )
     assert [row["prompt"] for row in place.rows(result)] == ["right", "still"]
-    assert [(e["id"], e["reason"]) for e in place.report(result.report)] == [
+    assert [(e["id"], e["reason"]) for e in place.rejected(result)] == [
         ("a.jsonl:1", "TooShort"),
         ("a.jsonl:4", "TooLong"),
     ]
@@ -162,7 +162,7 @@ def test_redaction_reaches_every_text_and_no_report(place: Place) -> None:
     (row,) = place.rows(result)
     assert (row["prompt"], row["completion"]) == ("I am <EMAIL>", "Mail <EMAIL>. Thanks")
     assert result.rows.duplicates == 1
-    assert "@example.org" not in place.read(result.report)
+    assert "@example.org" not in place.read(result.report) + json.dumps(place.rejected(result))
 
 
 def test_steps_run_in_their_order(place: Place) -> None:
@@ -191,7 +191,7 @@ def test_strange_characters_come_through_or_are_refused(place: Place) -> None:
     result = place.prepare(quality={"maxRejectedPercent": 50})
     (row,) = place.rows(result)
     assert (row["prompt"], row["completion"]) == ("\x00 \U0001f999", "\u2028\U0001f999")
-    assert place.report(result.report)[0]["reason"] == "SchemaViolation"
+    assert place.rejected(result)[0]["reason"] == "SchemaViolation"
 
 
 # Splits
@@ -291,7 +291,7 @@ def test_bad_rows_give_their_reason_and_an_example(place: Place, content: bytes,
     assert error.reason == reason
     assert error.example.startswith(example)
     assert "quality.maxRejectedPercent" in error.message
-    assert place.report(error.report)[0]["reason"] == reason
+    assert place.rejected(error)[0]["reason"] == reason
 
 
 @pytest.mark.parametrize(
@@ -343,7 +343,7 @@ def test_a_line_without_end_does_not_fill_the_memory(place: Place, monkeypatch: 
     monkeypatch.setattr(raw, "LINE_LIMIT", 1000)
     place.put("raw/a.jsonl", pairs(2) + "x" * 5000)
     result = place.prepare(quality={"maxRejectedPercent": 50})
-    (entry,) = place.report(result.report)
+    (entry,) = place.rejected(result)
     assert (entry["id"], entry["reason"]) == ("a.jsonl:3", "UnreadableFile")
     monkeypatch.setattr(raw, "FILE_LIMIT", 100)
     place.put("raw/a.t3d", "x" * 101)
@@ -362,7 +362,7 @@ def test_a_file_removed_while_reading_is_rejected(place: Place, monkeypatch: pyt
 
     monkeypatch.setattr(module, "files", listed)
     result = place.prepare(quality={"maxRejectedPercent": 50})
-    assert place.report(result.report)[0]["message"].startswith("it was removed")
+    assert place.rejected(result)[0]["message"].startswith("it was removed")
 
 
 def test_faults_of_the_store_are_not_blamed_on_the_data(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ def test_what_was_prepared_is_published() -> None:
     assert status["state"] == "Ready"
     assert status["digest"] == status["artifact"]["digest"] == "sha256:" + "a" * 64
     assert status["rows"] == {"train": 80, "validation": 10, "test": 10, "rejected": 3, "duplicates": 2}
-    assert status["report"].endswith("report.jsonl")
+    assert status["report"].endswith("report.html")
     assert world.condition("Ready")["message"] == (
         "80 rows to train on, 10 to validate, 10 to test; 3 rejected, 2 duplicates"
     )
@@ -66,6 +66,27 @@ def test_what_was_prepared_is_published() -> None:
     assert len(world.jobs()) == 1
     world.wait(10_000)
     assert world.settle().events == ()
+
+
+def test_files_for_hosted_tuning_are_published_and_change_the_recipe() -> None:
+    world = ready()
+    assert "exports" not in world.status()
+    world.edit(export=["OpenAIChat"])
+    told = parse_job(world.step().children[0]["data"]["job.json"])
+    assert told.type == "PrepareDataset"
+    assert told.export == ("OpenAIChat",)
+    world.settle()
+    assert world.status()["state"] == "Preparing"
+    uri = "s3://slipway/slipway/datasets/b/exports/openai-chat/"
+    export = {"format": "OpenAIChat", "uri": uri, "train": 79, "validation": 10, "leftOut": 1, "tokens": 5000}
+    world.end(ExitCode.OK, encode(prepared("b", exports=(export,))), "Completed")
+    world.settle()
+    assert world.status()["exports"] == [export]
+    world.edit(export=[])
+    world.settle()
+    world.succeed("c")
+    world.settle()
+    assert "exports" not in world.status()
 
 
 def test_the_result_counts_before_the_job_says_that_it_is_complete() -> None:
@@ -153,18 +174,18 @@ def test_resources_and_deadline_change_the_job_not_the_data() -> None:
 )
 def test_bad_data_is_said_with_its_reason_and_an_example(code: int, reason: str) -> None:
     world = running()
-    world.fail(refused(reason, report="s3://slipway/r.jsonl", rows={"train": 3, "rejected": 2}), code)
+    world.fail(refused(reason, report="s3://slipway/report.html", rows={"train": 3, "rejected": 2}), code)
     world.settle()
     assert world.status()["state"] == "Failed"
     stalled = world.condition("Stalled")
     assert (stalled["status"], stalled["reason"]) == ("True", reason)
     job = world.jobs()[0]
     assert stalled["message"] == (
-        "quality.minRows is 10: 3 rows kept. Example: a.jsonl:1: bad. Every row left out: s3://slipway/r.jsonl. "
+        "quality.minRows is 10: 3 rows kept. Example: a.jsonl:1: bad. Report: s3://slipway/report.html. "
         f"Change spec, or delete Job {job} to try again."
     )
     assert world.status()["rows"]["rejected"] == 2
-    assert world.status()["report"] == "s3://slipway/r.jsonl"
+    assert world.status()["report"] == "s3://slipway/report.html"
     assert world.events[-1].type == "Warning"
     assert world.events[-1].reason == reason
 

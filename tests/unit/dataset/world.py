@@ -19,13 +19,14 @@ SPEC: dict[str, Any] = {
 }
 
 
-def prepared(mark: str = "a") -> Prepared:
+def prepared(mark: str = "a", **more: Any) -> Prepared:
     digest = (mark * 64)[:64]
     uri = f"s3://slipway/slipway/datasets/{digest}/"
     return Prepared(
         artifact={"uri": uri, "digest": f"sha256:{digest}", "bytes": 1000},
         rows={"train": 80, "validation": 10, "test": 10, "rejected": 3, "duplicates": 2},
-        report=f"{uri}report.jsonl",
+        report="s3://slipway/slipway/datasets/reports/job/report.html",
+        **more,
     )
 
 

@@ -1,0 +1,1 @@
+"""Which files for hosted tuning does a dataset make, and what would their vendors refuse?"""

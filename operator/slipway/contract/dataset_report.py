@@ -1,0 +1,151 @@
+"""What does the report of a prepared, or refused, Dataset tell? report.json is this; report.html shows it.
+
+Texts come from the data and are hostile: they are made visible and cut, and whoever shows them must still escape them.
+Messages of rejected rows never quote the data. Equal input gives an equal report: there is no time in it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from slipway.api.base import StatusModel
+from slipway.api.dataset import Rows, Schema
+from slipway.api.dataset_export import HostedFormat
+
+
+class Example(StatusModel):
+    """One row (or file) that was left out."""
+
+    id: str
+    message: str
+
+
+class LeftOut(StatusModel):
+    """Rows left out for one reason."""
+
+    reason: str
+    rows: int
+    examples: tuple[Example, ...] = ()
+
+
+class StepReport(StatusModel):
+    """What a step let through. Rows in are what the step before let through; of parse, what the files held."""
+
+    name: str
+    settings: str
+    """The step as in the spec, in JSON."""
+    rows_in: int
+    rows_out: int
+    left_out: dict[str, int] = {}
+    """Rows by the reason they were left out for."""
+
+
+class Alike(StatusModel):
+    """A row that was dropped, and the kept one that it is like."""
+
+    id: str
+    like: str
+    similarity_percent: int
+
+
+class Bin(StatusModel):
+    """Rows whose length is `at_least` or more, and less than `below`."""
+
+    at_least: int
+    below: int
+    rows: int
+
+
+class Lengths(StatusModel):
+    """How long kept rows are, in characters."""
+
+    of: Literal["TrainedText", "WholeRow"]
+    smallest: int
+    mean: int
+    largest: int
+    bins: tuple[Bin, ...]
+
+
+class Group(StatusModel):
+    """Rows that stay together, and their split."""
+
+    name: str
+    split: str
+    rows: int
+
+
+class Groups(StatusModel):
+    """All groups, and the largest of them."""
+
+    count: int
+    largest: tuple[Group, ...]
+
+
+class Turn(StatusModel):
+    """One text of a row: what a role says in a chat, or prompt or completion."""
+
+    role: str
+    text: str
+
+
+class Sample(StatusModel):
+    """A kept row, cut to what fits on a page."""
+
+    category: str
+    id: str
+    turns: tuple[Turn, ...]
+
+
+class ExportedFile(StatusModel):
+    """A file for hosted tuning. Of tokens, `counting` of the export says how they were counted."""
+
+    path: str
+    rows: int
+    bytes: int
+    tokens: int
+    longest_tokens: int
+
+
+class Exported(StatusModel):
+    """What was written for one vendor, and which rows it would not take."""
+
+    format: HostedFormat
+    counting: Literal["UpperBound", "Estimate"]
+    files: tuple[ExportedFile, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+
+class Refusal(StatusModel):
+    """Why the data is no dataset."""
+
+    reason: str
+    message: str
+    example: str = ""
+
+
+class DatasetReport(StatusModel):
+    """Everything that happened to the data, in numbers and examples."""
+
+    namespace: str
+    name: str
+    schema_: Schema = Field(alias="schema")
+    source: str
+    """The source as in the spec, in JSON; the texts of inline files are left out."""
+    recipe: str
+    digest: str | None = None
+    """Of the published data; absent where it was refused."""
+    refusal: Refusal | None = None
+    files: int
+    rows: Rows
+    steps: tuple[StepReport, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    duplicates: tuple[Alike, ...] = ()
+    """A sample of the pairs; `rows.duplicates` counts all of them."""
+    redacted: dict[str, int] = {}
+    lengths: tuple[Lengths, ...] = ()
+    groups: Groups | None = None
+    """Absent where every row is a group of its own."""
+    samples: tuple[Sample, ...] = ()
+    exports: tuple[Exported, ...] = ()

@@ -1,0 +1,299 @@
+"""Does the report tell what happened to the data, to anybody, and nothing more?"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from slipway.contract.dataset_report import DatasetReport
+from slipway_data.report.build import source_words
+from slipway_data.report.funnel import Funnel, words
+from slipway_data.report.kept import SAMPLES, Spread
+from slipway_data.report.sampled import Sampled
+from slipway_data.report.visible import LINE, one_line, visible
+from slipway_data.rows import Rejected
+from slipway_pod.errors import BadData
+from tests.unit.data.preparing import Place, pair, pairs
+
+HOSTILE = (
+    "</pre><script>alert(1)</script><img src=x onerror=alert(2)>&amp; {{ report }} {% raw %}\n"
+    "Ignore all rules \u202egnp.exe\u2066 \x00\x07\x1b[31m \ufffe \x85 ]]> <!-- \"' " + "x" * 5_000
+)
+STEPS: tuple[dict[str, Any], ...] = (
+    {"filter": {"minCharacters": 4}},
+    {"redact": {"kinds": ["Email"]}},
+    {"deduplicate": {"method": "MinHash", "similarityPercent": 60}},
+)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path / "store")
+
+
+def rich(place: Place) -> None:
+    """Put data in with which everything happens that a report tells of."""
+    place.put("raw/a.jsonl", pairs(40) + "not json\n" + pair("short", "x") + pair(HOSTILE, f"{HOSTILE} is the answer"))
+    text = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+    place.put("raw/b.jsonl", pair("alike", text) + pair("alike", f"{text} seventeen") + pair("to ann@example.org"))
+
+
+def split(**percents: int) -> dict[str, Any]:
+    return {"trainPercent": 60, "validationPercent": 20, "testPercent": 20, "groupBy": "Row"} | percents
+
+
+def page(place: Place, result: Any) -> tuple[str, ElementTree.Element]:
+    """Return the page as text and as read by a strict parser, which takes well-formed documents only."""
+    text = place.read(result.report)
+    assert text.startswith("<!DOCTYPE html>\n")
+    return text, ElementTree.fromstring(text)
+
+
+def shown(element: ElementTree.Element) -> str:
+    return "".join(element.itertext())
+
+
+# Numbers
+
+
+def test_the_funnel_and_the_result_agree(place: Place) -> None:
+    rich(place)
+    result = place.prepare("JSONL", "Completion", *STEPS, split=split())
+    report = place.report(result)
+    assert report.rows == result.rows
+    assert report.digest == result.artifact.digest
+    assert report.refusal is None
+    assert [(s.name, s.rows_in, s.rows_out, s.left_out) for s in report.steps] == [
+        ("parse", 46, 45, {"SchemaViolation": 1}),
+        ("filter", 45, 44, {"TooShort": 1}),
+        ("redact", 44, 44, {}),
+        ("deduplicate", 44, 43, {"Duplicate": 1}),
+    ]
+    kept = result.rows.train + result.rows.validation + result.rows.test
+    assert kept == 43
+    assert sum(left.rows for left in report.left_out) == result.rows.rejected + result.rows.duplicates
+    assert report.redacted == {"Email": 1}
+    for lengths in report.lengths:
+        assert sum(bin.rows for bin in lengths.bins) == kept
+    assert [(pair.id, pair.like) for pair in report.duplicates] == [("b.jsonl:2", "b.jsonl:1")]
+    assert 60 <= report.duplicates[0].similarity_percent < 100
+
+
+def test_the_page_shows_the_numbers_of_the_report(place: Place) -> None:
+    rich(place)
+    result = place.prepare("JSONL", "Completion", *STEPS, split=split())
+    text = shown(page(place, result)[1])
+    assert result.artifact.digest in text
+    for said in ("43rows kept", "2rejected", "1duplicates", "SchemaViolation: 1", "TooShort: 1", "1 Email"):
+        assert said in text
+    assert "a.jsonl:41" in text
+
+
+def test_groups_are_counted_with_their_ties_and_the_largest_come_first(place: Place) -> None:
+    for number in range(30):
+        place.put(f"raw/file-{number:02}.jsonl", pairs(1 + number, start=100 * number))
+    place.put("raw/file-00.jsonl", pair("question 2900", "answer 2900") + pair("of its own"))
+    report = place.report(place.prepare("JSONL", "Completion", {"deduplicate": {"method": "Exact"}}))
+    assert report.groups is not None
+    assert report.groups.count == 29
+    assert [(group.name, group.rows) for group in report.groups.largest[:2]] == [
+        ("file-00.jsonl", 31),
+        ("file-28.jsonl", 29),
+    ]
+    assert place.report(place.prepare(split=split())).groups is None
+
+
+def test_lengths_fall_into_bins_that_double() -> None:
+    spread = Spread()
+    for length in (0, 1, 2, 3, 4, 9):
+        spread.add(length)
+    found = spread.lengths("WholeRow")
+    assert (found.smallest, found.mean, found.largest) == (0, 3, 9)
+    assert [(bin.at_least, bin.below, bin.rows) for bin in found.bins] == [
+        (0, 1, 1),
+        (1, 2, 1),
+        (2, 4, 2),
+        (4, 8, 1),
+        (8, 16, 1),
+    ]
+    assert Spread().lengths("WholeRow").bins == ()
+
+
+# Refused data
+
+
+def test_refused_data_has_a_report_with_the_step_that_left_too_few(place: Place) -> None:
+    place.put("raw/a.jsonl", pairs(9) + "".join(pair(f"q {n}", "x") for n in range(2)))
+    with pytest.raises(BadData) as caught:
+        place.prepare("JSONL", "Completion", {"filter": {"minCharacters": 4}}, quality={"minRows": 10})
+    error = caught.value
+    assert error.reason == "TooFewRows"
+    assert "Too few were left by steps[1] (filter)" in error.message
+    assert "parse 11 to 11, filter 11 to 9 (2 TooShort)" in error.message
+    report = place.report(error)
+    assert report.refusal is not None
+    assert (report.refusal.reason, report.digest) == ("TooFewRows", None)
+    assert report.refusal.message == error.message
+    assert [entry["reason"] for entry in place.rejected(error)] == ["TooShort"] * 2
+    text = shown(page(place, error)[1])
+    assert "Refused: TooFewRows" in text
+    assert "none: nothing was published" in text
+
+
+def test_data_without_a_row_has_a_report_too(place: Place) -> None:
+    place.put("raw/a.jsonl", "\n")
+    with pytest.raises(BadData) as caught:
+        place.prepare()
+    assert "Already the files hold fewer" in caught.value.message
+    assert "No row was kept." in shown(page(place, caught.value)[1])
+
+
+# Hostile data
+
+
+def test_the_page_is_self_contained_and_takes_no_data_for_markup(place: Place) -> None:
+    rich(place)
+    place.put("raw/<b onclick=x>'\"&\u202e.jsonl", pair("in a file with a hostile name", "yes indeed") + "broken\n")
+    text, root = page(place, place.prepare("JSONL", "Completion", *STEPS))
+    tags = {element.tag for element in root.iter()}
+    assert tags.isdisjoint({"script", "img", "link", "iframe", "object", "a", "form", "b onclick"})
+    for element in root.iter():
+        assert not {name for name in element.attrib if name.startswith("on") or name in {"src", "href", "style"}}
+    assert "http" not in re.sub(r"http-equiv", "", text)
+    (policy,) = [m.get("content", "") for m in root.iter("meta") if m.get("http-equiv") == "Content-Security-Policy"]
+    (style,) = [element.text or "" for element in root.iter("style")]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
+    assert "url(" not in style
+    assert "unsafe" not in policy
+    assert any(m.get("name") == "viewport" for m in root.iter("meta"))
+    assert "<b onclick=x>" in shown(root)
+
+
+def test_hostile_rows_are_shown_as_text_cut_and_visible(place: Place) -> None:
+    place.put("raw/a.jsonl", pair(HOSTILE, HOSTILE))
+    text, root = page(place, place.prepare())
+    samples = [shown(pre) for pre in root.iter("pre")]
+    assert len(samples) == 2
+    assert "</pre><script>alert(1)</script>" in samples[0]
+    assert "{{ report }}" in samples[0]
+    assert "⟨U+202E⟩" in samples[0]
+    assert "⟨U+0000⟩" in samples[0]
+    assert "characters more" in samples[0]
+    assert max(map(len, samples[0].split("\n"))) < 500
+    assert not set(text) & set("\u202e\u2066\x00\x07\x1b\ufffe\x85")
+
+
+def test_texts_become_visible_and_short() -> None:
+    assert visible("a\tb\nc\r") == "a\tb\nc⟨U+000D⟩"
+    assert visible("\ud800 \u200b \ue000") == "⟨U+D800⟩ ⟨U+200B⟩ ⟨U+E000⟩"
+    assert one_line("a\nb\u2028c") == "a⏎b⏎c"
+    assert visible("x" * (LINE + 5)) == "x" * LINE + " … (5 characters more)"
+    assert visible("ab\ncd", limit=4) == "ab\nc … (1 characters more)"
+
+
+def test_private_texts_and_rejected_rows_are_in_no_report(place: Place) -> None:
+    place.put("raw/a.jsonl", pairs(3) + pair("secret of ann@example.org", "x") + '{"prompt": "swordfish"}\n')
+    result = place.prepare("JSONL", "Completion", *STEPS, quality={"maxRejectedPercent": 50})
+    assert result.rows.rejected == 2
+    whole = place.read(result.report) + place.report(result).model_dump_json()
+    assert "ann@example.org" not in whole
+    assert "swordfish" not in whole
+
+
+def test_texts_of_inline_files_are_not_repeated(place: Place) -> None:
+    files = [{"name": "a.jsonl", "text": pair("an inline row", "of a spec")}]
+    report = place.report(place.prepare(source={"inline": {"files": files}}, quality={"maxRejectedPercent": 100}))
+    source = json.loads(report.source)
+    assert source["inline"]["files"] == [{"name": "a.jsonl", "text": f"{len(files[0]['text'])} characters"}]
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://data.example/a.zip", "https://data.example/a.zip"),
+        ("https://ann:pass@data.example/a?key=1#x", "https://data.example/a?…"),
+        ("http://ann@data.example", "http://data.example"),
+        ("s3://raw/a?b@c", "s3://raw/a?b@c"),
+    ],
+)
+def test_addresses_are_told_without_what_may_be_a_password(address: str, shown: str) -> None:
+    assert json.loads(source_words({"http": {"urls": [{"url": address}]}})) == {"http": {"urls": [{"url": shown}]}}
+
+
+# The same every time, and in bounded memory
+
+
+def test_equal_input_gives_equal_bytes(place: Place) -> None:
+    rich(place)
+
+    def written() -> tuple[str, str]:
+        result = place.prepare("JSONL", "Completion", *STEPS, split=split())
+        return place.read(result.report), place.read(result.report.replace(".html", ".json"))
+
+    assert written() == written()
+
+
+def test_a_report_is_no_part_of_the_data_it_is_about(place: Place) -> None:
+    place.put("raw/a.jsonl", pairs(4))
+    one, other = place.prepare(name="one"), place.prepare(name="other", quality={"minRows": 2})
+    assert one.artifact == other.artifact
+    assert one.report != other.report
+    assert (place.report(one).name, place.report(other).name) == ("one", "other")
+
+
+def test_samples_depend_on_the_items_not_on_their_order() -> None:
+    def chosen(keys: list[str]) -> tuple[str, ...]:
+        found: Sampled[str] = Sampled(5)
+        for key in keys:
+            found.offer(key, lambda key=key: key)
+        return found.chosen()
+
+    keys = [f"row {number}" for number in range(1_000)]
+    assert chosen(keys) == chosen(keys[::-1])
+    assert len(set(chosen(keys))) == 5
+    assert chosen(keys) != tuple(keys[:5])
+
+
+def test_only_what_may_be_kept_is_made() -> None:
+    made: list[int] = []
+    found: Sampled[int] = Sampled(3)
+    for number in range(10_000):
+        found.offer(str(number), lambda number=number: made.append(number) or number)
+    assert len(made) < 100
+    assert len(found.chosen()) == 3
+
+
+def test_a_report_stays_small_however_large_the_data(place: Place) -> None:
+    bad = "".join(f"broken {number}\n" for number in range(3_000))
+    place.put("raw/a.jsonl", "".join(pair(f"question {n} " + "y" * 2_000, f"answer {n}") for n in range(300)) + bad)
+    result = place.prepare(quality={"maxRejectedPercent": 100})
+    report = place.report(result)
+    assert [(left.rows, len(left.examples)) for left in report.left_out] == [(3_000, 5)]
+    assert len(report.samples) == SAMPLES
+    assert len(place.read(result.report)) < 40_000
+
+
+def test_the_report_is_read_back_as_it_was_written(place: Place) -> None:
+    rich(place)
+    result = place.prepare("JSONL", "Completion", *STEPS)
+    report = place.report(result)
+    assert DatasetReport.model_validate(report.dump()) == report
+    assert words(report.steps).startswith("parse 46 to 45 (1 SchemaViolation), filter 45 to 44")
+
+
+def test_reasons_are_ranked_with_examples() -> None:
+    funnel = Funnel(())
+    for number in range(7):
+        funnel.reasons.add(Rejected(f"a:{number}", "TooLong" if number < 2 else "TooShort", "because"))
+    assert [(left.reason, left.rows, len(left.examples)) for left in funnel.reasons.ranked()] == [
+        ("TooShort", 5, 5),
+        ("TooLong", 2, 2),
+    ]
