@@ -21,7 +21,7 @@ from slipway_data.judge import Tally, judge
 from slipway_data.raw import RawFile
 from slipway_data.rows import Chat, Completion, Content, Message, Rejected, Row
 from slipway_data.shards import ShardWriter
-from slipway_data.source import files
+from slipway_data.sources import files
 from slipway_data.split import Ties, place
 from slipway_data.steps import changes
 from slipway_pod.artifact import publish

@@ -15,7 +15,7 @@ from slipway.contract.exitcodes import ExitCode
 from slipway.contract.job import PrepareDataset
 from slipway.contract.result import Prepared, parse_result
 from slipway_data import prepare as module
-from slipway_data import raw, shards, source
+from slipway_data import raw, shards, sources
 from slipway_pod.artifact import verify
 from slipway_pod.errors import BadConfig, BadData, StoreUnreachable
 from slipway_pod.store import Bucket
@@ -427,6 +427,6 @@ def test_include_patterns(place: Place, include: list[str], found: list[str]) ->
     job: PrepareDataset = place.job(source={"objectStore": {"uri": f"s3://{BUCKET}/raw/", "include": include}})
     if not found:
         with pytest.raises(BadData):
-            source.files(job.source, job.store)
+            sources.files(job.source, job.store)
         return
-    assert sorted(f.path for f in source.files(job.source, job.store)) == sorted(found)
+    assert sorted(f.path for f in sources.files(job.source, job.store)) == sorted(found)
