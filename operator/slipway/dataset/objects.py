@@ -88,7 +88,9 @@ def preparation(dataset: Dataset, attempt: int, settings: Settings) -> tuple[Man
     )
     made = job(dataset.root, name, name, shape, settings)
     made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt)}
-    policies = network_policy(dataset.root, name, dataset.spec.source) if settings.network_policies else []
+    # Where no other policy selects the pod, this one would be the first, and shut it in.
+    closed = dataset.root.namespace in settings.closed_namespaces
+    policies = network_policy(dataset.root, name, dataset.spec.source) if closed else []
     return job_config(dataset.root, name, told(dataset, settings)), *policies, made
 
 

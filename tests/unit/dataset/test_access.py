@@ -8,7 +8,7 @@ from typing import Any
 from slipway.dataset.room import Room
 from slipway.jobs import JOB_NAME_LABEL
 from tests.unit.dataset.world import World
-from tests.unit.worlds import SETTINGS
+from tests.unit.worlds import NAMESPACE, SETTINGS
 
 SHA = "0" * 64
 HTTP = {
@@ -22,7 +22,7 @@ HTTP = {
 
 def started(source: dict[str, Any], shut_in: bool = True) -> World:
     world = World()
-    world.room = Room(SETTINGS.model_copy(update={"network_policies": shut_in}))
+    world.room = Room(SETTINGS.model_copy(update={"closed_namespaces": (NAMESPACE,) if shut_in else ("other",)}))
     world.edit(source=source)
     world.settle()
     return world
