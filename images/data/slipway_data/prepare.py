@@ -21,7 +21,7 @@ from slipway_data.judge import Tally, judge
 from slipway_data.raw import RawFile
 from slipway_data.rows import Chat, Completion, Content, Message, Rejected, Row
 from slipway_data.shards import ShardWriter
-from slipway_data.sources import files
+from slipway_data.sources import opened
 from slipway_data.split import Ties, place
 from slipway_data.steps import changes
 from slipway_pod.artifact import publish
@@ -40,7 +40,8 @@ def prepare(job: PrepareDataset) -> Prepared:
     Rows stream through the steps one by one, in the order of file paths, into a table on disk; the shards are written
     from it, sorted by row id. Raises BadData when the result is no dataset (see judge).
     """
-    found = files(job.source, job.store)
+    origin = opened(job)
+    found = origin.files
     log.info("%d files", len(found))
     with tempfile.TemporaryDirectory(prefix="prepare-") as scratch:
         work = Path(scratch)
@@ -62,8 +63,9 @@ def prepare(job: PrepareDataset) -> Prepared:
         card = DatasetCard(schema_=job.schema_, rows=rows, recipe=recipe(job))
         (folder / CARD).write_text(json.dumps(card.dump(), sort_keys=True) + "\n", encoding="utf-8")
         artifact = publish(folder, f"s3://{job.store.bucket}/{job.store.prefix}/datasets", job.store)
+    origin.done()
     log.info("%s: %s", artifact.digest, rows)
-    return Prepared(artifact=artifact, rows=rows, report=artifact.uri + REPORT)
+    return Prepared(artifact=artifact, rows=rows, report=artifact.uri + REPORT, revision=origin.revision)
 
 
 def recipe(job: PrepareDataset) -> str:

@@ -134,5 +134,8 @@ class DatasetStatus(StatusModel):
         default=None, description="artifact is the prepared data in the object store."
     )
     rows: Rows | None = Field(default=None, description="rows counts the rows of the last result.")
+    revision: Annotated[str, bounded(64)] | None = Field(
+        default=None, description="revision is the commit that the data was read from, where its source is git."
+    )
     report: StoreUri | None = Field(default=None, description="report lists every rejected row with its reason.")
     message: Message = Field(default="", description="message is the present situation in one sentence.")

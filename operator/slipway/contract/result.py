@@ -34,6 +34,8 @@ class Prepared(StatusModel):
     artifact: ArtifactStatus
     rows: Rows
     report: str = Field(max_length=1024)
+    revision: str = Field(default="", max_length=64)
+    """The commit that was read, where the source is a Git repository."""
 
 
 class Trained(StatusModel):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from slipway.api.dataset_source import HttpSource, PersistentVolumeClaimSource, Source
-from slipway.contract.source import CLAIM_FOLDER, variables
+from slipway.api.dataset_github import GitHubSource
+from slipway.api.dataset_source import GitSource, HttpSource, PersistentVolumeClaimSource, Source
+from slipway.contract.source import CLAIM_FOLDER, GITHUB, variables
 from slipway.jobs import JOB_NAME_LABEL
 from slipway.plan import Manifest
 from slipway.workload import Mount, Root, metadata
@@ -39,6 +40,10 @@ def ports(source: Source) -> tuple[int, ...]:
     match source.chosen:
         case HttpSource(files=files):
             return tuple(sorted({_port(file.url) for file in files}))
+        case GitSource(url=url):
+            return (_port(url),)
+        case GitHubSource(api_url=url):
+            return (_port(url or GITHUB),)
     return ()
 
 

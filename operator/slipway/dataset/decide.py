@@ -93,6 +93,7 @@ def _published(dataset: Dataset, seen: Observed, result: Prepared, now: datetime
             "artifact": result.artifact,
             "rows": result.rows,
             "report": result.report or None,
+            "revision": result.revision or None,
         }
     )
     return _ready(dataset, seen, found, now, events=(Event(PREPARED, _summary(result.rows)),))
@@ -102,7 +103,7 @@ def _ready(dataset: Dataset, seen: Observed, status: DatasetStatus, now: datetim
     """Return the plan of published data. The Job that made it stays, so that its log can be read."""
     said = _summary(status.rows or Rows())
     view = Progressing(ready="True", reason=PREPARED, message=said)
-    update = {name: getattr(status, name) for name in ("recipe", "digest", "artifact", "rows", "report")}
+    update = {name: getattr(status, name) for name in ("recipe", "digest", "artifact", "rows", "report", "revision")}
     return _plan(dataset, now, view, update | {"state": "Ready"}, keep=_without_policies(seen.owned), **rest)
 
 

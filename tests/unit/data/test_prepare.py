@@ -353,14 +353,14 @@ def test_a_line_without_end_does_not_fill_the_memory(place: Place, monkeypatch: 
 def test_a_file_removed_while_reading_is_rejected(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.put("raw/a.jsonl", pairs(2))
     place.put("raw/b.jsonl", pairs(2))
-    real = module.files
+    real = module.opened
 
     def listed(*arguments: Any) -> Any:
         found = real(*arguments)
         (place.root / BUCKET / "raw" / "b.jsonl").unlink()
         return found
 
-    monkeypatch.setattr(module, "files", listed)
+    monkeypatch.setattr(module, "opened", listed)
     result = place.prepare(quality={"maxRejectedPercent": 50})
     assert place.report(result.report)[0]["message"].startswith("it was removed")
 
@@ -427,6 +427,6 @@ def test_include_patterns(place: Place, include: list[str], found: list[str]) ->
     job: PrepareDataset = place.job(source={"objectStore": {"uri": f"s3://{BUCKET}/raw/", "include": include}})
     if not found:
         with pytest.raises(BadData):
-            sources.files(job.source, job.store)
+            sources.opened(job)
         return
-    assert sorted(f.path for f in sources.files(job.source, job.store)) == sorted(found)
+    assert sorted(f.path for f in sources.opened(job).files) == sorted(found)

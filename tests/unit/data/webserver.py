@@ -10,6 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from slipway_data.sources.web import Clock
 
+START = 1_800_000_000.0
+"""The time on the wall when a test begins."""
+
 
 @dataclass
 class Time:
@@ -24,7 +27,7 @@ class Time:
 
     @property
     def clock(self) -> Clock:
-        return Clock(lambda: self.seconds, self.sleep)
+        return Clock(lambda: self.seconds, lambda: START + self.seconds, self.sleep)
 
 
 @dataclass(frozen=True)

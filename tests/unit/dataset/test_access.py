@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from slipway.contract.exitcodes import ExitCode
+from slipway.contract.result import encode
 from slipway.dataset.room import Room
 from slipway.jobs import JOB_NAME_LABEL
-from tests.unit.dataset.world import World
+from tests.unit.dataset.world import World, prepared
 from tests.unit.worlds import NAMESPACE, SETTINGS
 
 SHA = "0" * 64
@@ -79,3 +81,53 @@ def test_a_claim_is_mounted_read_only() -> None:
     mount = {"name": "source", "mountPath": "/slipway/source", "readOnly": True}
     assert mount in pod(world)["containers"][0]["volumeMounts"]
     assert world.owned("NetworkPolicy") == []
+
+
+def test_a_repository_is_read_with_what_its_secret_has() -> None:
+    def secrets(**more: Any) -> dict[str, dict[str, str]]:
+        world = started({"git": {"url": "https://git.example:8443/a.git", **more}})
+        assert [port["port"] for port in only(world, "NetworkPolicy")["spec"]["egress"][0]["ports"]] == [8443]
+        variables = pod(world)["containers"][0]["env"]
+        return {
+            one["name"].removeprefix("SLIPWAY_SOURCE_"): one["valueFrom"]["secretKeyRef"]
+            for one in variables
+            if one["name"].startswith("SLIPWAY_SOURCE_")
+        }
+
+    assert secrets() == {}
+    assert secrets(basicAuthSecret={"name": "git"}) == {
+        "USERNAME": {"name": "git", "key": "username"},
+        "PASSWORD": {"name": "git", "key": "password"},
+    }
+    assert secrets(tokenSecret={"name": "git", "key": "pat"}) == {"TOKEN": {"name": "git", "key": "pat"}}
+
+
+def test_github_is_asked_at_its_own_address_or_at_the_one_that_is_named() -> None:
+    def port(**more: Any) -> int:
+        world = started({"github": {"search": {"topics": ["blender"]}, **more}})
+        [rule] = only(world, "NetworkPolicy")["spec"]["egress"]
+        return int(rule["ports"][0]["port"])
+
+    assert port() == 443
+    assert port(apiUrl="https://github.example:8443/api/v3") == 8443
+    world = started({"github": {"search": {"topics": ["a"]}, "tokenSecret": {"name": "github", "key": "token"}}})
+    variables = {variable["name"]: variable for variable in pod(world)["containers"][0]["env"]}
+    secret = {"name": "github", "key": "token"}
+    assert variables["SLIPWAY_SOURCE_TOKEN"]["valueFrom"] == {"secretKeyRef": secret}
+
+
+def test_the_commit_that_was_read_is_in_the_status() -> None:
+    world = started({"git": {"url": "https://git.example/a.git"}})
+    result = prepared().model_copy(update={"revision": "a" * 40})
+    world.end(ExitCode.OK, encode(result), "Completed")
+    world.settle()
+    assert world.status()["revision"] == "a" * 40
+    world.edit(source={"git": {"url": "https://git.example/a.git", "revision": "HEAD"}})
+    world.settle()
+    assert world.status()["state"] == "Ready"
+    assert world.status()["revision"] == "a" * 40
+    world.edit()
+    world.settle()
+    world.succeed("b")
+    world.settle()
+    assert "revision" not in world.status()

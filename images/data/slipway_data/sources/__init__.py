@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Mapping
 
+from slipway.api.dataset_github import GitHubSource
 from slipway.api.dataset_source import (
+    GitSource,
     HttpSource,
     InlineSource,
     ObjectStoreSource,
     PersistentVolumeClaimSource,
-    Source,
 )
-from slipway.contract.job import Store
-from slipway_data.raw import RawFile
-from slipway_data.sources import claim, http, inline, stored
+from slipway.contract.job import PrepareDataset
+from slipway_data.sources import claim, git, github, http, inline, stored
+from slipway_data.sources.origin import Origin
 from slipway_pod.errors import BadConfig, BadData
 
 
-def files(source: Source, store: Store, environment: Mapping[str, str] = os.environ) -> tuple[RawFile, ...]:
-    """Return the files of `source` in the order of their paths; raise BadData (NoFiles) when there are none.
+def opened(job: PrepareDataset, environment: Mapping[str, str] = os.environ) -> Origin:
+    """Return what is behind the source of `job`, files by their paths; raise BadData (NoFiles) without any.
 
     `environment` holds the values of the Secrets that the source names (see slipway.contract.source).
     """
-    found = tuple(sorted(_reader(source, store, environment)(), key=lambda f: f.path))
-    if not found:
-        raise BadData("NoFiles", f"source.{source.member}: no file was found: correct the source")
+    found = _opened(job, environment)
+    if not found.files:
+        raise BadData("NoFiles", f"source.{job.source.member}: no file was found: correct the source")
     return found
 
 
-def _reader(source: Source, store: Store, environment: Mapping[str, str]) -> Callable[[], Iterable[RawFile]]:
-    match source.chosen:
+def _opened(job: PrepareDataset, environment: Mapping[str, str]) -> Origin:
+    match job.source.chosen:
         case InlineSource() as spec:
-            return partial(inline.files, spec)
+            return Origin.of(inline.files(spec))
         case ObjectStoreSource() as spec:
-            return partial(stored.files, spec, store)
+            return Origin.of(stored.files(spec, job.store))
         case HttpSource() as spec:
-            return partial(http.files, spec, environment)
+            return Origin.of(http.files(spec, environment))
+        case GitSource() as spec:
+            return git.opened(spec, environment)
+        case GitHubSource() as spec:
+            return github.opened(spec, job, environment)
         case PersistentVolumeClaimSource() as spec:
-            return partial(claim.files, spec)
+            return Origin.of(claim.files(spec))
         case other:
             raise BadConfig("UnknownSource", f"source: this image cannot read {type(other).__name__}: update it")

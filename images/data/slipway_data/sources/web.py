@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
@@ -28,10 +29,14 @@ class Clock:
     """Time, in seconds."""
 
     now: Callable[[], float] = time.monotonic
+    """Of a clock that only goes forward."""
+    wall: Callable[[], float] = time.time
+    """Since 1970, as servers count."""
     sleep: Callable[[float], None] = time.sleep
 
 
 REAL = Clock()
+T = TypeVar("T")
 
 
 class Passing(Exception):
@@ -59,8 +64,8 @@ class Web:
         repr=False,
     )
 
-    def patiently(self, url: str, ask: Callable[[], None]) -> None:
-        """Call `ask` until it raises no Passing; raise SourceUnreachable when that takes too long."""
+    def patiently(self, url: str, ask: Callable[[], T]) -> T:
+        """Return what `ask` returns once it raises no Passing; raise SourceUnreachable when that takes too long."""
         until, pause = self.clock.now() + self.patience, 0.5
         while True:
             try:
@@ -94,25 +99,32 @@ class Web:
     def _asked(self, at: str, first: str, headers: Mapping[str, str]) -> Iterator[urllib3.BaseHTTPResponse]:
         if urlsplit(at).scheme != "https" and not (self.plain and urlsplit(at).scheme == "http"):
             raise BadConfig("NotHttps", f"{self.field}: {shown(first)} leads to {shown(at)}, which is not https")
-        own = self.headers if _server(at) == _server(first) else {}
+        own = self.headers if server(at) == server(first) else {}
         # Bytes as they are: their digest is known, and nothing is unpacked past a limit.
         sent = {"User-Agent": "slipway", "Accept-Encoding": "identity", **headers, **own}
         answer: urllib3.BaseHTTPResponse | None = None
+        with self.speaking(at):
+            try:
+                answer = self.pool.request(
+                    "GET", at, headers=sent, preload_content=False, redirect=False, decode_content=False
+                )
+                yield answer
+            finally:
+                if answer is not None:
+                    answer.close()
+
+    @contextmanager
+    def speaking(self, url: str) -> Iterator[None]:
+        """Raise what a fault of the connection means."""
         try:
-            answer = self.pool.request(
-                "GET", at, headers=sent, preload_content=False, redirect=False, decode_content=False
-            )
-            yield answer
+            yield
         except SSLError as error:
-            said = f"{self.field}: {shown(at)}: the server's certificate is not trusted: {shortened(str(error), 200)}"
+            said = f"{self.field}: {shown(url)}: the server's certificate is not trusted: {shortened(str(error), 200)}"
             raise BadConfig("CertificateInvalid", said) from error
         except LocationParseError as error:
-            raise BadConfig("BadUrl", f"{self.field}: {shown(at)} is no address: correct it") from error
+            raise BadConfig("BadUrl", f"{self.field}: {shown(url)} is no address: correct it") from error
         except HTTPError as error:
             raise Passing(f"gave no answer, or not all of it ({type(error).__name__})") from error
-        finally:
-            if answer is not None:
-                answer.close()
 
     def must_be_good(self, url: str, answer: urllib3.BaseHTTPResponse) -> None:
         """Raise what a status other than 200 means."""
@@ -142,6 +154,7 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _server(url: str) -> tuple[str, str | None, int | None]:
+def server(url: str) -> tuple[str, str | None, int | None]:
+    """Return whom `url` is spoken to: scheme, host and port."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port
