@@ -124,7 +124,8 @@ def _fault(run: Run, terms: Terms[R]) -> Again | Hopeless:
         return Hopeless(terms.failed, f"{terms.doing} failed without a word: {run.reason}: {run.message}")
     if end.exit_code == ExitCode.STORE_UNREACHABLE:
         wait = min(FIRST_WAIT * 2 ** min(number(run) - 1, 10), LONGEST_WAIT)
-        return Again((run.ended or end.ended or _EPOCH) + wait, STORE_UNREACHABLE, _complaint(end))
+        reason = end.result.reason if isinstance(end.result, Failed) else STORE_UNREACHABLE
+        return Again((run.ended or end.ended or _EPOCH) + wait, reason, _complaint(end))
     if isinstance(end.result, Failed):
         example = f". Example: {end.result.example}" if end.result.example else ""
         return Hopeless(end.result.reason, f"{end.result.message.rstrip('.')}{example}", end.result)

@@ -42,6 +42,8 @@ class Settings(BaseModel):
     """Hosts that Rollouts may make the operator ask, besides its own Prometheus: name, name:port, *.name or *."""
     analysis_secrets: bool = False
     """Whether the operator's role lets it read the Secrets that Rollouts name."""
+    closed_namespaces: tuple[str, ...] = ()
+    """Where the chart's policies shut our pods in, so that they need policies of their own to get out."""
     progress_url: str = ""
     drain_seconds: int = 10
     """How long a revision without traffic stays up, for requests in flight and gateways that lag."""

@@ -156,6 +156,15 @@ def volumes(config: str, *, progress: bool) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
+class Mount:
+    """A volume (`source` is its kind and how it is found) that a pod reads at `path`."""
+
+    name: str
+    path: str
+    source: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class JobShape:
     """What differs between the Jobs of our kinds."""
 
@@ -168,13 +177,15 @@ class JobShape:
     progress: bool = False
     suspend: bool = False
     environment: tuple[Mapping[str, Any], ...] = ()
+    mounts: tuple[Mount, ...] = ()
 
 
 def job(root: Root, name: str, config: str, shape: JobShape, settings: Settings) -> Manifest:
     """Return a Job of one pod that follows the exit code contract: disruptions are free, final codes end it."""
-    mounts = (
+    mounts: list[Mapping[str, Any]] = (
         [{"name": "token", "mountPath": PROGRESS_TOKEN.rpartition("/")[0], "readOnly": True}] if shape.progress else []
     )
+    mounts += [{"name": mount.name, "mountPath": mount.path, "readOnly": True} for mount in shape.mounts]
     pod = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -192,7 +203,10 @@ def job(root: Root, name: str, config: str, shape: JobShape, settings: Settings)
                 environment=shape.environment,
             )
         ],
-        "volumes": volumes(config, progress=shape.progress),
+        "volumes": [
+            *volumes(config, progress=shape.progress),
+            *({"name": mount.name, **mount.source} for mount in shape.mounts),
+        ],
         **placement(shape.resources),
     }
     spec: dict[str, Any] = {

@@ -47,3 +47,12 @@ def test_a_guides_dataset_is_taken(server: ApiServer, page: str) -> None:
     manifest = objects.dataset()
     answer = objects.offer(server, {**manifest, "spec": shown(page)})
     assert answer.code == 201, answer.message
+
+
+def test_every_source_of_the_guide_is_taken(server: ApiServer) -> None:
+    shown = re.findall(r"^```yaml\n(.*?)^```$", (GUIDES / "dataset-sources.md").read_text(), re.M | re.S)
+    assert shown
+    for text in shown:
+        manifest = objects.dataset()
+        answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | yaml.safe_load(text)["spec"]})
+        assert answer.code == 201, answer.message

@@ -79,6 +79,12 @@ class StoreUnreachable(PodError):
     code = ExitCode.STORE_UNREACHABLE
 
 
+class SourceUnreachable(PodError):
+    """Where the data comes from did not answer: trying again later may help."""
+
+    code = ExitCode.STORE_UNREACHABLE
+
+
 def shortened(text: str, limit: int) -> str:
     """Return `text` with at most `limit` characters, ending in an ellipsis where it was cut."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

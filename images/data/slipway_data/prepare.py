@@ -26,7 +26,7 @@ from slipway_data.report.funnel import Funnel
 from slipway_data.report.kept import Kept, groups
 from slipway_data.rows import Chat, Completion, Content, Message, Rejected, Row
 from slipway_data.shards import ShardWriter
-from slipway_data.source import files
+from slipway_data.sources import opened
 from slipway_data.split import Ties, place
 from slipway_data.steps import changes
 from slipway_pod.artifact import publish
@@ -44,7 +44,8 @@ def prepare(job: PrepareDataset) -> Prepared:
     from it, sorted by row id. Raises BadData when the result is no dataset (see judge), or when a vendor would not take
     a file that was asked for. The report is made either way.
     """
-    found = files(job.source, job.store)
+    origin = opened(job)
+    found = origin.files
     log.info("%d files", len(found))
     with tempfile.TemporaryDirectory(prefix="prepare-") as scratch:
         work = Path(scratch)
@@ -72,8 +73,10 @@ def prepare(job: PrepareDataset) -> Prepared:
         artifact = publish(folder, f"s3://{job.store.bucket}/{job.store.prefix}/datasets", job.store)
         # After the dataset, whose digest it tells; a run that dies between the two is repeated and finds it published.
         page = reports.publish(job, build.published(report, artifact.digest), artifact.digest)
+    origin.done()
     log.info("%s: %s", artifact.digest, rows)
-    return Prepared(artifact=artifact, rows=rows, report=page, exports=exports.statuses(artifact) or None)
+    sent = exports.statuses(artifact) or None
+    return Prepared(artifact=artifact, rows=rows, report=page, exports=sent, revision=origin.revision)
 
 
 def recipe(job: PrepareDataset) -> str:

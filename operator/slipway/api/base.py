@@ -91,6 +91,11 @@ class OneOf(Model):
                 return value
         raise AssertionError("a OneOf always has a member")
 
+    @property
+    def member(self) -> str:
+        """The name of the one member that is set, as in a manifest."""
+        return next(iter(self.dump()))
+
 
 @dataclass(frozen=True)
 class Text:

@@ -144,6 +144,9 @@ class DatasetStatus(StatusModel):
         default=None, description="artifact is the prepared data in the object store."
     )
     rows: Rows | None = Field(default=None, description="rows counts the rows of the last result.")
+    revision: Annotated[str, bounded(64)] | None = Field(
+        default=None, description="revision is the commit that the data was read from, where its source is git."
+    )
     report: StoreUri | None = Field(
         default=None,
         description="report is the address of the page that tells what became of the data: rows in and out of every "

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from slipway.api.base import Decimal, Model, Name, Rule, bounded
+from slipway.api.base import Decimal, Model, Rule, bounded
 from slipway.api.common import Resources
+from slipway.api.web import Header, SecretKeyRef, SecretRef, Url
 
 PercentText = Annotated[
     str,
@@ -17,43 +18,7 @@ PercentText = Annotated[
         says='write a percentage from 0 to 100 in quotes, for example "1" or "0.5"',
     ),
 ]
-# The host is fixed: placeholders stand in the path and the query only, so that it is known whom a Rollout asks.
-Url = Annotated[
-    str,
-    bounded(
-        1024,
-        pattern=r"^https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?([/?][^\s\\#]*)?$",
-        says="write an address as http(s)://host[:port]/path, without user, fragment or spaces",
-    ),
-]
 AskSeconds = Annotated[int, Field(ge=1, le=30)]
-SecretKeyName = Annotated[
-    str,
-    bounded(
-        253, pattern=r"^[-._a-zA-Z0-9]+$", says="a key of a Secret has letters, digits, '-', '_' and '.', no others"
-    ),
-]
-HeaderName = Annotated[
-    str,
-    bounded(
-        64,
-        pattern=r"^[A-Za-z0-9-]+$",
-        says="write the name of a header in letters, digits and '-', for example X-Api-Key",
-    ),
-]
-
-
-class SecretKeyRef(Model):
-    """One value of a Secret of the Rollout's namespace."""
-
-    name: Name = Field(description="name of the Secret.")
-    key: SecretKeyName = Field(description="key whose value is meant.")
-
-
-class SecretRef(Model):
-    """A Secret of the Rollout's namespace."""
-
-    name: Name = Field(description="name of the Secret.")
 
 
 class PrometheusServer(Model):
@@ -97,18 +62,6 @@ class PrometheusServer(Model):
         description="basicAuthSecret holds username and password that it is asked with, as a Secret of type "
         "kubernetes.io/basic-auth does.",
     )
-
-
-class Header(Model):
-    """A header of a request."""
-
-    rules = (Rule("has(self.value) != has(self.secret)", "set value or secret, one of them"),)
-
-    name: HeaderName = Field(description="name of the header, for example X-Api-Key.")
-    value: Annotated[str, bounded(1024, pattern=r"^[ -~]+$", says="write printable ASCII")] | None = Field(
-        default=None, description="value of the header, for everyone to read."
-    )
-    secret: SecretKeyRef | None = Field(default=None, description="secret that holds the value.")
 
 
 class WebMetric(Model):

@@ -15,7 +15,7 @@ class ExitCode(IntEnum):
     DIGEST_MISMATCH = 12  # bytes are not what the spec names
     OUT_OF_MEMORY = 20  # device or host memory, after every smaller layout was tried
     PREEMPTED = 30  # SIGTERM, state saved: not a failure
-    STORE_UNREACHABLE = 31  # the object store did not answer: tried again
+    STORE_UNREACHABLE = 31  # the object store, or a source of data, did not answer: tried again
 
 
 FINAL = (ExitCode.BAD_DATA, ExitCode.BAD_CONFIG, ExitCode.DIGEST_MISMATCH, ExitCode.OUT_OF_MEMORY)

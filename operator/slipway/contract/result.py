@@ -36,6 +36,8 @@ class Prepared(StatusModel):
     rows: Rows
     report: str = Field(max_length=1024)
     exports: tuple[ExportStatus, ...] | None = None
+    revision: str = Field(default="", max_length=64)
+    """The commit that was read, where the source is a Git repository."""
 
 
 class Rung(StatusModel):

@@ -62,11 +62,11 @@ def _after(run: Run, dataset: Dataset, seen: Observed, now: datetime, settings: 
 
 
 def _objects_of(run: Run) -> frozenset[tuple[str, str]]:
-    return frozenset({("Job", run.name), ("ConfigMap", run.name)})
+    return frozenset((kind, run.name) for kind in ("Job", "ConfigMap", "NetworkPolicy"))
 
 
 def _starting(dataset: Dataset, now: datetime, settings: Settings, attempt: int) -> Plan:
-    config, job = preparation(dataset, attempt, settings)
+    config, *others, job = preparation(dataset, attempt, settings)
     if (size := config_bytes(config)) > CONFIG_LIMIT:
         said = (
             f"spec.source.inline holds {size} bytes, a pod can be told {CONFIG_LIMIT}: put the files into the object "
@@ -76,7 +76,7 @@ def _starting(dataset: Dataset, now: datetime, settings: Settings, attempt: int)
     said = f"starting Job {job['metadata']['name']}"
     view = Progressing(ready="False", reconciling=True, reason=PREPARING, message=said)
     event = Event(PREPARATION_STARTED, said)
-    return _plan(dataset, now, view, {"state": "Preparing"}, children=(config, job), events=(event,))
+    return _plan(dataset, now, view, {"state": "Preparing"}, children=(config, *others, job), events=(event,))
 
 
 def _preparing(dataset: Dataset, now: datetime, run: Run, reason: str = PREPARING, said: str = "", **rest: Any) -> Plan:
@@ -94,6 +94,7 @@ def _published(dataset: Dataset, seen: Observed, result: Prepared, now: datetime
             "rows": result.rows,
             "report": result.report or None,
             "exports": list(result.exports) if result.exports else None,
+            "revision": result.revision or None,
         }
     )
     return _ready(dataset, seen, found, now, events=(Event(PREPARED, _summary(result.rows)),))
@@ -103,8 +104,14 @@ def _ready(dataset: Dataset, seen: Observed, status: DatasetStatus, now: datetim
     """Return the plan of published data. The Job that made it stays, so that its log can be read."""
     said = _summary(status.rows or Rows())
     view = Progressing(ready="True", reason=PREPARED, message=said)
-    update = {name: getattr(status, name) for name in ("recipe", "digest", "artifact", "rows", "report", "exports")}
-    return _plan(dataset, now, view, update | {"state": "Ready"}, keep=seen.owned, **rest)
+    kept = ("recipe", "digest", "artifact", "rows", "report", "exports", "revision")
+    update = {name: getattr(status, name) for name in kept}
+    return _plan(dataset, now, view, update | {"state": "Ready"}, keep=_without_policies(seen.owned), **rest)
+
+
+def _without_policies(owned: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Return what stays of the children of published data: nothing needs a way through the network any more."""
+    return frozenset((kind, name) for kind, name in owned if kind != "NetworkPolicy")
 
 
 def _failed(dataset: Dataset, now: datetime, run: Run, why: Hopeless) -> Plan:

@@ -8,6 +8,7 @@ from typing import Final
 from slipway.api.dataset import DatasetSpec, DatasetStatus
 from slipway.contract.artifact import digest_of
 from slipway.contract.job import PrepareDataset
+from slipway.dataset.access import environment, mounts, network_policy
 from slipway.names import ATTEMPT_LABEL, child_name
 from slipway.plan import Manifest
 from slipway.settings import Settings
@@ -72,15 +73,26 @@ def job_name(dataset: Dataset, attempt: int, settings: Settings) -> str:
     return child_name(dataset.root.name, f"prepare-{digest_of(parts).removeprefix('sha256:')[:8]}")
 
 
-def preparation(dataset: Dataset, attempt: int, settings: Settings) -> tuple[Manifest, Manifest]:
-    """Return the job file and the Job of one attempt, in the order of application."""
+def preparation(dataset: Dataset, attempt: int, settings: Settings) -> tuple[Manifest, ...]:
+    """Return the job file, the way through the network where one is needed, and the Job of one attempt, in that order.
+
+    All have one name.
+    """
     name = job_name(dataset, attempt, settings)
     shape = JobShape(
-        settings.images.data, COMMAND, dataset.spec.resources, deadline_seconds=dataset.spec.deadline_seconds
+        settings.images.data,
+        COMMAND,
+        dataset.spec.resources,
+        deadline_seconds=dataset.spec.deadline_seconds,
+        environment=environment(dataset.spec.source),
+        mounts=mounts(dataset.spec.source),
     )
     made = job(dataset.root, name, name, shape, settings)
     made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt)}
-    return job_config(dataset.root, name, told(dataset, settings)), made
+    # Where no other policy selects the pod, this one would be the first, and shut it in.
+    closed = dataset.root.namespace in settings.closed_namespaces
+    policies = network_policy(dataset.root, name, dataset.spec.source) if closed else []
+    return job_config(dataset.root, name, told(dataset, settings)), *policies, made
 
 
 def config_bytes(config: Manifest) -> int:

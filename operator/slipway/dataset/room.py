@@ -19,7 +19,7 @@ class Room:
     """The room of the kind Dataset."""
 
     kind = "Dataset"
-    owns = frozenset({"Job", "ConfigMap"})
+    owns = frozenset({"Job", "ConfigMap", "NetworkPolicy"})
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

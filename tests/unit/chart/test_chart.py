@@ -53,6 +53,19 @@ def test_settings_say_what_values_say() -> None:
     assert external.watch_namespaces == ("team-a",)
 
 
+def test_the_operator_knows_where_pods_are_shut_in() -> None:
+    def closed(values: dict[str, object]) -> tuple[str, ...]:
+        objects = render(values)
+        policies = [one for one in objects if one["kind"] == "NetworkPolicy"]
+        shut = {one["metadata"]["namespace"] for one in policies if one["metadata"]["name"].endswith("-workloads")}
+        settings = Settings.model_validate_json(the(objects, "ConfigMap", "settings")["data"]["settings.json"])
+        assert set(settings.closed_namespaces) == shut
+        return settings.closed_namespaces
+
+    assert "team-a" in closed({"workloadNamespaces": ["team-a"]})
+    assert closed({"workloadNamespaces": ["team-a"], "networkPolicies": {"enabled": False}}) == ()
+
+
 def test_a_change_of_settings_starts_new_pods() -> None:
     def checksum(values: dict[str, object] | None) -> str:
         template = the(render(values), "Deployment")["spec"]["template"]

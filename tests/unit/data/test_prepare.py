@@ -15,7 +15,7 @@ from slipway.contract.exitcodes import ExitCode
 from slipway.contract.job import PrepareDataset
 from slipway.contract.result import Prepared, parse_result
 from slipway_data import prepare as module
-from slipway_data import raw, shards, source
+from slipway_data import raw, shards, sources
 from slipway_pod.artifact import verify
 from slipway_pod.errors import BadConfig, BadData, StoreUnreachable
 from slipway_pod.store import Bucket
@@ -353,14 +353,14 @@ def test_a_line_without_end_does_not_fill_the_memory(place: Place, monkeypatch: 
 def test_a_file_removed_while_reading_is_rejected(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.put("raw/a.jsonl", pairs(2))
     place.put("raw/b.jsonl", pairs(2))
-    real = module.files
+    real = module.opened
 
     def listed(*arguments: Any) -> Any:
         found = real(*arguments)
         (place.root / BUCKET / "raw" / "b.jsonl").unlink()
         return found
 
-    monkeypatch.setattr(module, "files", listed)
+    monkeypatch.setattr(module, "opened", listed)
     result = place.prepare(quality={"maxRejectedPercent": 50})
     assert place.rejected(result)[0]["message"].startswith("it was removed")
 
@@ -427,6 +427,6 @@ def test_include_patterns(place: Place, include: list[str], found: list[str]) ->
     job: PrepareDataset = place.job(source={"objectStore": {"uri": f"s3://{BUCKET}/raw/", "include": include}})
     if not found:
         with pytest.raises(BadData):
-            source.files(job.source, job.store)
+            sources.opened(job)
         return
-    assert sorted(f.path for f in source.files(job.source, job.store)) == sorted(found)
+    assert sorted(f.path for f in sources.opened(job).files) == sorted(found)

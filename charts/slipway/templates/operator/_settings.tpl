@@ -24,6 +24,7 @@
   "prometheus_basic_auth_folder" (empty .Values.prometheus.basicAuthSecret.name | ternary "" "/etc/slipway-prometheus")
   "analysis_hosts" .Values.analysis.hosts
   "analysis_secrets" .Values.analysis.secrets
+  "closed_namespaces" (.Values.networkPolicies.enabled | ternary (include "slipway.workloadNamespaces" . | fromJson).names list)
   "progress_url" (printf "http://%s-progress.%s.svc:8090" (include "slipway.fullname" .) .Release.Namespace)
   "drain_seconds" (int .Values.operator.drainSeconds)
   "http_port" 8080

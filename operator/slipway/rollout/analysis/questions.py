@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from slipway.api.analysis import AnalysisMetric
-from slipway.api.measures import PrometheusServer, SecretKeyRef, WebMetric
+from slipway.api.measures import PrometheusServer, WebMetric
+from slipway.api.web import SecretKeyRef
 from slipway.plan import Access, PrometheusQuery, Question, SecretKey, Server, WebRequest
 from slipway.rollout.analysis.queries import Scope, filled, query
 

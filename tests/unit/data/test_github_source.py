@@ -1,0 +1,342 @@
+"""Does a search on GitHub give its files with as few requests as there can be, and patience where it is asked for?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slipway.api.dataset_github import GitHubSearch
+from slipway_data.sources import github
+from slipway_data.sources.github import find
+from slipway_pod.errors import BadConfig, BadData, PodError, SourceUnreachable
+from slipway_pod.store import Bucket
+from tests.unit.data.github import GitHub, Repo, said
+from tests.unit.data.preparing import Place, pair
+from tests.unit.data.webserver import START, Answer, Time, serving
+
+HIDDEN = "ghp_hidden"
+
+
+def files(*names: str) -> dict[str, bytes]:
+    return {name: pair(name).encode() for name in names}
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def hub(time: Time) -> GitHub:
+    return GitHub(
+        time,
+        [
+            Repo("ann/tools", files("a.jsonl", "deep/b.jsonl", "README.md"), stars=5),
+            Repo("bob/nodes", files("a.jsonl", "c.jsonl"), stars=9, licence="GPL-3.0"),
+            Repo("eve/tools", files("x.jsonl"), language="C++", licence=None, topics=("unreal",), kibibytes=9000),
+        ],
+    )
+
+
+@pytest.fixture
+def url(hub: GitHub) -> Iterator[str]:
+    with serving(hub) as at:
+        yield at
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path / "store")
+
+
+class Pods:
+    """Pods that prepare from one source."""
+
+    def __init__(self, place: Place, url: str, time: Time) -> None:
+        self.place, self.url, self.time = place, url, time
+
+    def job(self, search: dict[str, Any] | None = None, **more: Any) -> Any:
+        spec = {"search": search or {"topics": ["blender"]}, "extensions": ["jsonl"], "apiUrl": self.url} | more
+        return self.place.job(source={"github": {"plainHttp": True, **spec}})
+
+    def read(self, *arguments: Any, **more: Any) -> dict[str, bytes]:
+        """Read to the end."""
+        job = self.job(*arguments, **more)
+        found = github.opened(job.source.github, job, {}, self.time.clock)
+        content = {file.path: b"".join(file.pieces()) for file in found.files}
+        found.done()
+        return content
+
+    def fault(self, *arguments: Any, **more: Any) -> PodError:
+        with pytest.raises(PodError) as caught:
+            self.read(*arguments, **more)
+        assert "source.github" in caught.value.message
+        return caught.value
+
+
+@pytest.fixture
+def pods(place: Place, url: str, time: Time) -> Pods:
+    return Pods(place, url, time)
+
+
+# What is found
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ({"topics": ["blender"]}, ["ann/tools", "bob/nodes"]),
+        ({"text": "tools"}, ["ann/tools", "eve/tools"]),
+        ({"languages": ["C++", "Python"]}, ["ann/tools", "bob/nodes", "eve/tools"]),
+        ({"languages": ["C++"]}, ["eve/tools"]),
+        ({"licences": ["MIT"]}, ["ann/tools"]),
+        ({"licences": ["MIT", "GPL-3.0"], "topics": ["blender"]}, ["ann/tools", "bob/nodes"]),
+        ({"owners": ["bob"]}, ["bob/nodes"]),
+        ({"text": "o", "minStars": 6}, ["bob/nodes"]),
+        ({"text": "o", "maxKibibytes": 100}, ["ann/tools", "bob/nodes"]),
+        ({"text": "o", "minKibibytes": 101}, ["eve/tools"]),
+        ({"text": "o", "maxRepositories": 1}, ["bob/nodes"]),
+    ],
+)
+def test_a_search_finds_repositories(pods: Pods, search: dict[str, Any], found: list[str]) -> None:
+    assert sorted({path.rpartition("/")[0].removesuffix("/deep") for path in pods.read(search)}) == found
+
+
+def test_files_are_chosen_by_extension_pattern_and_size(pods: Pods, hub: GitHub) -> None:
+    hub.repos[0].files["big.jsonl"] = b"x" * 2048
+    hub.repos[0].links["link.jsonl"] = "a.jsonl"
+    all_of_it = ["ann/tools/a.jsonl", "ann/tools/big.jsonl", "ann/tools/deep/b.jsonl"]
+    ann = {"owners": ["ann"]}
+    assert sorted(pods.read(ann)) == all_of_it
+    assert sorted(pods.read(ann, maxFileKibibytes=1)) == [all_of_it[0], all_of_it[2]]
+    assert sorted(pods.read(ann, include=["*"])) == all_of_it[:2]
+    assert sorted(pods.read(ann, include=["**/b.*"])) == all_of_it[2:]
+    assert sorted(pods.read(ann, extensions=["md"])) == ["ann/tools/README.md"]
+    assert pods.read(ann)["ann/tools/deep/b.jsonl"] == pair("deep/b.jsonl").encode()
+
+
+def test_a_tree_too_large_for_one_answer_is_read_folder_by_folder(pods: Pods, hub: GitHub) -> None:
+    hub.repos[0].files |= files("deep/er/c.jsonl", "other/d.jsonl")
+    whole = pods.read({"owners": ["ann"]})
+    hub.repos[0].too_large = True
+    assert pods.read({"owners": ["ann"]}) == whole
+
+
+@pytest.mark.parametrize("status", [403, 409, 451])
+def test_a_repository_that_is_empty_or_taken_down_is_left_out(pods: Pods, hub: GitHub, status: int) -> None:
+    hub.repos[0].status = status
+    assert {path[:3] for path in pods.read()} == {"bob"}
+
+
+def test_many_pages_are_read_and_the_most_starred_kept(pods: Pods, hub: GitHub) -> None:
+    hub.repos = [Repo(f"org/r{number:03}", files("a.jsonl"), stars=number) for number in range(230)]
+    found = pods.read({"topics": ["blender"], "maxRepositories": 205})
+    assert hub.calls("/search/") == 3
+    assert sorted(found)[0] == "org/r025/a.jsonl"
+    assert len(found) == 205
+
+
+def test_what_github_shows_of_a_search_is_its_end(pods: Pods, hub: GitHub) -> None:
+    hub.repos = [Repo(f"org/r{number:03}", files("a.jsonl"), stars=number) for number in range(250)]
+    hub.shown = 200
+    assert len(pods.read({"topics": ["blender"], "maxRepositories": 1000})) == 200
+    assert hub.statuses[422] == 1
+
+
+def test_equal_content_has_one_digest_and_is_fetched_once(place: Place, pods: Pods, hub: GitHub) -> None:
+    job = pods.job()
+    first = place.prepare(source=job.source)
+    blobs = hub.calls("/git/blobs/")
+    assert blobs == 3, "two repositories have one file with equal content"
+    before = len(hub.asked)
+    hub.statuses.clear()
+    second = place.prepare(source=job.source)
+    assert second.artifact == first.artifact
+    assert hub.calls("/git/blobs/") == blobs
+    assert set(hub.statuses) == {304}
+    assert len(hub.asked) == before + (before - blobs), "each page once more, and no file"
+    hub.repos[0].files |= files("new.jsonl")
+    third = place.prepare(source=job.source)
+    assert third.rows.train == first.rows.train + 1
+    assert hub.calls("/git/blobs/") == blobs + 1
+
+
+# Limits
+
+
+def test_the_primary_limit_is_waited_for(pods: Pods, hub: GitHub, time: Time) -> None:
+    whole = pods.read()
+    hub.limits["core"] = 2
+    fresh = Pods(Place(pods.place.root / "other"), pods.url, time)
+    hub._used.clear()
+    hub._resets.clear()
+    time.slept.clear()
+    assert fresh.read() == whole
+    # Five requests for trees and files, two an hour.
+    assert len(time.slept) == 2
+    assert all(3500 < slept <= 3601 for slept in time.slept)
+    assert hub.statuses[403] == 0, "what the headers say is believed before a request is refused"
+
+
+def test_a_limit_that_others_used_up_is_waited_for_too(pods: Pods, hub: GitHub, time: Time) -> None:
+    reset = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(START) + 120), "X-RateLimit-Resource": "search"}
+    hub.next = [said(403, "API rate limit exceeded for user ID 1.", reset)]
+    assert pods.read()
+    assert time.slept == [121]
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_the_secondary_limit_is_waited_for(pods: Pods, hub: GitHub, time: Time, status: int) -> None:
+    words = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+    hub.next = [said(status, words, {"Retry-After": "30"}), said(status, words), said(status, words)]
+    assert pods.read()
+    assert time.slept == [30, 120, 240]
+
+
+def test_limits_without_end_are_left_to_the_next_attempt(pods: Pods, hub: GitHub, time: Time) -> None:
+    hub.next = [said(429, "secondary rate limit", {"Retry-After": "60"}) for _ in range(20)]
+    said_so = pods.fault()
+    assert isinstance(said_so, SourceUnreachable)
+    assert said_so.reason == "RateLimited"
+    hub.next = [said(429, "secondary rate limit", {"Retry-After": "7200"})]
+    before = len(time.slept)
+    assert pods.fault().reason == "RateLimited"
+    assert len(time.slept) == before, "a wait that is too long is not begun"
+
+
+def test_a_budget_ends_the_work_and_a_larger_one_goes_on(pods: Pods, hub: GitHub) -> None:
+    over = pods.fault(maxCalls=3)
+    assert isinstance(over, BadConfig)
+    assert over.reason == "BudgetExhausted"
+    assert len(hub.asked) == 3
+    assert pods.fault(maxCalls=3).reason == "BudgetExhausted"
+    assert len(hub.asked) == 3
+    pods.read(maxCalls=6)
+    assert len(hub.asked) == len(set(hub.asked)) == 6
+
+
+# Faults
+
+
+def test_a_killed_pod_is_followed_by_one_that_asks_for_nothing_again(
+    pods: Pods, hub: GitHub, tmp_path: Path, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """What no handler handles."""
+
+    whole = pods.read()
+    straight = list(hub.asked)
+    put, deaths = Bucket.put, 0
+    for moment in range(1, 100):
+        fresh, writes = Pods(Place(tmp_path / f"store-{moment}"), pods.url, time), 0
+
+        def dying(self: Bucket, key: str, content: bytes | Path, moment: int = moment) -> None:
+            nonlocal writes
+            writes += 1
+            if writes == moment:
+                raise Killed
+            put(self, key, content)
+
+        hub.asked.clear()
+        monkeypatch.setattr(Bucket, "put", dying)
+        try:
+            fresh.read()
+            break
+        except Killed:
+            deaths += 1
+        finally:
+            monkeypatch.setattr(Bucket, "put", put)
+        assert fresh.read() == whole
+        # An answer that was not kept yet when the pod died is the one thing to ask for again.
+        assert len(hub.asked) <= len(straight) + 1
+        assert sorted(set(hub.asked)) == sorted(straight)
+    assert deaths == 2 * len(straight)
+
+
+def test_what_is_kept_of_a_run_that_never_ended_grows_old(pods: Pods, hub: GitHub, time: Time) -> None:
+    pods.fault(maxCalls=3)
+    time.seconds += 25 * 3600
+    hub.repos.append(Repo("new/one", files("n.jsonl"), stars=3))
+    assert "new/one/n.jsonl" in pods.read()
+
+
+def test_a_broken_page_is_asked_for_again(pods: Pods, hub: GitHub, time: Time) -> None:
+    whole = json.dumps({"total_count": 0, "incomplete_results": False, "items": []}).encode()
+    hub.next = [
+        Answer(body=b'{"total_count": 2, "items": [{'),
+        Answer(body=b"[]"),
+        Answer(body=whole, announced=len(whole) + 10),
+        Answer(502, b"<html>Unicorn!"),
+    ]
+    hub.incomplete = 1
+    assert len(pods.read()) == 4
+    assert time.slept == [0.5, 1, 2, 4, 8]
+
+
+def test_a_file_that_is_not_what_its_name_says_is_asked_for_again(pods: Pods, hub: GitHub, time: Time) -> None:
+    job = pods.job()
+    pods.fault(maxCalls=3)
+    hub.next = [Answer(body=b"another")]
+    found = github.opened(job.source.github, job, {}, time.clock)
+    assert b"another" not in {b"".join(file.pieces()) for file in found.files}
+    assert time.slept == [0.5]
+
+
+def test_trouble_that_does_not_pass_is_left_to_the_next_attempt(pods: Pods, hub: GitHub, time: Time) -> None:
+    hub.next = [Answer(503) for _ in range(50)]
+    assert isinstance(pods.fault(), SourceUnreachable)
+    assert sum(time.slept) <= 120
+
+
+def test_a_search_that_github_does_not_understand_is_said(pods: Pods, hub: GitHub) -> None:
+    said_so = pods.fault({"owners": ["nobody"]})
+    assert isinstance(said_so, BadConfig)
+    assert said_so.reason == "SearchRefused"
+    assert "Validation Failed" in said_so.message
+
+
+def test_the_token_comes_from_the_environment(pods: Pods, hub: GitHub, time: Time) -> None:
+    hub.token = HIDDEN
+    denied = pods.fault()
+    assert isinstance(denied, BadConfig)
+    assert denied.reason == "AccessDenied"
+    job = pods.job()
+    assert github.opened(job.source.github, job, {"SLIPWAY_SOURCE_TOKEN": HIDDEN}, time.clock).files
+    stored = [path for path in pods.place.root.rglob("*") if path.is_file()]
+    assert stored
+    assert all(HIDDEN.encode() not in path.read_bytes() for path in stored)
+    assert all(asked.headers["X-GitHub-Api-Version"] == "2022-11-28" for asked in hub.heard)
+
+
+def test_another_server_than_github_is_said(place: Place, time: Time) -> None:
+    with serving(lambda asked: Answer(404)) as at:
+        said_so = Pods(place, at, time).fault()
+    assert isinstance(said_so, BadConfig)
+    assert "apiUrl" in said_so.message
+
+
+def test_nothing_and_too_much_are_said(pods: Pods) -> None:
+    nothing = pods.fault(extensions=["t3d"])
+    assert isinstance(nothing, BadData)
+    assert nothing.reason == "NoFiles"
+    assert pods.fault(maxFiles=3).reason == "TooManyFiles"
+
+
+def test_queries_say_each_thing_in_githubs_words() -> None:
+    search = GitHubSearch(
+        text="node graph",
+        topics=["b", "a"],
+        languages=["Visual Basic .NET", "C++"],
+        licences=["MIT", "Apache-2.0"],
+        owners=["epic"],
+        min_stars=3,
+        min_kibibytes=1,
+        max_kibibytes=9,
+    )
+    found = list(find.queries(search))
+    assert len(found) == 4
+    assert found[0] == 'node graph topic:a topic:b user:epic stars:>=3 size:1..9 language:"C++" license:apache-2.0'
