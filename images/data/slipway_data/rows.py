@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,36 @@ class Completion:
 Content = Chat | Completion
 
 
+def instruction(asked: str, answer: str, schema: Literal["Chat", "Completion"], system: str) -> Content:
+    """Return the row that teaches `answer` to who is asked; `system` says the task, in the schema that has room."""
+    if schema == "Completion":
+        return Completion(f"{asked}\n", answer)
+    return Chat((Message("system", system), Message("user", asked), Message("assistant", answer)))
+
+
+class Ids:
+    """The ids that a file's rows have. A name that comes again gets a number, in the order of the file."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._seen: Counter[str] = Counter()
+
+    def next(self, name: str) -> str:
+        """Return the id of the next row that is called `name`."""
+        self._seen[name] += 1
+        number = self._seen[name]
+        return f"{self._path}#{name}" if number == 1 else f"{self._path}#{name}~{number}"
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What a reader found: `project` is the row's own word for its project, where it has one."""
+
+    id: str
+    content: Content
+    project: str | None = None
+
+
 @dataclass(frozen=True)
 class Row:
     """A row; `id` says where it came from, `group` what must stay together in one split."""
@@ -93,6 +125,7 @@ class Rejected:
 
 
 DUPLICATE = "Duplicate"
+NOTHING_TO_ASK = "NothingToAsk"
 NOTHING_TO_TRAIN_ON = "NothingToTrainOn"
 SCHEMA_VIOLATION = "SchemaViolation"
 TOO_LONG = "TooLong"

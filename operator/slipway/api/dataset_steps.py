@@ -12,10 +12,11 @@ from slipway.api.base import Model, OneOf, Rule
 class Parse(Model):
     """Turn files into rows. The first step of every Dataset."""
 
-    format: Literal["BlueprintT3D", "JSONL"] = Field(
+    format: Literal["BlenderPython", "BlueprintT3D", "JSONL", "Markdown", "Parquet"] = Field(
         alias="as",
-        description="as names the reader. BlueprintT3D makes instruction pairs from Unreal Blueprint clipboard text; "
-        "JSONL reads one row of the schema per line.",
+        description="as names the reader. BlenderPython makes instruction pairs from the functions and classes of "
+        "Python sources that use bpy, BlueprintT3D from Unreal Blueprint clipboard text, Markdown from the sections of "
+        "documentation; JSONL reads one row of the schema per line, Parquet from the schema's columns.",
     )
 
 

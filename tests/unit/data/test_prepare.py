@@ -84,6 +84,21 @@ def test_a_reader_that_is_no_t3d_file_rejects_the_file_with_its_line(place: Plac
     assert "line 2: expected ')'" in entry["message"]
 
 
+def test_sources_and_pages_become_rows_and_what_gives_none_is_in_the_report(place: Place) -> None:
+    code = "import bpy\n\ndef add_cube():\n    bpy.ops.mesh.primitive_cube_add()\n\ndef f(): pass\n"
+    place.put("raw/add.py", code)
+    place.put("raw/page.md", "# Cubes\n\nThey have six sides.\n")
+    only = {"objectStore": {"uri": f"s3://{BUCKET}/raw/", "include": ["*.py"]}}
+    result = place.prepare("BlenderPython", "Chat", source=only, quality={"maxRejectedPercent": 50})
+    (row,) = place.rows(result)
+    assert row["id"] == "add.py#add_cube"
+    assert row["messages"][2]["content"].endswith("    bpy.ops.mesh.primitive_cube_add()")
+    assert place.report(result.report)[0]["id"] == "add.py#f"
+    only = {"objectStore": {"uri": f"s3://{BUCKET}/raw/", "include": ["*.md"]}}
+    (row,) = place.rows(place.prepare("Markdown", "Completion", source=only))
+    assert (row["id"], row["completion"]) == ("page.md#cubes", "They have six sides.")
+
+
 PROGRAM = [sys.executable, "-m", "slipway_data"]
 STEPS = ({"redact": {"kinds": ["Secret", "Email"]}}, {"deduplicate": {"method": "MinHash", "similarityPercent": 80}})
 
