@@ -16,7 +16,7 @@ from slipway.contract.artifact import digest_of
 from slipway.contract.dataset import CARD, REPORT, SPLITS, DatasetCard
 from slipway.contract.job import PrepareDataset
 from slipway.contract.result import Prepared
-from slipway_data import parse
+from slipway_data import licence, parse
 from slipway_data.judge import Tally, judge
 from slipway_data.raw import RawFile
 from slipway_data.rows import Chat, Completion, Content, Message, Rejected, Row
@@ -54,12 +54,13 @@ def prepare(job: PrepareDataset) -> Prepared:
             with (folder / REPORT).open("w", encoding="utf-8") as report:
                 _through_steps(job, found, database, tally, ties, report.write)
             splits = _written(job, database, ties, folder)
+            licences = licence.counted(database, job.steps)
         rows = Rows(**splits, rejected=tally.rejected, duplicates=tally.duplicates)
         fault = judge(tally, splits, job.quality, job.split, rows)
         if fault is not None:
             fault.report = _published_report(job, folder / REPORT)
             raise fault
-        card = DatasetCard(schema_=job.schema_, rows=rows, recipe=recipe(job))
+        card = DatasetCard(schema_=job.schema_, rows=rows, recipe=recipe(job), licences=licences)
         (folder / CARD).write_text(json.dumps(card.dump(), sort_keys=True) + "\n", encoding="utf-8")
         artifact = publish(folder, f"s3://{job.store.bucket}/{job.store.prefix}/datasets", job.store)
     log.info("%s: %s", artifact.digest, rows)
@@ -87,7 +88,7 @@ def _through_steps(
     write: Callable[[str], object],
 ) -> None:
     """Bring every row through the steps into the table, every other one into the report."""
-    through = list(changes(job, database, tally, ties))
+    through = list(changes(job, found, database, tally, ties))
     for number, file in enumerate(found, start=1):
         for item in parse.rows(file, job):
             for change in through:

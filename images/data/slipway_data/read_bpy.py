@@ -15,6 +15,7 @@ from slipway_data.ask_bpy import SYSTEM, request
 from slipway_data.bpy_names import Bound, imports, origins, outside
 from slipway_data.raw import RawFile, Refused
 from slipway_data.rows import NOTHING_TO_ASK, UNREADABLE_FILE, Ids, Parsed, Rejected, instruction
+from slipway_data.spdx import header
 
 CHARACTERS_LIMIT = 8000
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -23,7 +24,8 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 def read(file: RawFile, schema: Literal["Chat", "Completion"]) -> Iterator[Parsed | Rejected]:
     """Yield every pair in `file`, a rejection for what nobody could ask for, or one rejection for the file."""
     try:
-        module = _module(file.text())
+        text = file.text()
+        module = _module(text)
     except Refused as error:
         yield error.rejected(file.path)
         return
@@ -31,6 +33,8 @@ def read(file: RawFile, schema: Literal["Chat", "Completion"]) -> Iterator[Parse
         message = "it imports neither bpy nor another module of Blender: leave it out by source include patterns"
         yield Rejected(file.path, NOTHING_TO_ASK, message)
         return
+    said = header(text)
+    columns = {"license": said} if said else {}
     bound, ids = imports(outside(module.body)), Ids(file.path)
     for owner, node in _items(module.body):
         id = ids.next(f"{owner.name}.{node.name}" if owner else node.name)
@@ -43,7 +47,7 @@ def read(file: RawFile, schema: Literal["Chat", "Completion"]) -> Iterator[Parse
             message = f"line {node.lineno}: no docstring, no Blender name and no telling name to ask for it by"
             yield Rejected(id, NOTHING_TO_ASK, message)
         else:
-            yield Parsed(id, instruction(asked, answer, schema, SYSTEM))
+            yield Parsed(id, instruction(asked, answer, schema, SYSTEM), columns=columns)
 
 
 def _module(text: str) -> ast.Module:

@@ -10,8 +10,10 @@ from slipway_data.rows import Parsed, Rejected
 from slipway_data.schema import parsed
 
 
-def read(file: RawFile, schema: Literal["Chat", "Completion"]) -> Iterator[Parsed | Rejected]:
-    """Yield the row of every line of `file`, and a rejection for every line that is no row."""
+def read(
+    file: RawFile, schema: Literal["Chat", "Completion"], columns: frozenset[str] = frozenset()
+) -> Iterator[Parsed | Rejected]:
+    """Yield the row of every line of `file`, with those of `columns` that it has; reject every line that is no row."""
     number = 0
     try:
         for number, line in enumerate(file.lines(), start=1):
@@ -19,7 +21,7 @@ def read(file: RawFile, schema: Literal["Chat", "Completion"]) -> Iterator[Parse
                 continue
             where = f"{file.path}:{number}"
             try:
-                yield parsed(where, decoded(line), schema)
+                yield parsed(where, decoded(line), schema, columns)
             except Refused as error:
                 yield error.rejected(where)
     except Refused as error:

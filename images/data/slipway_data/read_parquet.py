@@ -25,25 +25,18 @@ BROKEN = (pa.ArrowException, OSError)
 """What pyarrow raises at bytes that are not what the file's index promises."""
 
 
-def read(file: RawFile, schema: Literal["Chat", "Completion"]) -> Iterator[Parsed | Rejected]:
+def read(
+    file: RawFile, schema: Literal["Chat", "Completion"], columns: frozenset[str] = frozenset()
+) -> Iterator[Parsed | Rejected]:
     """Yield the rows of `file`, and a rejection for every row, row group or file that gives none.
 
-    A row's id is its number in the file, from 1. Columns of other names are not read.
+    A row's id is its number in the file, from 1. It gets those of `columns` that the file has; others are not read.
     """
     try:
-        with file.spooled() as spool:
-            yield from _rows(file.path, spool, schema)
+        with file.spooled() as spool, _opened(spool) as parquet:
+            yield from _Reading(file.path, parquet, schema, columns).rows()
     except Refused as error:
         yield error.rejected(file.path)
-
-
-def _rows(path: str, spool: IO[bytes], schema: Literal["Chat", "Completion"]) -> Iterator[Parsed | Rejected]:
-    with _opened(spool) as parquet:
-        columns = _columns(parquet.schema_arrow, schema)
-        first = 1
-        for group in range(parquet.num_row_groups):
-            yield from _group(path, first, parquet, group, columns, schema)
-            first += parquet.metadata.row_group(group).num_rows
 
 
 def _opened(spool: IO[bytes]) -> pq.ParquetFile:
@@ -56,46 +49,55 @@ def _opened(spool: IO[bytes]) -> pq.ParquetFile:
         raise Refused(UNREADABLE_FILE, message) from error
 
 
-def _group(
-    path: str,
-    first: int,
-    parquet: pq.ParquetFile,
-    group: int,
-    columns: list[str],
-    schema: Literal["Chat", "Completion"],
-) -> Iterator[Parsed | Rejected]:
-    """Yield the rows of one row group, whose first row has the number `first`; one damaged group leaves the others."""
-    held = parquet.metadata.row_group(group)
-    chunks = (held.column(at) for at in range(held.num_columns))
-    size = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema.split(".")[0] in columns)
-    average = size // max(1, held.num_rows)
-    number, last = first, first + held.num_rows - 1
-    if average > LINE_LIMIT:
-        message = f"rows {first} to {last} have {average >> 20} MiB on average: cut them into several rows"
-        yield Rejected(f"{path}:{first}", UNREADABLE_FILE, message)
-        return
-    rows = max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, average)))
-    try:
-        for batch in parquet.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False):
-            # One row at a time: as Python objects, a batch takes several times its size.
-            for at in range(batch.num_rows):
-                yield _row(f"{path}:{number}", batch.slice(at, 1), schema)
-                number += 1
-    except BROKEN:
-        message = f"the file is damaged, rows {number} to {last} are lost: copy it anew"
-        yield Rejected(f"{path}:{number}", UNREADABLE_FILE, message)
+class _Reading:
+    """The rows of one open file."""
 
+    def __init__(
+        self, path: str, parquet: pq.ParquetFile, schema: Literal["Chat", "Completion"], columns: frozenset[str]
+    ) -> None:
+        self._path, self._parquet, self._schema, self._more = path, parquet, schema, columns
+        held = parquet.schema_arrow
+        self._columns = [*_columns(held, schema), *sorted(n for n in columns if held.get_field_index(n) >= 0)]
 
-def _row(where: str, row: pa.RecordBatch, schema: Literal["Chat", "Completion"]) -> Parsed | Rejected:
-    try:
-        found = parsed(where, row.to_pylist()[0], schema)
-    except UnicodeDecodeError as error:
-        return Rejected(where, WRONG_ENCODING, f"a text is not UTF-8 at its byte {error.start}: write it as UTF-8")
-    except Refused as error:
-        return error.rejected(where)
-    if len(found.content.text) > LINE_LIMIT:
-        return Rejected(where, UNREADABLE_FILE, f"more than {LINE_LIMIT >> 20} Mi characters: cut it into several rows")
-    return found
+    def rows(self) -> Iterator[Parsed | Rejected]:
+        first = 1
+        for group in range(self._parquet.num_row_groups):
+            yield from self._group(group, first)
+            first += self._parquet.metadata.row_group(group).num_rows
+
+    def _group(self, group: int, first: int) -> Iterator[Parsed | Rejected]:
+        """Yield the rows of a row group, whose first row has the number `first`. A damaged one leaves the others."""
+        held = self._parquet.metadata.row_group(group)
+        chunks = [held.column(at) for at in range(held.num_columns)]
+        size = sum(c.total_uncompressed_size for c in chunks if c.path_in_schema.split(".")[0] in self._columns)
+        average = size // max(1, held.num_rows)
+        number, last = first, first + held.num_rows - 1
+        if average > LINE_LIMIT:
+            message = f"rows {first} to {last} have {average >> 20} MiB on average: cut them into several rows"
+            yield Rejected(f"{self._path}:{first}", UNREADABLE_FILE, message)
+            return
+        rows = max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, average)))
+        try:
+            for batch in self._parquet.iter_batches(rows, row_groups=[group], columns=self._columns, use_threads=False):
+                # One row at a time: as Python objects, a batch takes several times its size.
+                for at in range(batch.num_rows):
+                    yield self._row(f"{self._path}:{number}", batch.slice(at, 1))
+                    number += 1
+        except BROKEN:
+            message = f"the file is damaged, rows {number} to {last} are lost: copy it anew"
+            yield Rejected(f"{self._path}:{number}", UNREADABLE_FILE, message)
+
+    def _row(self, where: str, row: pa.RecordBatch) -> Parsed | Rejected:
+        try:
+            found = parsed(where, row.to_pylist()[0], self._schema, self._more)
+        except UnicodeDecodeError as error:
+            return Rejected(where, WRONG_ENCODING, f"a text is not UTF-8 at its byte {error.start}: write it as UTF-8")
+        except Refused as error:
+            return error.rejected(where)
+        if len(found.content.text) > LINE_LIMIT:
+            message = f"more than {LINE_LIMIT >> 20} Mi characters: cut it into several rows"
+            return Rejected(where, UNREADABLE_FILE, message)
+        return found
 
 
 def _columns(found: pa.Schema, schema: Literal["Chat", "Completion"]) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 
@@ -94,20 +94,29 @@ class Ids:
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a reader found: `project` is the row's own word for its project, where it has one."""
+    """What a reader found.
+
+    `project` is the row's own word for its project, where it has one; `columns` are what else steps want to know of it.
+    """
 
     id: str
     content: Content
     project: str | None = None
+    columns: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row; `id` says where it came from, `group` what must stay together in one split."""
+    """A row; `id` says where it came from, `group` what must stay together in one split.
+
+    Steps may judge it by `path`, its file, and `columns`, which are no part of the dataset.
+    """
 
     id: str
     group: str
     content: Content
+    path: str = ""
+    columns: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -125,6 +134,8 @@ class Rejected:
 
 
 DUPLICATE = "Duplicate"
+LICENCE_NOT_ALLOWED = "LicenceNotAllowed"
+LICENCE_UNKNOWN = "LicenceUnknown"
 NOTHING_TO_ASK = "NothingToAsk"
 NOTHING_TO_TRAIN_ON = "NothingToTrainOn"
 SCHEMA_VIOLATION = "SchemaViolation"

@@ -12,9 +12,9 @@ from slipway_data.rows import NOTHING_TO_TRAIN_ON, SCHEMA_VIOLATION, Chat, Compl
 
 
 class _Line(BaseModel):
-    """Fields that any line may have; others are left out."""
+    """Fields that any line may have; others are no part of the row, but steps may ask for them."""
 
-    model_config = ConfigDict(strict=True, extra="ignore")
+    model_config = ConfigDict(strict=True, extra="allow")
 
     project: str | None = None
 
@@ -35,8 +35,13 @@ class _CompletionLine(_Line):
     completion: str
 
 
-def parsed(id: str, found: str | Mapping[str, Any], schema: Literal["Chat", "Completion"]) -> Parsed:
-    """Return the row that `found` (JSON text or columns) is.
+def parsed(
+    id: str,
+    found: str | Mapping[str, Any],
+    schema: Literal["Chat", "Completion"],
+    columns: frozenset[str] = frozenset(),
+) -> Parsed:
+    """Return the row that `found` (JSON text or columns) is, with those of `columns` that it has.
 
     Raise Refused where it breaks the schema, or trains nothing.
     """
@@ -56,7 +61,8 @@ def parsed(id: str, found: str | Mapping[str, Any], schema: Literal["Chat", "Com
     if not content.trained.strip():
         what = "every assistant message" if schema == "Chat" else "completion"
         raise Refused(NOTHING_TO_TRAIN_ON, f"{what} is empty, so no token of the row would be trained")
-    return Parsed(id, content, checked.project)
+    others = checked.model_extra or {}
+    return Parsed(id, content, checked.project, {name: others[name] for name in columns if name in others})
 
 
 def _content(found: _ChatLine | _CompletionLine) -> Content:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
-from slipway.api.dataset_steps import Deduplicate, Filter, Redact
+from slipway.api.dataset_steps import Deduplicate, Filter, Licence, Redact
 from slipway.contract.job import PrepareDataset
 from slipway_data.dedupe import Seen, seen
 from slipway_data.judge import Tally
+from slipway_data.licence import Allowed
+from slipway_data.raw import RawFile
 from slipway_data.redact import Redactor
 from slipway_data.rows import DUPLICATE, TOO_LONG, TOO_SHORT, Rejected, Row
 from slipway_data.split import Ties
@@ -18,12 +21,16 @@ from slipway_pod.errors import BadConfig
 Change = Callable[[Row], Row | Rejected]
 
 
-def changes(job: PrepareDataset, database: sqlite3.Connection, tally: Tally, ties: Ties) -> Iterator[Change]:
-    """Yield what each step after parse does with a row."""
+def changes(
+    job: PrepareDataset, files: Sequence[RawFile], database: sqlite3.Connection, tally: Tally, ties: Ties
+) -> Iterator[Change]:
+    """Yield what each step after parse does with a row of one of `files`."""
     for number, step in enumerate(job.steps[1:], start=1):
         match step.chosen:
             case Filter() as bounds:
                 yield partial(_filtered, bounds)
+            case Licence() as licences:
+                yield Allowed(licences, number, files, database)
             case Redact(kinds=kinds):
                 yield partial(_redacted, Redactor(kinds, tally.redacted))
             case Deduplicate() as wanted:
@@ -42,7 +49,7 @@ def _filtered(bounds: Filter, row: Row) -> Row | Rejected:
 
 
 def _redacted(redactor: Redactor, row: Row) -> Row:
-    return Row(row.id, row.group, row.content.mapped(redactor))
+    return replace(row, content=row.content.mapped(redactor))
 
 
 def _unlike(memory: Seen, ties: Ties, row: Row) -> Row | Rejected:

@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from slipway.api.base import Model, OneOf, Rule
+from slipway.api.base import Model, OneOf, Rule, bounded
+
+Spdx = Annotated[
+    str,
+    bounded(
+        128,
+        pattern=r"^[A-Za-z0-9.+()-]+( [A-Za-z0-9.+()-]+)*$",
+        says="write a licence as SPDX names it, for example MIT or Apache-2.0",
+    ),
+]
 
 
 class Parse(Model):
@@ -35,6 +44,27 @@ class Filter(Model):
     )
     max_characters: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
         default=None, description="maxCharacters rejects rows with more characters; absent keeps them all."
+    )
+
+
+class Licence(Model):
+    """Keep rows whose licence is allowed.
+
+    A row's licence is its column `licence` or `license`; else the SPDX-License-Identifier of its Python or Markdown
+    file (or `license` of the front matter); else that of the file of the same name and .license; else the licence files
+    (LICENSE, LICENCE, COPYING) of the nearest folder that has any, all of them together. Source include patterns must
+    let them through; they are not parsed.
+    """
+
+    allow: list[Spdx] = Field(
+        min_length=1,
+        max_length=64,
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+        description="allow lists SPDX licences. `A OR B` passes when one is allowed, `A AND B` when both are; an entry "
+        "may be an expression, which passes as a whole.",
+    )
+    unknown: Literal["Reject", "Keep"] = Field(
+        default="Reject", description="unknown says what becomes of rows of which no licence is known."
     )
 
 
@@ -75,6 +105,7 @@ class Step(OneOf):
 
     parse: Parse | None = Field(default=None, description="parse turns files into rows.")
     filter: Filter | None = Field(default=None, description="filter rejects rows by size.")
+    licence: Licence | None = Field(default=None, description="licence keeps rows whose licence is allowed.")
     redact: Redact | None = Field(default=None, description="redact replaces private text by a placeholder.")
     deduplicate: Deduplicate | None = Field(
         default=None, description="deduplicate keeps one row of every group of equal or alike rows."

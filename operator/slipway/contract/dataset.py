@@ -26,3 +26,5 @@ class DatasetCard(StatusModel):
     schema_: Schema = Field(alias="schema")
     rows: Rows
     recipe: str
+    licences: dict[str, int] | None = None
+    """Rows of each licence (SPDX; NOASSERTION where it is unknown), when a licence step looked at them."""

@@ -6,7 +6,7 @@ import pytest
 
 from slipway_data import read_markdown
 from slipway_data.raw import RawFile
-from slipway_data.read_markdown import question, sections
+from slipway_data.read_markdown import parse, question
 from slipway_data.rows import Completion, Parsed, Rejected
 
 PAGE = """---
@@ -52,11 +52,11 @@ def read(text: str) -> list[Parsed | Rejected]:
 
 
 def answers(text: str) -> dict[tuple[str, ...], str]:
-    return {section.path: section.text for section in sections(text)}
+    return {section.path: section.text for section in parse(text).sections}
 
 
 def test_every_heading_with_a_text_is_a_section() -> None:
-    found = sections(PAGE)
+    found = parse(PAGE).sections
     assert [section.path for section in found] == [
         ("Baking",),
         ("Baking",),
