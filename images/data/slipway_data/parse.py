@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from slipway.api.dataset_steps import Parse, Step
 from slipway.contract.job import PrepareDataset
-from slipway_data import licence, read_bpy, read_jsonl, read_markdown, read_parquet, read_t3d
+from slipway_data import balance, licence, read_bpy, read_jsonl, read_markdown, read_parquet, read_t3d
 from slipway_data.raw import RawFile
 from slipway_data.rows import Parsed, Rejected, Row
 from slipway_pod.errors import BadConfig
@@ -29,9 +29,11 @@ def rows(file: RawFile, job: PrepareDataset) -> Iterator[Row | Rejected]:
         yield item if isinstance(item, Rejected) else _row(job, file, item)
 
 
-def columns(steps: Iterable[Step]) -> frozenset[str]:
+def columns(steps: Sequence[Step]) -> frozenset[str]:
     """Return the columns, besides those of the schema, that `steps` judge rows by."""
-    return frozenset(licence.COLUMNS if licence.asked_for(steps) else ())
+    balanced = balance.asked_for(steps)
+    named = (balanced.column,) if balanced is not None and balanced.column is not None else ()
+    return frozenset((*(licence.COLUMNS if licence.asked_for(steps) else ()), *named))
 
 
 def _read(file: RawFile, job: PrepareDataset) -> Iterator[Parsed | Rejected]:
@@ -47,12 +49,13 @@ def _read(file: RawFile, job: PrepareDataset) -> Iterator[Parsed | Rejected]:
 
 
 def _row(job: PrepareDataset, file: RawFile, item: Parsed) -> Row:
+    project = file.project if item.project is None else item.project
     match job.split.group_by:
         case "File":
             group = file.path
         case "Project":
-            group = file.project if item.project is None else item.project
+            group = project
         case _:
             # By content, not by id: inserting a line must not move the lines after it to other splits.
             group = hashlib.sha256(item.content.text.encode()).hexdigest()[:16]
-    return Row(item.id, group, item.content, file.path, item.columns)
+    return Row(item.id, group, item.content, file.path, project, item.columns)

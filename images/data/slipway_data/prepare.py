@@ -16,7 +16,7 @@ from slipway.contract.artifact import digest_of
 from slipway.contract.dataset import CARD, REPORT, SPLITS, DatasetCard
 from slipway.contract.job import PrepareDataset
 from slipway.contract.result import Prepared
-from slipway_data import licence, parse
+from slipway_data import balance, licence, parse
 from slipway_data.judge import Tally, judge
 from slipway_data.raw import RawFile
 from slipway_data.rows import Chat, Completion, Content, Message, Rejected, Row
@@ -55,12 +55,14 @@ def prepare(job: PrepareDataset) -> Prepared:
                 _through_steps(job, found, database, tally, ties, report.write)
             splits = _written(job, database, ties, folder)
             licences = licence.counted(database, job.steps)
+            categories = balance.counted(balance.asked_for(job.steps), database)
         rows = Rows(**splits, rejected=tally.rejected, duplicates=tally.duplicates)
         fault = judge(tally, splits, job.quality, job.split, rows)
         if fault is not None:
             fault.report = _published_report(job, folder / REPORT)
             raise fault
-        card = DatasetCard(schema_=job.schema_, rows=rows, recipe=recipe(job), licences=licences)
+        made = recipe(job)
+        card = DatasetCard(schema_=job.schema_, rows=rows, recipe=made, licences=licences, categories=categories)
         (folder / CARD).write_text(json.dumps(card.dump(), sort_keys=True) + "\n", encoding="utf-8")
         artifact = publish(folder, f"s3://{job.store.bucket}/{job.store.prefix}/datasets", job.store)
     log.info("%s: %s", artifact.digest, rows)
@@ -104,6 +106,11 @@ def _through_steps(
                 tally.kept += 1
             if tally.total % EVERY == 0:
                 log.info("file %d of %d, %d rows kept, left out: %s", number, len(found), tally.kept, tally.breakdown())
+    if (bounds := balance.asked_for(job.steps)) is not None:
+        for entry in balance.surplus(bounds, database):
+            # Nothing is wrong with these rows: they are reported, and no part of what quality bounds.
+            tally.kept -= 1
+            write(entry.line())
     log.info("%d files read, %d rows kept, left out: %s", len(found), tally.kept, tally.breakdown())
     if tally.redacted:
         log.info("replaced: %s", ", ".join(f"{count} {kind}" for kind, count in sorted(tally.redacted.items())))

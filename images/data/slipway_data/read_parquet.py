@@ -57,7 +57,8 @@ class _Reading:
     ) -> None:
         self._path, self._parquet, self._schema, self._more = path, parquet, schema, columns
         held = parquet.schema_arrow
-        self._columns = [*_columns(held, schema), *sorted(n for n in columns if held.get_field_index(n) >= 0)]
+        more = sorted(name for name in columns if held.get_field_index(name) >= 0)
+        self._columns = list(dict.fromkeys([*_columns(held, schema), *more]))
 
     def rows(self) -> Iterator[Parsed | Rejected]:
         first = 1

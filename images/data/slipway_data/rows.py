@@ -109,13 +109,14 @@ class Parsed:
 class Row:
     """A row; `id` says where it came from, `group` what must stay together in one split.
 
-    Steps may judge it by `path`, its file, and `columns`, which are no part of the dataset.
+    Steps may judge it by `path`, its file, by `project` and by `columns`, which are no part of the dataset.
     """
 
     id: str
     group: str
     content: Content
     path: str = ""
+    project: str = ""
     columns: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -133,12 +134,17 @@ class Rejected:
         return json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
+CONTAMINATED = "Contaminated"
 DUPLICATE = "Duplicate"
+FEW_ALPHANUMERICS = "FewAlphanumerics"
 LICENCE_NOT_ALLOWED = "LicenceNotAllowed"
 LICENCE_UNKNOWN = "LicenceUnknown"
+LINE_TOO_LONG = "LineTooLong"
 NOTHING_TO_ASK = "NothingToAsk"
 NOTHING_TO_TRAIN_ON = "NothingToTrainOn"
+OTHER_LANGUAGE = "OtherLanguage"
 SCHEMA_VIOLATION = "SchemaViolation"
+SURPLUS = "Surplus"
 TOO_LONG = "TooLong"
 TOO_SHORT = "TooShort"
 UNREADABLE_FILE = "UnreadableFile"

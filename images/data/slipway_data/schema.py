@@ -61,7 +61,7 @@ def parsed(
     if not content.trained.strip():
         what = "every assistant message" if schema == "Chat" else "completion"
         raise Refused(NOTHING_TO_TRAIN_ON, f"{what} is empty, so no token of the row would be trained")
-    others = checked.model_extra or {}
+    others = {"project": checked.project, **(checked.model_extra or {})}
     return Parsed(id, content, checked.project, {name: others[name] for name in columns if name in others})
 
 

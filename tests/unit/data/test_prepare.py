@@ -128,6 +128,29 @@ def test_two_processes_give_the_same_bytes(place: Place, tmp_path: Path) -> None
     assert digests[0] == digests[1]
 
 
+def test_steps_that_came_later_change_no_recipe_of_before() -> None:
+    """Pinned when filter had lengths only, and there was no licence, decontaminate or balance step."""
+    job = PrepareDataset.model_validate(
+        {
+            "namespace": "demo",
+            "name": "data",
+            "store": {"bucket": "slipway"},
+            "source": {"objectStore": {"uri": "s3://slipway/raw/"}},
+            "schema": "Chat",
+            "steps": [
+                {"parse": {"as": "BlueprintT3D"}},
+                {"filter": {"minCharacters": 40}},
+                {"redact": {"kinds": ["Secret"]}},
+                {"deduplicate": {"method": "MinHash"}},
+            ],
+            "split": {"trainPercent": 100, "validationPercent": 0, "testPercent": 0},
+            "quality": {},
+        }
+    )
+    assert module.recipe(job) == "sha256:c5a3b6924bb57aef2064cebd920d85d8c4886e61b3e34bdaca6c049adec1aa3e"
+    assert job.fingerprint() == "sha256:66f9343262f71aa81e7a5babb26535d402fa343023bfa6c1fade39a252f9c49c"
+
+
 def test_the_digest_follows_the_content(place: Place) -> None:
     place.put("raw/a.jsonl", pairs(4))
     one = place.prepare().artifact.digest
