@@ -56,3 +56,12 @@ def test_every_source_of_the_guide_is_taken(server: ApiServer) -> None:
         manifest = objects.dataset()
         answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | yaml.safe_load(text)["spec"]})
         assert answer.code == 201, answer.message
+
+
+def test_every_manifest_of_the_guide_to_steps_is_taken(server: ApiServer) -> None:
+    shown = re.findall(r"^```yaml\n(.*?)^```$", (GUIDES / "dataset-steps.md").read_text(), re.M | re.S)
+    assert shown
+    for text in shown:
+        manifest = objects.dataset()
+        answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | yaml.safe_load(text)})
+        assert answer.code == 201, f"{answer.message}\n{text}"

@@ -22,7 +22,7 @@ from slipway.contract.dataset import CARD, DatasetCard
 from slipway.contract.job import Store
 from slipway_data.raw import RawFile
 from slipway_data.read_t3d import read
-from slipway_data.rows import Chat
+from slipway_data.rows import Parsed
 from slipway_pod.artifact import publish_at
 from tests.train.runs import Bench
 
@@ -47,8 +47,8 @@ def graphs() -> list[dict[str, object]]:
     for path in sorted(GRAPHS.glob("*.t3d")):
         file = RawFile(path.name, lambda path=path: iter([path.read_bytes()]))
         for made in read(file, "Chat"):
-            if isinstance(made, tuple) and isinstance(made[1], Chat) and len(made[1].text) < 2500:
-                found.append({"id": made[0], "group": path.name, **made[1].dump()})
+            if isinstance(made, Parsed) and len(made.content.text) < 2500:
+                found.append({"id": made.id, "group": path.name, **made.content.dump()})
     assert len(found) >= 8
     return found
 

@@ -9,15 +9,36 @@ from dataclasses import dataclass, field
 from slipway.api.dataset import Quality, Rows, Split
 from slipway.contract.dataset_report import StepReport
 from slipway_data.report.funnel import words
-from slipway_data.rows import DUPLICATE, TOO_LONG, TOO_SHORT, Rejected
+from slipway_data.rows import (
+    CONTAMINATED,
+    DUPLICATE,
+    FEW_ALPHANUMERICS,
+    LICENCE_NOT_ALLOWED,
+    LINE_TOO_LONG,
+    OTHER_LANGUAGE,
+    SURPLUS,
+    TOO_LONG,
+    TOO_SHORT,
+    Rejected,
+)
 from slipway_data.split import percents
 from slipway_pod.errors import BadData
 
 TOO_FEW_ROWS = "TooFewRows"
 TOO_MANY_REJECTED = "TooManyRejected"
 EMPTY_SPLIT = "EmptySplit"
-WANTED = {TOO_SHORT, TOO_LONG}
-"""Reasons that a filter step gives: too many of them mean a filter too narrow, not broken data."""
+WANTED = {
+    CONTAMINATED,
+    FEW_ALPHANUMERICS,
+    LICENCE_NOT_ALLOWED,
+    LINE_TOO_LONG,
+    OTHER_LANGUAGE,
+    TOO_LONG,
+    TOO_SHORT,
+}
+"""Reasons that a step gives which chooses: too many of them mean a choice too narrow, not broken data."""
+SOUND = {DUPLICATE, SURPLUS}
+"""Reasons of rows with which nothing is wrong: no part of what quality bounds."""
 
 
 @dataclass
@@ -43,8 +64,8 @@ class Tally:
 
     @property
     def rejected(self) -> int:
-        """Rows and files that were left out for another reason."""
-        return self.reasons.total() - self.duplicates
+        """Rows and files with which something is wrong."""
+        return self.reasons.total() - sum(self.reasons[reason] for reason in SOUND)
 
     @property
     def total(self) -> int:
@@ -72,7 +93,7 @@ def judge(
         return BadData(reason, message, example=shown, rows=rows)
 
     numbers = f"{tally.kept} rows kept of {tally.total} from {tally.files} files; left out: {tally.breakdown()}"
-    faults = [(n, r) for r, n in tally.reasons.items() if r != DUPLICATE]
+    faults = [(n, r) for r, n in tally.reasons.items() if r not in SOUND]
     count, worst = max(faults, key=lambda pair: (pair[0], pair[1]), default=(0, ""))
     if tally.rejected * 100 > quality.max_rejected_percent * tally.total:
         alone = count * 100 > quality.max_rejected_percent * tally.total and worst not in WANTED

@@ -16,7 +16,7 @@ from slipway.contract.artifact import digest_of
 from slipway.contract.dataset import CARD, REJECTED, SPLITS, DatasetCard
 from slipway.contract.job import PrepareDataset
 from slipway.contract.result import Prepared
-from slipway_data import parse
+from slipway_data import balance, licence, parse
 from slipway_data.export.exports import Exports
 from slipway_data.judge import Tally, judge
 from slipway_data.raw import RawFile
@@ -61,6 +61,8 @@ def prepare(job: PrepareDataset) -> Prepared:
                 _through_steps(job, found, database, tally, ties, funnel, rejected.write)
             splits = _written(job, database, ties, folder, kept, exports)
             grouped = groups(database, ties, job.split)
+            licences = licence.counted(database, job.steps)
+            categories = balance.counted(balance.asked_for(job.steps), database)
         rows = Rows(**splits, rejected=tally.rejected, duplicates=tally.duplicates)
         made = recipe(job)
         report = build.built(job, made, len(found), rows, funnel, kept, grouped, tally.redacted, exports.reports())
@@ -68,7 +70,7 @@ def prepare(job: PrepareDataset) -> Prepared:
         if fault is not None:
             fault.report = reports.publish_refused(job, build.refused(report, fault), folder / REJECTED)
             raise fault
-        card = DatasetCard(schema_=job.schema_, rows=rows, recipe=made)
+        card = DatasetCard(schema_=job.schema_, rows=rows, recipe=made, licences=licences, categories=categories)
         (folder / CARD).write_text(json.dumps(card.dump(), sort_keys=True) + "\n", encoding="utf-8")
         artifact = publish(folder, f"s3://{job.store.bucket}/{job.store.prefix}/datasets", job.store)
         # After the dataset, whose digest it tells; a run that dies between the two is repeated and finds it published.
@@ -101,7 +103,7 @@ def _through_steps(
     write: Callable[[str], object],
 ) -> None:
     """Bring every row through the steps into the table, and write the others down."""
-    through = list(changes(job, database, tally, ties))
+    through = list(changes(job, found, database, tally, ties))
     for number, file in enumerate(found, start=1):
         for item in parse.rows(file, job):
             step = 0
@@ -120,6 +122,12 @@ def _through_steps(
                 tally.kept += 1
             if tally.total % EVERY == 0:
                 log.info("file %d of %d, %d rows kept, left out: %s", number, len(found), tally.kept, tally.breakdown())
+    if (bounds := balance.asked_for(job.steps)) is not None:
+        for entry in balance.surplus(bounds, database):
+            tally.kept -= 1
+            tally.reject(entry)
+            funnel.stopped(len(job.steps) - 1, entry)  # a rule of the API: it is the last step
+            write(entry.line())
     log.info("%d files read, %d rows kept, left out: %s", len(found), tally.kept, tally.breakdown())
     if tally.redacted:
         log.info("replaced: %s", ", ".join(f"{count} {kind}" for kind, count in sorted(tally.redacted.items())))

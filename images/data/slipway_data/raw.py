@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import IO
 
 from slipway_data.rows import UNREADABLE_FILE, WRONG_ENCODING, Rejected
 from slipway_pod.errors import PodError
@@ -57,6 +60,15 @@ class RawFile:
                 raise Refused(UNREADABLE_FILE, f"the line is longer than {LINE_LIMIT >> 20} MiB: is this JSON lines?")
         if rest:
             yield rest
+
+    @contextmanager
+    def spooled(self) -> Iterator[IO[bytes]]:
+        """Give the file as one on disk that can be read at any place, for formats that end with their index."""
+        with tempfile.TemporaryFile(prefix="spooled-") as spool:
+            for piece in self._bytes():
+                spool.write(piece)
+            spool.seek(0)
+            yield spool
 
     def _bytes(self) -> Iterator[bytes]:
         try:

@@ -10,15 +10,15 @@ from typing import Literal
 
 from slipway_data.describe import SYSTEM, request
 from slipway_data.raw import RawFile, Refused
-from slipway_data.rows import UNREADABLE_FILE, Chat, Completion, Content, Message, Rejected
+from slipway_data.rows import UNREADABLE_FILE, Content, Parsed, Rejected, instruction
 from slipway_formats.t3d import Graph, T3DError, components, normalised, parse, serialize
 
 NODES_LIMIT = 12
 CHARACTERS_LIMIT = 8000
 
 
-def read(file: RawFile, schema: Literal["Chat", "Completion"]) -> Iterator[tuple[str, Content] | Rejected]:
-    """Yield id and content of every pair in `file`, or one rejection for the file."""
+def read(file: RawFile, schema: Literal["Chat", "Completion"]) -> Iterator[Parsed | Rejected]:
+    """Yield every pair in `file`, or one rejection for the file."""
     try:
         graph = parse(file.text())
     except Refused as error:
@@ -28,17 +28,14 @@ def read(file: RawFile, schema: Literal["Chat", "Completion"]) -> Iterator[tuple
         yield Rejected(file.path, UNREADABLE_FILE, f"not T3D: {error}")
         return
     for at, node in enumerate(graph.objects, start=1):
-        yield f"{file.path}#{node.name or at}", pair(Graph((node,)), schema)
+        yield Parsed(f"{file.path}#{node.name or at}", pair(Graph((node,)), schema))
     for at, part in enumerate(components(graph), start=1):
         # Bounded before normalising, which takes time, and again after, which is what is trained.
         if 1 < len(part.objects) <= NODES_LIMIT and len(serialize(normalised(part))) <= CHARACTERS_LIMIT:
-            yield f"{file.path}#part-{at}", pair(part, schema)
+            yield Parsed(f"{file.path}#part-{at}", pair(part, schema))
 
 
 def pair(graph: Graph, schema: Literal["Chat", "Completion"]) -> Content:
     """Return the request for `graph` and its text, short and with nothing left to chance."""
     short = normalised(graph)
-    asked, answer = request(short), serialize(short).rstrip("\n")
-    if schema == "Completion":
-        return Completion(f"{asked}\n", answer)
-    return Chat((Message("system", SYSTEM), Message("user", asked), Message("assistant", answer)))
+    return instruction(request(short), serialize(short).rstrip("\n"), schema, SYSTEM)

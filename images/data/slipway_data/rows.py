@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,53 @@ class Completion:
 Content = Chat | Completion
 
 
+def instruction(asked: str, answer: str, schema: Literal["Chat", "Completion"], system: str) -> Content:
+    """Return the row that teaches `answer` to who is asked; `system` says the task, in the schema that has room."""
+    if schema == "Completion":
+        return Completion(f"{asked}\n", answer)
+    return Chat((Message("system", system), Message("user", asked), Message("assistant", answer)))
+
+
+class Ids:
+    """The ids that a file's rows have. A name that comes again gets a number, in the order of the file."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._seen: Counter[str] = Counter()
+
+    def next(self, name: str) -> str:
+        """Return the id of the next row that is called `name`."""
+        self._seen[name] += 1
+        number = self._seen[name]
+        return f"{self._path}#{name}" if number == 1 else f"{self._path}#{name}~{number}"
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What a reader found.
+
+    `project` is the row's own word for its project, where it has one; `columns` are what else steps want to know of it.
+    """
+
+    id: str
+    content: Content
+    project: str | None = None
+    columns: Mapping[str, object] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Row:
-    """A row; `id` says where it came from, `group` what must stay together in one split."""
+    """A row; `id` says where it came from, `group` what must stay together in one split.
+
+    Steps may judge it by `path`, its file, by `project` and by `columns`, which are no part of the dataset.
+    """
 
     id: str
     group: str
     content: Content
+    path: str = ""
+    project: str = ""
+    columns: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,9 +139,17 @@ class Rejected:
         return json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
+CONTAMINATED = "Contaminated"
 DUPLICATE = "Duplicate"
+FEW_ALPHANUMERICS = "FewAlphanumerics"
+LICENCE_NOT_ALLOWED = "LicenceNotAllowed"
+LICENCE_UNKNOWN = "LicenceUnknown"
+LINE_TOO_LONG = "LineTooLong"
+NOTHING_TO_ASK = "NothingToAsk"
 NOTHING_TO_TRAIN_ON = "NothingToTrainOn"
+OTHER_LANGUAGE = "OtherLanguage"
 SCHEMA_VIOLATION = "SchemaViolation"
+SURPLUS = "Surplus"
 TOO_LONG = "TooLong"
 TOO_SHORT = "TooShort"
 UNREADABLE_FILE = "UnreadableFile"

@@ -3,46 +3,51 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
-from slipway.api.dataset_steps import Deduplicate, Filter, Redact
+from slipway.api.dataset_steps import Balance, Decontaminate, Deduplicate, Filter, Licence, Redact
 from slipway.contract.job import PrepareDataset
+from slipway_data.balance import Categories
+from slipway_data.decontaminate import Decontaminator
 from slipway_data.dedupe import Seen, seen
+from slipway_data.filters import Filtered
 from slipway_data.judge import Tally
+from slipway_data.licence import Allowed
+from slipway_data.raw import RawFile
 from slipway_data.redact import Redactor
-from slipway_data.rows import DUPLICATE, TOO_LONG, TOO_SHORT, Rejected, Row
+from slipway_data.rows import DUPLICATE, Rejected, Row
 from slipway_data.split import Ties
 from slipway_pod.errors import BadConfig
 
 Change = Callable[[Row], Row | Rejected]
 
 
-def changes(job: PrepareDataset, database: sqlite3.Connection, tally: Tally, ties: Ties) -> Iterator[Change]:
-    """Yield what each step after parse does with a row."""
+def changes(
+    job: PrepareDataset, files: Sequence[RawFile], database: sqlite3.Connection, tally: Tally, ties: Ties
+) -> Iterator[Change]:
+    """Yield what each step after parse does with a row of one of `files`."""
     for number, step in enumerate(job.steps[1:], start=1):
         match step.chosen:
-            case Filter() as bounds:
-                yield partial(_filtered, bounds)
+            case Filter() as wanted:
+                yield Filtered(wanted, number)
+            case Licence() as licences:
+                yield Allowed(licences, number, files, database)
+            case Decontaminate() as sets:
+                yield Decontaminator(sets, number, job.store, job.schema_, database)
             case Redact(kinds=kinds):
                 yield partial(_redacted, Redactor(kinds, tally.redacted))
-            case Deduplicate() as wanted:
-                yield partial(_unlike, seen(wanted, database, number), ties)
+            case Deduplicate() as method:
+                yield partial(_unlike, seen(method, database, number), ties)
+            case Balance() as bounds if number == len(job.steps) - 1:
+                yield Categories(bounds, database)
             case other:
                 raise BadConfig("BadSteps", f"steps: {type(other).__name__} may not stand there, or is not known")
 
 
-def _filtered(bounds: Filter, row: Row) -> Row | Rejected:
-    length = len(row.content.trained)
-    if length < bounds.min_characters:
-        return Rejected(row.id, TOO_SHORT, f"{length} characters, filter.minCharacters is {bounds.min_characters}")
-    if bounds.max_characters is not None and length > bounds.max_characters:
-        return Rejected(row.id, TOO_LONG, f"{length} characters, filter.maxCharacters is {bounds.max_characters}")
-    return row
-
-
 def _redacted(redactor: Redactor, row: Row) -> Row:
-    return Row(row.id, row.group, row.content.mapped(redactor))
+    return replace(row, content=row.content.mapped(redactor))
 
 
 def _unlike(memory: Seen, ties: Ties, row: Row) -> Row | Rejected:

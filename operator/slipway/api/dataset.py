@@ -78,6 +78,16 @@ class DatasetSpec(Model):
     rules = (
         Rule("has(self.steps[0].parse)", "the first step must be parse: put `- parse: {as: …}` at the top of steps"),
         Rule("self.steps.filter(s, has(s.parse)).size() == 1", "steps must have exactly one parse step"),
+        Rule(
+            "self.steps.filter(s, has(s.balance)).size() <= (has(self.steps[self.steps.size() - 1].balance) ? 1 : 0)",
+            "balance counts the rows that all other steps keep: make it the last step, and have only one",
+        ),
+        Rule(
+            "!self.steps.exists(s, has(s.balance) && has(s.balance.column)) || !has(self.steps[0].parse) || "
+            "self.steps[0].parse.__as__ in ['JSONL', 'Parquet']",
+            "rows read as this have no columns to balance by: set balance.by to Folder or Project, or parse JSONL or "
+            "Parquet",
+        ),
     )
 
     source: Source = Field(description="source says where raw data comes from; exactly one member must be set.")

@@ -6,21 +6,43 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from slipway.api.base import Model, OneOf, Rule
+from slipway.api.base import Model, OneOf, Rule, StoreUri, bounded
+
+Spdx = Annotated[
+    str,
+    bounded(
+        128,
+        pattern=r"^[A-Za-z0-9.+()-]+( [A-Za-z0-9.+()-]+)*$",
+        says="write a licence as SPDX names it, for example MIT or Apache-2.0",
+    ),
+]
+Language = Annotated[
+    str,
+    bounded(16, pattern=r"^[a-z]{2,3}$", says="write a language by its code in ISO 639, for example en or de"),
+]
+Column = Annotated[
+    str,
+    bounded(
+        64,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$",
+        says="a column's name begins with a letter or '_' and has letters, digits, '_' and '-' only",
+    ),
+]
 
 
 class Parse(Model):
     """Turn files into rows. The first step of every Dataset."""
 
-    format: Literal["BlueprintT3D", "JSONL"] = Field(
+    format: Literal["BlenderPython", "BlueprintT3D", "JSONL", "Markdown", "Parquet"] = Field(
         alias="as",
-        description="as names the reader. BlueprintT3D makes instruction pairs from Unreal Blueprint clipboard text; "
-        "JSONL reads one row of the schema per line.",
+        description="as names the reader. BlenderPython makes instruction pairs from the functions and classes of "
+        "Python sources that use bpy, BlueprintT3D from Unreal Blueprint clipboard text, Markdown from the sections of "
+        "documentation; JSONL reads one row of the schema per line, Parquet from the schema's columns.",
     )
 
 
 class Filter(Model):
-    """Reject rows by size. Lengths are in characters of the trained text."""
+    """Reject rows by size, shape and language. Size (in characters) and shape are those of the trained text."""
 
     rules = (
         Rule(
@@ -34,6 +56,68 @@ class Filter(Model):
     )
     max_characters: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
         default=None, description="maxCharacters rejects rows with more characters; absent keeps them all."
+    )
+    max_line_characters: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
+        default=None,
+        description="maxLineCharacters rejects rows with a longer line, which are mostly data rather than text; absent "
+        "keeps them all.",
+    )
+    min_alphanumeric_percent: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None,
+        description="minAlphanumericPercent rejects rows in which fewer of the characters, white space left out, are "
+        "letters or digits; absent keeps them all.",
+    )
+    languages: list[Language] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=32,
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+        description="languages lists the natural languages wanted (ISO 639 codes, for example en). A row is rejected "
+        "when prompt and answer together are told to be in another one; code, numbers and texts too short to tell "
+        "pass. Absent keeps all languages.",
+    )
+
+
+class Licence(Model):
+    """Keep rows whose licence is allowed.
+
+    A row's licence is its column `licence` or `license`; else the SPDX-License-Identifier of its Python or Markdown
+    file (or `license` of the front matter); else that of the file of the same name and .license; else the licence files
+    (LICENSE, LICENCE, COPYING) of the nearest folder that has any, all of them together. Source include patterns must
+    let them through; they are not parsed.
+    """
+
+    allow: list[Spdx] = Field(
+        min_length=1,
+        max_length=64,
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+        description="allow lists SPDX licences. `A OR B` passes when one is allowed, `A AND B` when both are; an entry "
+        "may be an expression, which passes as a whole.",
+    )
+    unknown: Literal["Reject", "Keep"] = Field(
+        default="Reject", description="unknown says what becomes of rows of which no licence is known."
+    )
+
+
+class Decontaminate(Model):
+    """Reject rows that share a run of words with an evaluation set, which they would give away."""
+
+    against: list[StoreUri] = Field(
+        min_length=1,
+        max_length=16,
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+        description="against lists evaluation sets in the object store: JSON lines of the Dataset's schema, as files "
+        "or as prefixes that end in / (all files *.jsonl below them).",
+    )
+    words: Annotated[int, Field(ge=8, le=64)] = Field(
+        default=13,
+        description="words of a run; case and punctuation make no difference. Items of 8 words or more, but fewer than "
+        "words, are looked for whole; shorter ones are given away by an equal row only.",
+    )
+    shared_percent: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None,
+        description="sharedPercent rejects a row only when it has this share of an item's runs; absent means that one "
+        "run is enough.",
     )
 
 
@@ -69,12 +153,50 @@ class Deduplicate(Model):
     )
 
 
+class Balance(Model):
+    """Bound how many rows a category may have, so that none drowns the others.
+
+    Which rows stay is drawn by their content, so it is the same each time. It counts what the other steps keep, and is
+    the last one.
+    """
+
+    rules = (
+        Rule("has(self.maxRows) || has(self.maxPercent)", "balance bounds nothing: set maxRows, maxPercent or both"),
+        Rule(
+            "(self.by == 'Column') == has(self.column)",
+            "column names the category when by is Column, and only then: set both or none",
+        ),
+    )
+
+    by: Literal["Folder", "Project", "Column"] = Field(
+        default="Folder",
+        description="by says what a row's category is: the Folder of its file, its Project (the row's project field, "
+        "else its folder), or a Column of JSONL and Parquet rows. Rows without the column are one category.",
+    )
+    column: Column | None = Field(default=None, description="column is the name of the column when by is Column.")
+    max_rows: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = Field(
+        default=None, description="maxRows is the largest number of rows that a category keeps."
+    )
+    max_percent: Annotated[int, Field(ge=1, le=99)] | None = Field(
+        default=None,
+        description="maxPercent is the largest share that a category may have of all rows kept. With too few "
+        "categories for it, the Dataset fails.",
+    )
+
+
 class Step(OneOf):
     """One step of preparation; exactly one member must be set."""
 
     parse: Parse | None = Field(default=None, description="parse turns files into rows.")
-    filter: Filter | None = Field(default=None, description="filter rejects rows by size.")
+    filter: Filter | None = Field(default=None, description="filter rejects rows by size, shape and language.")
+    licence: Licence | None = Field(default=None, description="licence keeps rows whose licence is allowed.")
+    decontaminate: Decontaminate | None = Field(
+        default=None, description="decontaminate rejects rows that share a run of words with an evaluation set."
+    )
     redact: Redact | None = Field(default=None, description="redact replaces private text by a placeholder.")
     deduplicate: Deduplicate | None = Field(
         default=None, description="deduplicate keeps one row of every group of equal or alike rows."
+    )
+    balance: Balance | None = Field(
+        default=None, description="balance bounds how many rows a category may have; it is the last step."
     )

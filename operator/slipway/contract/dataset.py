@@ -39,3 +39,7 @@ class DatasetCard(StatusModel):
     schema_: Schema = Field(alias="schema")
     rows: Rows
     recipe: str
+    licences: dict[str, int] | None = None
+    """Rows of each licence (SPDX; NOASSERTION where it is unknown), when a licence step looked at them."""
+    categories: dict[str, int] | None = None
+    """Rows of the hundred largest categories, when a balance step bounded them."""

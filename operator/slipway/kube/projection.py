@@ -34,7 +34,6 @@ _POD_STATUS = (
 )
 _SPEC_READ: Mapping[str, frozenset[str]] = {
     "Deployment": frozenset({"replicas"}),
-    "Job": frozenset({"suspend"}),
     "NetworkPolicy": frozenset(),
     "PodDisruptionBudget": frozenset(),
     "Service": frozenset(),
@@ -56,6 +55,8 @@ def project(obj: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sealed(obj: dict[str, Any], read: frozenset[str]) -> dict[str, Any]:
     spec = obj.get("spec") or {}
+    if "sealed" in spec:
+        return obj
     rest = {name: value for name, value in spec.items() if name not in read}
     return {**obj, "spec": {name: spec[name] for name in read if name in spec} | {"sealed": Sealed(rest)}}
 

@@ -207,7 +207,7 @@ def test_files_kept_elsewhere_are_reported(server: Server, repository: Repositor
     place = Place(tmp_path / "store")
     spec = {"git": source(server, include=["**/*.jsonl"]).dump()}
     result = place.prepare(source=spec, quality={"maxRejectedPercent": 50})
-    [line] = place.report(result.report)
+    [line] = place.rejected(result)
     assert line["reason"] == "UnreadableFile"
     assert "Git LFS" in line["message"]
 

@@ -84,6 +84,21 @@ def test_a_reader_that_is_no_t3d_file_rejects_the_file_with_its_line(place: Plac
     assert "line 2: expected ')'" in entry["message"]
 
 
+def test_sources_and_pages_become_rows_and_what_gives_none_is_in_the_report(place: Place) -> None:
+    code = "import bpy\n\ndef add_cube():\n    bpy.ops.mesh.primitive_cube_add()\n\ndef f(): pass\n"
+    place.put("raw/add.py", code)
+    place.put("raw/page.md", "# Cubes\n\nThey have six sides.\n")
+    only = {"objectStore": {"uri": f"s3://{BUCKET}/raw/", "include": ["*.py"]}}
+    result = place.prepare("BlenderPython", "Chat", source=only, quality={"maxRejectedPercent": 50})
+    (row,) = place.rows(result)
+    assert row["id"] == "add.py#add_cube"
+    assert row["messages"][2]["content"].endswith("    bpy.ops.mesh.primitive_cube_add()")
+    assert place.rejected(result)[0]["id"] == "add.py#f"
+    only = {"objectStore": {"uri": f"s3://{BUCKET}/raw/", "include": ["*.md"]}}
+    (row,) = place.rows(place.prepare("Markdown", "Completion", source=only))
+    assert (row["id"], row["completion"]) == ("page.md#cubes", "They have six sides.")
+
+
 PROGRAM = [sys.executable, "-m", "slipway_data"]
 STEPS = ({"redact": {"kinds": ["Secret", "Email"]}}, {"deduplicate": {"method": "MinHash", "similarityPercent": 80}})
 
@@ -111,6 +126,29 @@ def test_two_processes_give_the_same_bytes(place: Place, tmp_path: Path) -> None
         assert isinstance(result, Prepared)
         digests.append(result.artifact.digest)
     assert digests[0] == digests[1]
+
+
+def test_steps_that_came_later_change_no_recipe_of_before() -> None:
+    """Pinned when filter had lengths only, and there was no licence, decontaminate or balance step."""
+    job = PrepareDataset.model_validate(
+        {
+            "namespace": "demo",
+            "name": "data",
+            "store": {"bucket": "slipway"},
+            "source": {"objectStore": {"uri": "s3://slipway/raw/"}},
+            "schema": "Chat",
+            "steps": [
+                {"parse": {"as": "BlueprintT3D"}},
+                {"filter": {"minCharacters": 40}},
+                {"redact": {"kinds": ["Secret"]}},
+                {"deduplicate": {"method": "MinHash"}},
+            ],
+            "split": {"trainPercent": 100, "validationPercent": 0, "testPercent": 0},
+            "quality": {},
+        }
+    )
+    assert module.recipe(job) == "sha256:c5a3b6924bb57aef2064cebd920d85d8c4886e61b3e34bdaca6c049adec1aa3e"
+    assert job.fingerprint() == "sha256:66f9343262f71aa81e7a5babb26535d402fa343023bfa6c1fade39a252f9c49c"
 
 
 def test_the_digest_follows_the_content(place: Place) -> None:

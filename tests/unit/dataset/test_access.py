@@ -35,6 +35,12 @@ def only(world: World, kind: str) -> dict[str, Any]:
     return dict(world.get(kind, name))
 
 
+def policy_of(world: World) -> dict[str, Any]:
+    """Return the policy's spec, which the store keeps sealed."""
+    found: dict[str, Any] = only(world, "NetworkPolicy")["spec"]["sealed"].opened()
+    return found
+
+
 def pod(world: World) -> dict[str, Any]:
     found: dict[str, Any] = only(world, "Job")["spec"]["template"]["spec"]
     return found
@@ -53,10 +59,10 @@ def test_secrets_reach_the_pod_by_reference_and_never_the_job_file() -> None:
 
 def test_the_way_out_is_as_wide_as_the_addresses_and_lasts_as_long_as_the_work() -> None:
     world = started({"http": HTTP})
-    policy = only(world, "NetworkPolicy")
-    assert policy["spec"]["podSelector"] == {"matchLabels": {JOB_NAME_LABEL: world.jobs()[0]}}
-    assert policy["spec"]["policyTypes"] == ["Egress"]
-    [rule] = policy["spec"]["egress"]
+    policy = policy_of(world)
+    assert policy["podSelector"] == {"matchLabels": {JOB_NAME_LABEL: world.jobs()[0]}}
+    assert policy["policyTypes"] == ["Egress"]
+    [rule] = policy["egress"]
     assert [port["port"] for port in rule["ports"]] == [443, 8443]
     assert "169.254.0.0/16" in rule["to"][0]["ipBlock"]["except"]
     plan = world.step()
@@ -86,7 +92,7 @@ def test_a_claim_is_mounted_read_only() -> None:
 def test_a_repository_is_read_with_what_its_secret_has() -> None:
     def secrets(**more: Any) -> dict[str, dict[str, str]]:
         world = started({"git": {"url": "https://git.example:8443/a.git", **more}})
-        assert [port["port"] for port in only(world, "NetworkPolicy")["spec"]["egress"][0]["ports"]] == [8443]
+        assert [port["port"] for port in policy_of(world)["egress"][0]["ports"]] == [8443]
         variables = pod(world)["containers"][0]["env"]
         return {
             one["name"].removeprefix("SLIPWAY_SOURCE_"): one["valueFrom"]["secretKeyRef"]
@@ -105,7 +111,7 @@ def test_a_repository_is_read_with_what_its_secret_has() -> None:
 def test_github_is_asked_at_its_own_address_or_at_the_one_that_is_named() -> None:
     def port(**more: Any) -> int:
         world = started({"github": {"search": {"topics": ["blender"]}, **more}})
-        [rule] = only(world, "NetworkPolicy")["spec"]["egress"]
+        [rule] = policy_of(world)["egress"]
         return int(rule["ports"][0]["port"])
 
     assert port() == 443

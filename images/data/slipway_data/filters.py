@@ -1,0 +1,103 @@
+"""Which rows does a filter step reject, and why?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+from slipway.api.dataset_steps import Filter
+from slipway_data.rows import (
+    FEW_ALPHANUMERICS,
+    LINE_TOO_LONG,
+    OTHER_LANGUAGE,
+    TOO_LONG,
+    TOO_SHORT,
+    Content,
+    Rejected,
+    Row,
+)
+from slipway_pod.errors import BadConfig
+
+CERTAINTY = 0.5
+"""How sure the detector must be: of code and of a few words it is not."""
+LANGUAGE_CHARACTERS = 10_000
+"""What the language is told by. More would not change the answer."""
+UNTOLD = ("und", "zxx")
+"""The detector's words for what it is not sure of, and for what is no language."""
+Fault = tuple[str, str]
+Check = Callable[[Content], Fault | None]
+
+
+class Filtered:
+    """Rejects the rows that a filter step does not want, each for the first reason there is."""
+
+    def __init__(self, step: Filter, number: int) -> None:
+        self._checks = tuple(_checks(step, number))
+
+    def __call__(self, row: Row) -> Row | Rejected:
+        """Return the row, or why it is rejected."""
+        for check in self._checks:
+            fault = check(row.content)
+            if fault is not None:
+                return Rejected(row.id, *fault)
+        return row
+
+
+def _checks(step: Filter, number: int) -> Iterator[Check]:
+    """Yield what a step checks, the cheap things first."""
+    yield partial(_length, step.min_characters, step.max_characters)
+    if step.max_line_characters is not None:
+        yield partial(_lines, step.max_line_characters)
+    if step.min_alphanumeric_percent is not None:
+        yield partial(_alphanumerics, step.min_alphanumeric_percent)
+    if step.languages is not None:
+        yield LanguageCheck(step.languages, number)
+
+
+def _length(least: int, most: int | None, content: Content) -> Fault | None:
+    length = len(content.trained)
+    if length < least:
+        return TOO_SHORT, f"{length} characters, filter.minCharacters is {least}"
+    if most is not None and length > most:
+        return TOO_LONG, f"{length} characters, filter.maxCharacters is {most}"
+    return None
+
+
+def _lines(most: int, content: Content) -> Fault | None:
+    longest = max(map(len, content.trained.splitlines()), default=0)
+    if longest <= most:
+        return None
+    return LINE_TOO_LONG, f"a line of {longest} characters, filter.maxLineCharacters is {most}"
+
+
+def _alphanumerics(least: int, content: Content) -> Fault | None:
+    shown = "".join(content.trained.split())
+    count = sum(map(str.isalnum, shown))
+    if count * 100 >= least * len(shown):
+        return None
+    share = count * 100 // len(shown)
+    return FEW_ALPHANUMERICS, f"{share} percent letters and digits, filter.minAlphanumericPercent is {least}"
+
+
+class LanguageCheck:
+    """Tells rows in another language than those wanted."""
+
+    def __init__(self, wanted: list[str], number: int) -> None:
+        self._wanted = wanted
+        self._detector = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True, min_confidence=CERTAINTY)
+        unknown = [name for name in wanted if name not in self._detector.labels]
+        if unknown:
+            raise BadConfig(
+                "UnknownLanguage",
+                f"steps[{number}].filter.languages: {unknown[0]} cannot be told: write an ISO 639 code, such as en",
+            )
+
+    def __call__(self, content: Content) -> Fault | None:
+        """Return what is wrong with the language of a row, if anything."""
+        found, certainty = self._detector.classify(content.text[:LANGUAGE_CHARACTERS])
+        if found in self._wanted or found in UNTOLD:
+            return None
+        percent = int(certainty * 100)
+        return OTHER_LANGUAGE, f"its language is {found} ({percent} percent sure), filter.languages has it not"

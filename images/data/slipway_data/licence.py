@@ -1,0 +1,152 @@
+"""May a row be used, by its licence?"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable
+
+from license_expression import AND, OR
+
+from slipway.api.dataset_steps import Licence, Step
+from slipway_data.raw import RawFile, Refused
+from slipway_data.rows import LICENCE_NOT_ALLOWED, LICENCE_UNKNOWN, Rejected, Row
+from slipway_data.spdx import Expression, expression, of_licence_text
+from slipway_pod.errors import BadConfig
+
+COLUMNS = ("licence", "license")
+"""Columns of a row that say its licence; the first that says something counts."""
+NAMES = re.compile(r"(?:licen[cs]e|copying|unlicense)(?:-[\w.-]+?)?(?:\.(?:txt|md|rst))?", re.IGNORECASE)
+SIDECAR = ".license"
+CURE = "say it as SPDX does, as in MIT, or set licence.unknown to Keep"
+NOASSERTION = "NOASSERTION"
+"""SPDX's word for a licence that nobody stated."""
+
+
+def is_licence(path: str) -> bool:
+    """Tell whether a file says a licence and is no data."""
+    return path.endswith(SIDECAR) or NAMES.fullmatch(path.rpartition("/")[2]) is not None
+
+
+def asked_for(steps: Iterable[Step]) -> bool:
+    """Tell whether one of `steps` judges licences."""
+    return any(isinstance(step.chosen, Licence) for step in steps)
+
+
+class Allowed:
+    """Rejects rows whose licence is not allowed or not known, and notes in `database` those of the others."""
+
+    def __init__(self, step: Licence, number: int, files: Iterable[RawFile], database: sqlite3.Connection) -> None:
+        self._keeps_unknown = step.unknown == "Keep"
+        self._allowed = {str(_allowed(text, number)) for text in step.allow}
+        self._files = LicenceFiles(files)
+        self._database = database
+        database.execute("CREATE TABLE IF NOT EXISTS licences (id TEXT PRIMARY KEY, licence TEXT) WITHOUT ROWID")
+
+    def __call__(self, row: Row) -> Row | Rejected:
+        """Return the row where it may be used, and a rejection where not."""
+        try:
+            found = self._licence(row)
+        except Refused as error:
+            if not self._keeps_unknown:
+                return error.rejected(row.id)
+            found = None
+        if found is not None and not self._passes(found):
+            listed = ", ".join(sorted(self._allowed))
+            return Rejected(row.id, LICENCE_NOT_ALLOWED, f"its licence is {found}, licence.allow has {listed}")
+        said = NOASSERTION if found is None else str(found)
+        self._database.execute("INSERT OR REPLACE INTO licences VALUES (?, ?)", (row.id, said))
+        return row
+
+    def _licence(self, row: Row) -> Expression:
+        for column in COLUMNS:
+            said = row.columns.get(column)
+            if said is None or said == "":
+                continue
+            found = expression(said) if isinstance(said, str) else None
+            if found is None:
+                raise Refused(LICENCE_UNKNOWN, f"its own {column} is no SPDX expression: {CURE}")
+            return found
+        return self._files.of(row.path)
+
+    def _passes(self, found: Expression) -> bool:
+        if str(found) in self._allowed:
+            return True
+        if isinstance(found, OR):
+            return any(map(self._passes, found.args))
+        return isinstance(found, AND) and all(map(self._passes, found.args))
+
+
+class LicenceFiles:
+    """The licence files of a source, by folder. Each is read once, when a row needs it."""
+
+    def __init__(self, files: Iterable[RawFile]) -> None:
+        self._sidecars: dict[str, RawFile] = {}
+        self._folders: defaultdict[str, list[RawFile]] = defaultdict(list)
+        self._known: dict[str, Expression | Refused] = {}
+        for file in files:
+            if file.path.endswith(SIDECAR):
+                self._sidecars[file.path.removesuffix(SIDECAR)] = file
+            elif is_licence(file.path):
+                self._folders[file.path.rpartition("/")[0]].append(file)
+
+    def of(self, path: str) -> Expression:
+        """Return the licence of the file at `path` by the files beside and above it; raise Refused if none is known."""
+        if path in self._sidecars:
+            return self._read(path, [self._sidecars[path]])
+        folder = path
+        while folder:
+            folder = folder.rpartition("/")[0]
+            if folder in self._folders:
+                return self._read(f"{folder}/", self._folders[folder])
+        message = "neither the row nor its file names a licence, and no folder above has a licence file that source "
+        raise Refused(LICENCE_UNKNOWN, f"{message}include lets through: add one, or set licence.unknown to Keep")
+
+    def _read(self, key: str, files: list[RawFile]) -> Expression:
+        if key not in self._known:
+            try:
+                self._known[key] = self._together(files)
+            except Refused as error:
+                self._known[key] = error
+        found = self._known[key]
+        if isinstance(found, Refused):
+            raise Refused(found.reason, found.message)
+        return found
+
+    def _together(self, files: list[RawFile]) -> Expression:
+        """Return what all of `files` demand: of two licences beside each other, nobody said that one is enough."""
+        named = [f"({_named(file)})" for file in files]
+        found = expression(" AND ".join(named))
+        assert found is not None, "expressions joined by AND are an expression"
+        return found
+
+
+def _named(file: RawFile) -> str:
+    """Return the licence that a licence file names or is."""
+    try:
+        said = of_licence_text(file.text())
+    except Refused as error:
+        raise Refused(LICENCE_UNKNOWN, f"{file.path}: {error.message}") from error
+    if said is None or expression(said) is None:
+        message = "has the words of no licence that is known: add a line SPDX-License-Identifier to it"
+        raise Refused(LICENCE_UNKNOWN, f"{file.path} {message}, or set licence.unknown to Keep")
+    return said
+
+
+def _allowed(text: str, number: int) -> Expression:
+    found = expression(text)
+    if found is None:
+        raise BadConfig(
+            "UnknownLicence",
+            f"steps[{number}].licence.allow: {text} is no licence of SPDX: see the list at https://spdx.org/licenses",
+        )
+    return found
+
+
+def counted(database: sqlite3.Connection, steps: Iterable[Step]) -> dict[str, int] | None:
+    """Return how many rows of each licence the dataset has; None where no step looked at licences."""
+    if not asked_for(steps):
+        return None
+    query = "SELECT licence, COUNT(*) FROM licences JOIN rows USING (id) GROUP BY licence ORDER BY licence"
+    return dict(database.execute(query).fetchall())

@@ -1,0 +1,77 @@
+"""Does a filter reject what it should, with its reason, and nothing else?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from slipway.api.dataset_steps import Filter
+from slipway_data.filters import Filtered
+from slipway_data.rows import Chat, Completion, Content, Message, Rejected, Row
+from slipway_pod.errors import BadConfig
+
+ENGLISH = "This function adds a small cube to the scene and moves it to the place where the cursor is."
+GERMAN = "Diese Funktion fügt der Szene einen kleinen Würfel hinzu und schiebt ihn an die Stelle des Zeigers."
+FRENCH = "Cette fonction ajoute un petit cube à la scène et le déplace vers l'endroit où se trouve le curseur."
+CODE = "x = [a[i] + b[i] for i in range(10)]\nif x[0] != y[1]: z(x)\n"
+
+
+def reason(content: Content, **fields: Any) -> str | None:
+    step = Filter.model_validate(fields)
+    found = Filtered(step, 1)(Row("id", "group", content))
+    return found.reason if isinstance(found, Rejected) else None
+
+
+def said(text: str) -> Completion:
+    return Completion("", text)
+
+
+def test_a_filter_that_says_nothing_keeps_everything() -> None:
+    for text in ("", "x" * 100_000, "!!!", GERMAN):
+        assert reason(said(text)) is None
+
+
+def test_one_line_too_long_rejects_the_row() -> None:
+    assert reason(said("x" * 80 + "\n" + "y" * 80 + "\r\n" + "z" * 80), maxLineCharacters=80) is None
+    assert reason(said("x\n" + "y" * 81), maxLineCharacters=80) == "LineTooLong"
+    assert reason(said(""), maxLineCharacters=1) is None
+    assert reason(Completion("x" * 100, "short"), maxLineCharacters=80) is None
+
+
+def test_letters_and_digits_are_counted_without_white_space() -> None:
+    assert reason(said("ab1 \n\t =" + " " * 50), minAlphanumericPercent=75) is None
+    assert reason(said("ab1=="), minAlphanumericPercent=61) == "FewAlphanumerics"
+    assert reason(said("äö٣漢"), minAlphanumericPercent=100) is None
+    assert reason(said(""), minAlphanumericPercent=100) is None
+
+
+@pytest.mark.parametrize(("text", "language"), [(ENGLISH, "en"), (GERMAN, "de"), (FRENCH, "fr")])
+def test_a_text_in_another_language_is_rejected(text: str, language: str) -> None:
+    others = [name for name in ("en", "de", "fr") if name != language]
+    assert reason(said(text), languages=[language]) is None
+    assert reason(said(text), languages=others) == "OtherLanguage"
+
+
+def test_prompt_and_answer_are_judged_together_and_the_system_prompt_is_not() -> None:
+    turns = (Message("system", FRENCH * 20), Message("user", ENGLISH), Message("assistant", CODE))
+    assert reason(Chat(turns), languages=["en"]) is None
+    assert reason(Chat(turns), languages=["fr"]) == "OtherLanguage"
+
+
+@pytest.mark.parametrize("text", ["ok", "12 34 56 78 90", "{}[]();:", ""])
+def test_what_cannot_be_told_passes(text: str) -> None:
+    assert reason(said(text), languages=["de"]) is None
+
+
+def test_a_language_that_cannot_be_told_is_bad_config_with_its_place() -> None:
+    with pytest.raises(BadConfig, match=r"steps\[1\]\.filter\.languages: xx cannot be told") as caught:
+        reason(said(ENGLISH), languages=["en", "xx"])
+    assert caught.value.reason == "UnknownLanguage"
+
+
+def test_the_message_names_the_field_and_the_numbers() -> None:
+    step = Filter.model_validate({"minAlphanumericPercent": 61})
+    found = Filtered(step, 1)(Row("id", "group", said("ab1==")))
+    assert isinstance(found, Rejected)
+    assert found.message == "60 percent letters and digits, filter.minAlphanumericPercent is 61"
