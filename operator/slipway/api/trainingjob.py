@@ -109,7 +109,7 @@ class CausalLM(Model):
     stop_gradient_norm: NonNegative | None = Field(
         default=None,
         description="stopGradientNorm ends the run, with reason GradientExploded, when the gradient's norm before "
-        'clipping is above it, as a string; absent means "1e7", and "0" never.',
+        'clipping is above it, as a string; absent means "1e5", and "0" never.',
     )
     epochs: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=3, description="epochs is the number of passes over the train split."

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from slipway_pod.errors import BadConfig, BadData, shortened
 
-GRADIENT_NORM = 1e7
+GRADIENT_NORM = 1e5
 """SmolLM2-135M begins with a norm of 0.9; it reached 4.4e5 with learning rate 0.5, and 2.2e8 with 10."""
 WORSE_THAN_GUESSING = 1.5
 """So many times the loss of guessing among all tokens, ln(vocabulary), no model is that still says anything."""
