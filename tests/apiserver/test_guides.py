@@ -16,11 +16,23 @@ GUIDES = Path(__file__).parents[2] / "docs" / "how-to"
 PAGES = ("sticky-users", "blue-green", "a-b-test", "shadow")
 
 
+def manifests(page: str) -> list[dict[str, Any]]:
+    """Return every manifest, or piece of one, that a guide shows."""
+    text = (GUIDES / f"{page}.md").read_text()
+    found = [yaml.safe_load(block) for block in re.findall(r"^ *```yaml\n(.*?)^ *```$", text, re.M | re.S)]
+    assert found, f"{page} shows none"
+    return found
+
+
+def spec_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return what a guide says of spec, be it shown whole or in part."""
+    found: dict[str, Any] = manifest.get("spec", manifest)
+    return found
+
+
 def shown(page: str) -> dict[str, Any]:
-    """Return what the first manifest of a guide says of spec, be it shown whole or from `strategy` on."""
-    [first, *_] = re.findall(r"^```yaml\n(.*?)^```$", (GUIDES / f"{page}.md").read_text(), re.M | re.S)
-    found = yaml.safe_load(first)
-    return found.get("spec", found)
+    """Return what the first manifest of a guide says of spec."""
+    return spec_of(manifests(page)[0])
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -31,8 +43,7 @@ def test_a_guides_manifest_is_taken(server: ApiServer, page: str) -> None:
 
 
 def test_the_guide_to_training_is_taken(server: ApiServer) -> None:
-    found = re.findall(r"^ *```yaml\n(.*?)^ *```$", (GUIDES / "train-causal-lm.md").read_text(), re.M | re.S)
-    whole, *recipes = [yaml.safe_load(text) for text in found]
+    whole, *recipes = manifests("train-causal-lm")
     whole = objects.changed(whole, "metadata.namespace", "default")
     answer = objects.offer(server, whole)
     assert answer.code == 201, answer.message
@@ -49,19 +60,9 @@ def test_a_guides_dataset_is_taken(server: ApiServer, page: str) -> None:
     assert answer.code == 201, answer.message
 
 
-def test_every_source_of_the_guide_is_taken(server: ApiServer) -> None:
-    shown = re.findall(r"^```yaml\n(.*?)^```$", (GUIDES / "dataset-sources.md").read_text(), re.M | re.S)
-    assert shown
-    for text in shown:
+@pytest.mark.parametrize("page", ["dataset-sources", "dataset-steps"])
+def test_every_piece_of_a_guide_to_datasets_is_taken(server: ApiServer, page: str) -> None:
+    for piece in manifests(page):
         manifest = objects.dataset()
-        answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | yaml.safe_load(text)["spec"]})
-        assert answer.code == 201, answer.message
-
-
-def test_every_manifest_of_the_guide_to_steps_is_taken(server: ApiServer) -> None:
-    shown = re.findall(r"^```yaml\n(.*?)^```$", (GUIDES / "dataset-steps.md").read_text(), re.M | re.S)
-    assert shown
-    for text in shown:
-        manifest = objects.dataset()
-        answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | yaml.safe_load(text)})
-        assert answer.code == 201, f"{answer.message}\n{text}"
+        answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | spec_of(piece)})
+        assert answer.code == 201, f"{answer.message}\n{piece}"

@@ -7,15 +7,10 @@ from collections.abc import Mapping
 import pytest
 import torch
 
-from slipway.contract.job import Subject
-from slipway.contract.result import Trained
 from slipway_pod.errors import BadConfig
 from slipway_train_torch.causal_lm.recipe import Recipe
-from slipway_train_torch.evaluate.files import bring
-from slipway_train_torch.evaluate.weights import adapted
-from slipway_train_torch.evaluate.weights import load as load_served
 from tests.train.runs import Bench, same
-from tests.train.test_methods import METHODS, weights
+from tests.train.test_methods import METHODS, evaluated_as_trained, weights
 from tests.train.test_recipe import interrupted
 
 LOW, HIGH = "layers.0.", "layers.1."
@@ -52,19 +47,7 @@ def test_frozen_layers_get_no_adapter(bench: Bench, method: str) -> None:
 
 
 def test_what_is_evaluated_has_no_adapter_there_either(bench: Bench) -> None:
-    recipe = bench.recipe(bench.job(freeze_layers=1, learning_rate="2e-2"))
-    result = recipe.run()
-    assert isinstance(result, Trained)
-    subject = Subject(
-        name="it", artifact=bench.reference(result), kind="Adapter", formats=result.formats, base_model=bench.base
-    )
-    served = bring(subject, bench.folder / "served", bench.store)
-    model, _ = load_served(served.weights, torch.device("cpu"))
-    ids = torch.tensor([recipe.train_split.examples[0].ids])
-    with torch.no_grad(), adapted(model, served):
-        theirs = model(input_ids=ids).logits
-        mine = recipe.model.eval()(input_ids=ids).logits
-    torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
+    evaluated_as_trained(bench, bench.job(freeze_layers=1, learning_rate="2e-2"))
 
 
 @pytest.mark.parametrize("method", METHODS)

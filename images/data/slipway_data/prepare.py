@@ -104,6 +104,12 @@ def _through_steps(
 ) -> None:
     """Bring every row through the steps into the table, and write the others down."""
     through = list(changes(job, found, database, tally, ties))
+
+    def left_out(step: int, entry: Rejected) -> None:
+        tally.reject(entry)
+        funnel.stopped(step, entry)
+        write(entry.line())
+
     for number, file in enumerate(found, start=1):
         for item in parse.rows(file, job):
             step = 0
@@ -113,9 +119,7 @@ def _through_steps(
                 step += 1
                 item = change(item)  # noqa: PLW2901 - the row as it stands after each step
             if isinstance(item, Rejected):
-                tally.reject(item)
-                funnel.stopped(step, item)
-                write(item.line())
+                left_out(step, item)
             else:
                 content = json.dumps(item.content.dump(), ensure_ascii=False)
                 database.execute("INSERT INTO rows VALUES (?, ?, ?)", (item.id, item.group, content))
@@ -125,9 +129,7 @@ def _through_steps(
     if (bounds := balance.asked_for(job.steps)) is not None:
         for entry in balance.surplus(bounds, database):
             tally.kept -= 1
-            tally.reject(entry)
-            funnel.stopped(len(job.steps) - 1, entry)  # a rule of the API: it is the last step
-            write(entry.line())
+            left_out(len(job.steps) - 1, entry)  # a rule of the API: it is the last step
     log.info("%d files read, %d rows kept, left out: %s", len(found), tally.kept, tally.breakdown())
     if tally.redacted:
         log.info("replaced: %s", ", ".join(f"{count} {kind}" for kind, count in sorted(tally.redacted.items())))

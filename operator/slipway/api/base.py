@@ -198,3 +198,5 @@ Message = Annotated[str, bounded(2048, minimum=0)]
 Seconds = Annotated[int, Field(ge=0, le=31_536_000)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
+Globs = Annotated[list[Annotated[str, bounded(256)]], Field(min_length=1, max_length=32, json_schema_extra=LISTED)]
+"""Glob patterns, of which a path must match one."""

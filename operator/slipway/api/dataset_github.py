@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue
 
-from slipway.api.base import LISTED, Model, Rule, bounded
+from slipway.api.base import Globs, Model, Rule, bounded
 from slipway.api.web import SecretKeyRef, Url
 
 SET: dict[str, JsonValue] = {"x-kubernetes-list-type": "set"}
@@ -119,11 +119,8 @@ class GitHubSource(Model):
     ] = Field(
         default=[], max_length=16, json_schema_extra=SET, description="extensions of files, one of which a file has."
     )
-    include: list[Annotated[str, bounded(256)]] = Field(
+    include: Globs = Field(
         default=["**"],
-        min_length=1,
-        max_length=32,
-        json_schema_extra=LISTED,
         description="include lists glob patterns relative to the top of a repository; a file must match one of them.",
     )
     max_file_kibibytes: Annotated[int, Field(ge=1, le=102_400)] = Field(

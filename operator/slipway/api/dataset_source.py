@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from slipway.api.base import LISTED, Model, Name, OneOf, Rule, StoreUri, bounded
+from slipway.api.base import Globs, Model, Name, OneOf, Rule, StoreUri, bounded
 from slipway.api.dataset_github import GitHubSource
 from slipway.api.web import Header, SecretKeyRef, SecretRef, Url
 
@@ -17,18 +17,14 @@ FileName = Annotated[
 Sha256 = Annotated[
     str, bounded(64, pattern=r"^[0-9a-f]{64}$", says="a sha256 is 64 hexadecimal digits, as `sha256sum` prints it")
 ]
-Glob = Annotated[str, bounded(256)]
 
 
 class ObjectStoreSource(Model):
     """Files below one address of the object store."""
 
     uri: StoreUri = Field(description="uri is a file, or a prefix that ends in /, for example s3://raw/blueprints/.")
-    include: list[Glob] = Field(
+    include: Globs = Field(
         default=["**"],
-        min_length=1,
-        max_length=32,
-        json_schema_extra=LISTED,
         description="include lists glob patterns relative to uri; a file must match one of them.",
     )
 
@@ -139,11 +135,8 @@ class GitSource(Model):
         "looked up when data is prepared, and status.revision says what was found: a branch that moves later changes "
         "nothing.",
     )
-    include: list[Glob] = Field(
+    include: Globs = Field(
         default=["**"],
-        min_length=1,
-        max_length=32,
-        json_schema_extra=LISTED,
         description="include lists glob patterns relative to the top of the repository; a file must match one of them.",
     )
     basic_auth_secret: SecretRef | None = Field(
@@ -178,11 +171,8 @@ class PersistentVolumeClaimSource(Model):
             says="a path is relative to the top of the volume, for example exports/blueprints",
         ),
     ] = Field(default="", description="path of a folder on the volume; absent means its top.")
-    include: list[Glob] = Field(
+    include: Globs = Field(
         default=["**"],
-        min_length=1,
-        max_length=32,
-        json_schema_extra=LISTED,
         description="include lists glob patterns relative to path; a file must match one of them.",
     )
 

@@ -55,8 +55,6 @@ def project(obj: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sealed(obj: dict[str, Any], read: frozenset[str]) -> dict[str, Any]:
     spec = obj.get("spec") or {}
-    if "sealed" in spec:
-        return obj
     rest = {name: value for name, value in spec.items() if name not in read}
     return {**obj, "spec": {name: spec[name] for name in read if name in spec} | {"sealed": Sealed(rest)}}
 
