@@ -63,11 +63,12 @@ class Reporter:
         while True:
             self._wake.wait()
             self._wake.clear()
+            closing = self._closing.is_set()  # before the figures are taken: what comes during the push is pushed too
             with self._lock:
                 progress, self._newest = self._newest, None
             if progress is not None:
                 self._push(progress)
-            if self._closing.is_set():
+            if closing:
                 return
             self._closing.wait(self._interval)
 

@@ -54,6 +54,27 @@ def test_the_newest_figures_arrive_and_old_ones_are_skipped(server: tuple[str, S
     assert len(seen) <= 3
 
 
+def test_what_comes_during_the_last_but_one_push_is_not_lost(token: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, go_on, pushed = threading.Event(), threading.Event(), list[int]()
+
+    def push(self: Reporter, progress: Progress) -> None:
+        began.set()
+        assert go_on.wait(30)
+        pushed.append(progress.step or 0)
+
+    monkeypatch.setattr(Reporter, "_push", push)
+    reporter = Reporter("http://operator.invalid", token=token, interval=3600)
+    reporter.update(Progress(step=1, steps=2))
+    assert began.wait(30)
+    reporter.update(Progress(step=2, steps=2))
+    closing = threading.Thread(target=reporter.close)
+    closing.start()
+    assert reporter._closing.wait(30)
+    go_on.set()
+    closing.join(30)
+    assert pushed == [1, 2]
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://name.invalid", "gopher://what", ""])
 def test_no_trouble_reaches_the_caller(url: str, token: Path, caplog: pytest.LogCaptureFixture) -> None:
     with Reporter(url, token=token, interval=0.001) as reporter:
