@@ -245,6 +245,12 @@ class TrainingJobSpec(Model):
         "The "
         "TrainingJob, its ModelVersion and the artefact stay.",
     )
+    deletion_policy: Literal["Retain", "Delete"] = Field(
+        default="Retain",
+        description="deletionPolicy says what becomes of the ModelVersion when this TrainingJob is deleted: with "
+        "Retain it stays, with Delete it goes too. The artefact stays until garbage collection finds that nothing "
+        "refers to it.",
+    )
 
 
 class TrainingProgress(StatusModel):

@@ -221,7 +221,7 @@ class _Run:
                 self._memory.written[name] = (cached["metadata"]["uid"], fingerprint(cached, wanted))
             return
         try:
-            owned = "ownerReferences" in wanted["metadata"]
+            owned = controller_uid(wanted) is not None
             taken = await self._taken(name, cached) if owned else None
             if taken is not None:
                 self._refuse(name, wanted, cached, foreign(name, taken, self._root))

@@ -11,6 +11,7 @@ from slipway.contract.result import Trained
 from slipway.names import MODEL_LABEL
 from slipway.plan import Manifest
 from slipway.training.objects import Training
+from slipway.workload import Root
 
 
 def model_version(training: Training, fixed: Snapshot, result: Trained) -> Manifest:
@@ -35,16 +36,19 @@ def model_version(training: Training, fixed: Snapshot, result: Trained) -> Manif
             parameters=result.parameters,
         ),
     )
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "ModelVersion",
-        "metadata": {
-            "name": training.model_version,
-            "namespace": training.root.namespace,
-            "labels": {MODEL_LABEL: spec.model, "app.kubernetes.io/managed-by": "slipway"},
-        },
-        "spec": made.dump(),
+    metadata: dict[str, Any] = {
+        "name": training.model_version,
+        "namespace": training.root.namespace,
+        "labels": {MODEL_LABEL: spec.model, "app.kubernetes.io/managed-by": "slipway"},
     }
+    if spec.deletion_policy == "Delete":
+        metadata["ownerReferences"] = [_goes_with(training.root)]
+    return {"apiVersion": API_VERSION, "kind": "ModelVersion", "metadata": metadata, "spec": made.dump()}
+
+
+def _goes_with(root: Root) -> dict[str, Any]:
+    """Return the reference by which the cluster deletes an object when `root` is gone; `root` does not control it."""
+    return {"apiVersion": API_VERSION, "kind": root.kind, "name": root.name, "uid": root.uid}
 
 
 def holds(found: Manifest, digest: str) -> bool:

@@ -430,3 +430,14 @@ def test_a_lost_status_and_other_data_mean_a_new_attempt() -> None:
     assert made.status()["snapshot"]["dataset"]["digest"] == "sha256:" + "e" * 64
     assert len(made.jobs()) == 1
     assert made.jobs() != jobs
+
+
+@pytest.mark.parametrize(("policy", "owners"), [(None, []), ("Retain", []), ("Delete", ["assistant-v1"])])
+def test_a_version_goes_with_its_run_only_where_that_is_asked_for(policy: str | None, owners: list[str]) -> None:
+    made = running(**({"deletionPolicy": policy} if policy else {}))
+    succeed(made)
+    made.settle()
+    found = made.get("ModelVersion", "assistant-1.0.0")["metadata"].get("ownerReferences", [])
+    assert [one["name"] for one in found] == owners
+    # An owner, not the controller: what becomes of the version is not this TrainingJob's to decide.
+    assert [one["uid"] for one in found if "controller" not in one] == [made.uid() for _ in owners]
