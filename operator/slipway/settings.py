@@ -31,6 +31,12 @@ class Settings(BaseModel):
     store: Store
     store_secret: str = "slipway-object-store"
     """Secret of each working namespace with the keys accessKeyId and secretAccessKey."""
+    signing_secret: str = ""
+    """Secret of each working namespace whose entry key.pem signs what TrainingJobs publish; empty means unsigned."""
+    signatures_required: bool = False
+    """Whether an artefact that no key in `public_keys` signed is neither evaluated nor served."""
+    public_keys: str = ""
+    """ConfigMap of each working namespace with public keys (PEM), one an entry."""
     prometheus_url: str = ""
     prometheus_timeout_seconds: float = Field(default=5.0, gt=0)
     """Of every question to Prometheus or the web that names no time of its own."""

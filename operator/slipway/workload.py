@@ -163,6 +163,14 @@ class Mount:
     path: str
     source: Mapping[str, Any]
 
+    def volume(self) -> dict[str, Any]:
+        """Return what stands among a pod's volumes."""
+        return {"name": self.name, **self.source}
+
+    def mounted(self) -> dict[str, Any]:
+        """Return what stands among a container's mounts."""
+        return {"name": self.name, "mountPath": self.path, "readOnly": True}
+
 
 @dataclass(frozen=True)
 class JobShape:
@@ -185,7 +193,7 @@ def job(root: Root, name: str, config: str, shape: JobShape, settings: Settings)
     mounts: list[Mapping[str, Any]] = (
         [{"name": "token", "mountPath": PROGRESS_TOKEN.rpartition("/")[0], "readOnly": True}] if shape.progress else []
     )
-    mounts += [{"name": mount.name, "mountPath": mount.path, "readOnly": True} for mount in shape.mounts]
+    mounts += [mount.mounted() for mount in shape.mounts]
     pod = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -205,7 +213,7 @@ def job(root: Root, name: str, config: str, shape: JobShape, settings: Settings)
         ],
         "volumes": [
             *volumes(config, progress=shape.progress),
-            *({"name": mount.name, **mount.source} for mount in shape.mounts),
+            *(mount.volume() for mount in shape.mounts),
         ],
         **placement(shape.resources),
     }

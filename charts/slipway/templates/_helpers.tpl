@@ -66,6 +66,10 @@ http://{{ include "slipway.objectStore.name" . }}.{{ .Release.Namespace }}.svc:8
 {{- default (include "slipway.objectStore.name" .) .Values.objectStore.credentials.existingSecret -}}
 {{- end }}
 
+{{- define "slipway.publicKeys" -}}
+{{ include "slipway.fullname" . }}-public-keys
+{{- end }}
+
 {{/* Namespaces with workloads, as a JSON list under "names". */}}
 {{- define "slipway.workloadNamespaces" -}}
 {{- dict "names" (prepend .Values.workloadNamespaces .Release.Namespace | uniq) | toJson -}}

@@ -23,6 +23,8 @@ log = logging.getLogger("slipway")
 STAGING = ".fetching"
 TRANSFERS = 4
 T = TypeVar("T")
+Record = Callable[[str, tuple[ArtifactFile, ...]], None]
+"""Takes the address of an artefact and its files."""
 
 
 def describe(path: Path) -> tuple[ArtifactFile, ...]:
@@ -37,14 +39,18 @@ def describe(path: Path) -> tuple[ArtifactFile, ...]:
     )
 
 
-def publish(folder: Path, prefix_uri: str, store: Store) -> ArtifactStatus:
+def publish(folder: Path, prefix_uri: str, store: Store, record: Record | None = None) -> ArtifactStatus:
     """Upload `folder` to `prefix_uri/<digest>/` and return where it lies.
 
     Files first, the manifest last: an artefact with a manifest is complete. One that is already there is left alone.
+    `record` writes what belongs beside the artefact, and before it: who finds the artefact finds that too.
     """
     files = describe(folder)
     name = digest(files)
-    return _upload(folder, files, f"{prefix_uri.rstrip('/')}/{name.removeprefix('sha256:')}/", store)
+    uri = f"{prefix_uri.rstrip('/')}/{name.removeprefix('sha256:')}/"
+    if record is not None:
+        record(uri, files)
+    return _upload(folder, files, uri, store)
 
 
 def publish_at(path: Path, uri: str, store: Store) -> ArtifactStatus:
@@ -83,9 +89,20 @@ def fetch(ref: ArtifactRef, target: Path, store: Store) -> None:
 
 def verify(ref: ArtifactRef, store: Store) -> int:
     """Read artefact `ref` whole, keep nothing, and return its bytes; raise DigestMismatch like `fetch`."""
+    return sum(file.bytes for file in inspect(ref, store))
+
+
+def inspect(ref: ArtifactRef, store: Store) -> tuple[ArtifactFile, ...]:
+    """Read artefact `ref` whole, keep nothing, and return its files; raise DigestMismatch like `fetch`."""
     bucket, prefix = open_uri(store, ref.uri)
-    files = _check(ref, bucket, prefix, lambda file: _download(bucket, _key(prefix, file), file, None))
-    return sum(file.bytes for file in files)
+    return _check(ref, bucket, prefix, lambda file: _download(bucket, _key(prefix, file), file, None))
+
+
+def outline(ref: ArtifactRef, store: Store) -> tuple[ArtifactFile, ...]:
+    """Return the files that the store lists for artefact `ref`, unread; without a manifest, sha256 is empty."""
+    bucket, prefix = open_uri(store, ref.uri)
+    files = _manifest(bucket, prefix)
+    return files if files is not None else _listed(bucket, prefix)
 
 
 def _check(

@@ -67,6 +67,18 @@ class DigestMismatch(PodError):
     code = ExitCode.DIGEST_MISMATCH
 
 
+class Untrusted(PodError):
+    """Bytes are what the spec names, but no key that is trusted vouches for them."""
+
+    code = ExitCode.DIGEST_MISMATCH
+
+
+class KeyUnusable(PodError):
+    """A key that is needed is not there, or is none: put right, the pod that is tried next finds it."""
+
+    code = ExitCode.STORE_UNREACHABLE
+
+
 class OutOfMemory(PodError):
     """Device or host memory ran out after every smaller layout was tried."""
 

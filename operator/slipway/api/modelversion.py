@@ -156,6 +156,11 @@ class Verified(StatusModel):
     """What was checked about the artefact's bytes."""
 
     digest: Digest = Field(description="digest computed from the files found; it equals spec.artifact.digest.")
+    signature: Annotated[str, bounded(253)] | None = Field(
+        default=None,
+        description="signature names the public key by which the artefact's signature holds, as its ConfigMap has it; "
+        "absent where the installation required none.",
+    )
 
 
 class ModelVersionStatus(StatusModel):

@@ -15,6 +15,7 @@ from slipway.api.dataset_steps import Step
 from slipway.api.modelversion import Format
 from slipway.api.trainingjob import Checkpoint, Export, Recipe
 from slipway.contract.artifact import digest_of
+from slipway.contract.signature import Signing, Trust
 
 JOB_FILE = "/slipway/job/job.json"
 SCRATCH = "/slipway/scratch"
@@ -43,8 +44,9 @@ class JobBase(Model):
     progress_url: str = ""
 
     def fingerprint(self) -> str:
-        """Return the digest of everything that determines the result (not where progress goes)."""
-        return digest_of(self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"progress_url"}))
+        """Return the digest of everything that determines the result (not where progress goes, nor who signs)."""
+        told = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"progress_url", "signing"})
+        return digest_of(told)
 
 
 class PrepareDataset(JobBase):
@@ -73,6 +75,10 @@ class Train(JobBase):
     export: tuple[Export, ...]
     seed: int
     grace_seconds: int = 60
+    image: str | None = None
+    """The image that trains, for the provenance of the artefact."""
+    signing: Signing | None = None
+    """Sign the artefact; absent means that its provenance lies beside it unsigned."""
 
 
 class Subject(Model):
@@ -93,6 +99,8 @@ class Evaluate(JobBase):
     reference: Subject | None = None
     data: ArtifactRef | None = None
     evaluation: Evaluation | None = None
+    trust: Trust | None = None
+    """Evaluate nothing that is not signed; absent means that digests suffice."""
 
 
 class FetchItem(Model):
@@ -103,10 +111,12 @@ class FetchItem(Model):
 
 
 class Fetch(JobBase):
-    """Bring artefacts to a serving pod."""
+    """Bring artefacts to a serving pod: the version's own comes last, what it is served on before it."""
 
     type: Literal["Fetch"] = "Fetch"
     items: tuple[FetchItem, ...]
+    trust: Trust | None = None
+    """Bring nothing that is not signed; absent means that digests suffice."""
 
 
 Job = Annotated[PrepareDataset | Train | Evaluate | Fetch, Field(discriminator="type")]

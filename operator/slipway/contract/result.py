@@ -73,6 +73,8 @@ class Evaluated(StatusModel):
 
     type: Literal["Evaluated"] = "Evaluated"
     digest: str
+    signature: str = Field(default="", max_length=253)
+    """The key that vouches for the artefact; empty where none was asked for."""
     metrics: tuple[MetricResult, ...] = ()
     lower_bounds: dict[str, dict[str, str]] = {}
     """Per metric, the lower bound of the paired improvement at each confidence percent that a gate asks for."""

@@ -121,9 +121,12 @@ def _evaluating(
 
 
 def _judged(version: Version, seen: Observed, result: Evaluated, now: datetime) -> Plan:
-    update: dict[str, Any] = {"verified": Verified(digest=result.digest), "report": result.report or None}
+    verified = Verified(digest=result.digest, signature=result.signature or None)
+    update: dict[str, Any] = {"verified": verified, "report": result.report or None}
     if version.spec.evaluation is None:
-        view = Progressing(ready="True", reason=VERIFIED, message="the artefact has the digest that spec promises")
+        signed = f", and is signed with key {result.signature}" if result.signature else ""
+        said = f"the artefact has the digest that spec promises{signed}"
+        view = Progressing(ready="True", reason=VERIFIED, message=said)
         update |= {"state": "Ready", "score": ""}
         return _verdict(version, seen, update, view, now)
     reference = version.status.reference

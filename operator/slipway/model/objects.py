@@ -12,6 +12,7 @@ from slipway.contract.job import Evaluate, Subject
 from slipway.names import ATTEMPT_LABEL, MODEL_LABEL, child_name
 from slipway.plan import Manifest
 from slipway.settings import Settings
+from slipway.signing import trust, trust_mounts
 from slipway.workload import JobShape, Root, job, job_config
 
 DEADLINE_SECONDS: Final = 6 * 3600
@@ -84,6 +85,7 @@ def evaluation(version: Version, compared: Compared | None, attempt: int, settin
         reference=compared.subject if compared is not None else None,
         data=version.spec.evaluation_data if version.spec.evaluation is not None else None,
         evaluation=version.spec.evaluation,
+        trust=trust(settings),
     )
     shape = _shape(version.spec, settings)
     mark = digest_of([told.fingerprint(), shape.image, attempt]).removeprefix("sha256:")[:8]
@@ -94,8 +96,8 @@ def evaluation(version: Version, compared: Compared | None, attempt: int, settin
 
 
 def _shape(spec: ModelVersionSpec, settings: Settings) -> JobShape:
-    if spec.evaluation is None:
-        command = ("python", "-m", "slipway_pod.verify")
-        return JobShape(settings.images.data, command, VERIFY_RESOURCES, deadline_seconds=DEADLINE_SECONDS)
-    command = ("python", "-m", "slipway_train_torch.evaluate")
-    return JobShape(settings.images.train_torch, command, spec.evaluation.resources, deadline_seconds=DEADLINE_SECONDS)
+    command, image, resources = ("python", "-m", "slipway_pod.verify"), settings.images.data, VERIFY_RESOURCES
+    if spec.evaluation is not None:
+        command, image = ("python", "-m", "slipway_train_torch.evaluate"), settings.images.train_torch
+        resources = spec.evaluation.resources
+    return JobShape(image, command, resources, deadline_seconds=DEADLINE_SECONDS, mounts=trust_mounts(settings))

@@ -20,6 +20,7 @@ from slipway.plan import Manifest
 from slipway.rollout.quantity import whole_cpus
 from slipway.rollout.revision import Template
 from slipway.settings import Settings
+from slipway.signing import trust, trust_mounts
 from slipway.workload import (
     CONTAINER_SECURITY,
     POD_SECURITY,
@@ -46,7 +47,14 @@ def fetch_config(root: Root, name: str, ref: RevisionRef, made: Template, settin
     items = [FetchItem(artifact=made.artifact, target=ARTIFACT_DIR)]
     if made.base_model is not None:
         items.insert(0, FetchItem(artifact=made.base_model, target=BASE_DIR))
-    job = Fetch(namespace=root.namespace, name=root.name, store=settings.store, items=tuple(items))
+    job = Fetch(
+        namespace=root.namespace,
+        name=root.name,
+        store=settings.store,
+        items=tuple(items),
+        # The demand of today, not of the day when the revision was made: what serves must be trusted now.
+        trust=trust(settings),
+    )
     config = dict(job_config(root, f"{name}-{digest_of(job.dump())[7:13]}", job))
     config["metadata"] = config["metadata"] | {"labels": config["metadata"]["labels"] | {REVISION_LABEL: ref.revision}}
     return config
@@ -82,7 +90,11 @@ def pod_template(root: Root, ref: RevisionRef, made: Template, config: str, sett
             ],
             "initContainers": [_fetch(made, settings)],
             "containers": [_engine(made, settings), _proxy(ref, made, settings)],
-            "volumes": [*volumes(config, progress=False), {"name": "model", "emptyDir": {}}],
+            "volumes": [
+                *volumes(config, progress=False),
+                {"name": "model", "emptyDir": {}},
+                *(mount.volume() for mount in trust_mounts(settings)),
+            ],
             **placement(made.resources),
         },
     }
@@ -91,7 +103,8 @@ def pod_template(root: Root, ref: RevisionRef, made: Template, config: str, sett
 def _fetch(made: Template, settings: Settings) -> dict[str, Any]:
     wanted = made.resources.model_copy(update={"gpu": None})
     command = ("python", "-m", "slipway_pod.fetch")
-    return container("fetch", made.image, command, wanted, settings, mounts=[MODEL_MOUNT])
+    mounts = [MODEL_MOUNT, *(mount.mounted() for mount in trust_mounts(settings))]
+    return container("fetch", made.image, command, wanted, settings, mounts=mounts)
 
 
 def _engine(made: Template, settings: Settings) -> dict[str, Any]:

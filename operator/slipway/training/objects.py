@@ -13,6 +13,7 @@ from slipway.contract.job import Train
 from slipway.names import ATTEMPT_LABEL, MODEL_LABEL, child_name
 from slipway.plan import Manifest
 from slipway.settings import Settings
+from slipway.signing import signing, signing_mounts
 from slipway.workload import JobShape, Root, job, job_config, thread_limit
 
 COMMAND: Final = ("python", "-m", "slipway_train_torch.causal_lm")
@@ -63,12 +64,13 @@ def told(training: Training, dataset: ArtifactRef, settings: Settings) -> Train:
         export=tuple(spec.export),
         seed=spec.seed,
         grace_seconds=GRACE_SECONDS,
+        signing=signing(settings),
     )
 
 
 def snapshot(training: Training, dataset: ArtifactRef, settings: Settings) -> Snapshot:
     """Return what is fixed when the run first starts."""
-    where = {"namespace", "name", "store", "progress_url", "checkpoint", "checkpoint_uri", "grace_seconds"}
+    where = {"namespace", "name", "store", "progress_url", "checkpoint", "checkpoint_uri", "grace_seconds", "signing"}
     recipe = told(training, dataset, settings).model_dump(mode="json", by_alias=True, exclude_none=True, exclude=where)
     image = settings.images.train_torch
     return Snapshot(dataset=dataset, image=image, recipe_digest=digest_of([recipe, image]), code_version=__version__)
@@ -83,8 +85,10 @@ def run_objects(
     a Job forgets its running time when it is suspended; the Job's own bounds an attempt while no operator runs.
     """
     spec = training.spec
-    document = told(training, fixed.dataset, settings)
-    parts = [document.fingerprint(), document.progress_url, fixed.image, attempt]
+    document = told(training, fixed.dataset, settings).model_copy(update={"image": fixed.image})
+    parts: list[object] = [document.fingerprint(), document.progress_url, fixed.image, attempt]
+    if document.signing is not None:
+        parts.append(document.signing.secret)
     name = child_name(training.root.name, f"train-{digest_of(parts).removeprefix('sha256:')[:8]}")
     shape = JobShape(
         fixed.image,
@@ -96,6 +100,7 @@ def run_objects(
         progress=bool(settings.progress_url),
         suspend=suspend,
         environment=(thread_limit(spec.resources),),
+        mounts=signing_mounts(settings),
     )
     made = job(training.root, name, name, shape, settings)
     made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt), MODEL_LABEL: spec.model}

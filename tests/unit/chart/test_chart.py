@@ -53,6 +53,20 @@ def test_settings_say_what_values_say() -> None:
     assert external.watch_namespaces == ("team-a",)
 
 
+def test_public_keys_are_where_pods_look_for_them() -> None:
+    objects = rendered("full")
+    settings = Settings.model_validate_json(the(objects, "ConfigMap", "settings")["data"]["settings.json"])
+    assert (settings.signing_secret, settings.signatures_required) == ("model-signing", True)
+    found = of_kind(objects, "ConfigMap", settings.public_keys)
+    assert [one["metadata"]["namespace"] for one in found] == ["slipway-system", "team-a", "team-b"]
+    for one in found:
+        assert list(one["data"]) == ["first.pem"]
+        assert one["data"]["first.pem"].startswith("-----BEGIN PUBLIC KEY-----\nMFkw")
+    plain = Settings.model_validate_json(the(rendered("default"), "ConfigMap", "settings")["data"]["settings.json"])
+    assert (plain.signing_secret, plain.signatures_required) == ("", False)
+    assert of_kind(rendered("default"), "ConfigMap", plain.public_keys) == []
+
+
 def test_the_operator_knows_where_pods_are_shut_in() -> None:
     def closed(values: dict[str, object]) -> tuple[str, ...]:
         objects = render(values)
@@ -302,6 +316,8 @@ def test_definitions_are_those_of_the_models_and_stay() -> None:
             "set prometheus.bearerTokenSecret or prometheus.basicAuthSecret, not both",
         ),
         ({"serviceAccount": {"create": False}}, "name an existing account in serviceAccount.name"),
+        ({"signing": {"required": True}}, "give the public keys that vouch for models in signing.publicKeys"),
+        ({"signing": {"publicKeys": {"a": "-----BEGIN PRIVATE KEY-----"}}}, "publicKeys"),
     ],
 )
 def test_values_that_make_no_sense_are_refused_in_words(values: dict[str, object], says: str) -> None:

@@ -17,6 +17,12 @@ REASONS = [
     decide.TERMS.timed_out,
     attempt.OUT_OF_MEMORY,
     decide.TERMS.failed,
+    "SignatureMissing",
+    "SignatureKeyUnknown",
+    "SignatureInvalid",
+    "SignatureMismatch",
+    "BaseModelUnsigned",
+    "PublicKeysMissing",
 ]
 
 

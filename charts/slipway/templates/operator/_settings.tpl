@@ -17,6 +17,9 @@
   "image_pull_policy" .Values.image.pullPolicy
   "store" $store
   "store_secret" (include "slipway.objectStore.secret" .)
+  "signing_secret" .Values.signing.secret
+  "signatures_required" .Values.signing.required
+  "public_keys" (include "slipway.publicKeys" .)
   "prometheus_url" .Values.prometheus.url
   "prometheus_timeout_seconds" .Values.prometheus.timeoutSeconds
   "prometheus_ca_file" (empty .Values.prometheus.caSecret.name | ternary "" "/etc/slipway-prometheus/ca.crt")

@@ -23,6 +23,7 @@ from slipway.contract.artifact import MANIFEST, ArtifactManifest, digest
 from slipway.contract.job import Store
 from slipway_pod.artifact import fetch, publish_at
 from slipway_pod.errors import BadConfig, DigestMismatch
+from slipway_pod.seal import now
 from slipway_pod.store import open_uri
 
 log = logging.getLogger("slipway")
@@ -35,6 +36,8 @@ PARAMETER, OPTIMISER, RANDOM, BEST = "parameter", "optimiser", "random", "best"
 class State:
     """Where a run is. Batch order and learning rate follow from the step alone, so they need no state."""
 
+    started: str = field(default_factory=now)
+    """When its first attempt began, as RFC 3339 writes it."""
     step: int = 0
     tokens: int = 0
     evaluated: int = 0

@@ -22,6 +22,7 @@ from slipway.contract.result import Preempted, Rung, Trained
 from slipway_pod.artifact import fetch, publish, verify
 from slipway_pod.errors import BadData
 from slipway_pod.progress import Reporter
+from slipway_pod.seal import Seal
 from slipway_pod.stop import StopFlag
 from slipway_train_torch.causal_lm import base, batches, data, device, early, export, methods
 from slipway_train_torch.causal_lm.batches import Row
@@ -81,6 +82,7 @@ class Recipe:
 
     def setup(self) -> None:
         """Fetch and read data and base model, make ready what is trained, and go to where another attempt stopped."""
+        self.seal = Seal(self.job)
         self.report("Fetching")
         device.deterministic()
         self.device = device.choose(self.recipe.precision)
@@ -290,7 +292,10 @@ class Recipe:
             self.state.history,
         )  # fmt: skip
         where = f"s3://{self.job.store.bucket}/{self.job.store.prefix}/models"
-        artifact = publish(folder, where, self.job.store)
+        artifact = publish(
+            folder, where, self.job.store,
+            lambda uri, files: self.seal.record(uri, files, parameters, self.state.started),
+        )  # fmt: skip
         verify(ArtifactRef(uri=artifact.uri, digest=artifact.digest), self.job.store)
         loss = chosen.loss if chosen is not None else self.state.validation_loss
         return Trained(

@@ -14,7 +14,7 @@ from typing import Any
 from slipway.api.common import ArtifactRef, Evaluation, NamedMetric
 from slipway.contract.job import Evaluate, Store, Subject
 from slipway.contract.result import Evaluated
-from slipway_pod import verify
+from slipway_pod import trust, verify
 from slipway_pod.artifact import fetch
 from slipway_train_torch.evaluate.compare import Compared, compare
 from slipway_train_torch.evaluate.files import bring
@@ -36,7 +36,8 @@ def evaluate(job: Evaluate) -> Evaluated:
 
 
 def _evaluate(job: Evaluate, evaluation: Evaluation, data: ArtifactRef, scratch: Path) -> Evaluated:
-    # Before anything else, and whatever is known of it already: these very bytes are what may serve.
+    key = trust.to_evaluate(job)
+    # Before anything is measured, and whatever is known of it already: these very bytes are what may serve.
     bring(job.subject, scratch, job.store)
     fetch(data, scratch / DATA, job.store)
     session = _Session(job.store, evaluation, data, scratch, Results(job.store), Bench(threads(evaluation)))
@@ -52,6 +53,7 @@ def _evaluate(job: Evaluate, evaluation: Evaluation, data: ArtifactRef, scratch:
             found[named.name] = compared
     return Evaluated(
         digest=job.subject.artifact.digest,
+        signature=key,
         metrics=tuple(one.metric for one in found.values()),
         lower_bounds={name: one.lower_bounds for name, one in found.items() if one.lower_bounds},
         report=session.results.report(job.fingerprint().removeprefix("sha256:"), _report(job, figures)),
