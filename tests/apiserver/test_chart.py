@@ -23,6 +23,7 @@ PATHS = {
     "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles",
     "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings",
     "StatefulSet": "/apis/apps/v1/namespaces/{}/statefulsets",
+    "CronJob": "/apis/batch/v1/namespaces/{}/cronjobs",
     "Secret": "/api/v1/namespaces/{}/secrets",
     "ServiceAccount": "/api/v1/namespaces/{}/serviceaccounts",
     "CustomResourceDefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
@@ -75,7 +76,7 @@ def test_every_object_is_accepted(cluster: ApiServer, name: str) -> None:
 
 @pytest.mark.parametrize("name", VALUES)
 def test_every_pod_is_restricted(cluster: ApiServer, name: str) -> None:
-    workloads = [o for o in rendered(name) if o["kind"] in ("Deployment", "StatefulSet")]
+    workloads = [o for o in rendered(name) if o["kind"] in ("Deployment", "StatefulSet", "CronJob")]
     assert workloads
     for workload in workloads:
         answer = offered(cluster, as_pod(workload))
@@ -156,7 +157,9 @@ def may(
 
 
 def as_pod(workload: Manifest, namespace: str = NAMESPACE) -> Manifest:
-    """Return the first pod of a Deployment, StatefulSet or Job."""
+    """Return the first pod of a Deployment, StatefulSet, Job or CronJob."""
+    if workload["kind"] == "CronJob":
+        workload = workload["spec"]["jobTemplate"]
     template = yaml.safe_load(yaml.safe_dump(workload["spec"]["template"]))
     spec = template["spec"]
     claims = [claim["metadata"]["name"] for claim in workload["spec"].get("volumeClaimTemplates", ())]

@@ -53,6 +53,13 @@ def test_the_guide_to_training_is_taken(server: ApiServer) -> None:
         assert answer.code == 201, (recipe, answer.message)
 
 
+@pytest.mark.parametrize("page", ["delete-old-models"])
+def test_a_guides_trainingjob_is_taken(server: ApiServer, page: str) -> None:
+    manifest = objects.training_job()
+    answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | shown(page)})
+    assert answer.code == 201, answer.message
+
+
 @pytest.mark.parametrize("page", ["hosted-tuning-files"])
 def test_a_guides_dataset_is_taken(server: ApiServer, page: str) -> None:
     manifest = objects.dataset()

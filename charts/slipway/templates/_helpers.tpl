@@ -70,6 +70,25 @@ http://{{ include "slipway.objectStore.name" . }}.{{ .Release.Namespace }}.svc:8
 {{ include "slipway.fullname" . }}-public-keys
 {{- end }}
 
+{{/* The way to the object store, as one rule of a NetworkPolicy. */}}
+{{- define "slipway.objectStore.egress" -}}
+{{- if .Values.objectStore.embedded.enabled -}}
+- to:
+  - namespaceSelector:
+      matchLabels: {kubernetes.io/metadata.name: {{ .Release.Namespace }}}
+    podSelector:
+      matchLabels:
+        {{- include "slipway.selector" (dict "root" . "component" "object-store") | nindent 8 }}
+  ports:
+  - {port: 8333, protocol: TCP}
+{{- else -}}
+{{- $url := urlParse (include "slipway.objectStore.endpoint" .) -}}
+{{- $port := regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) -}}
+- ports:
+  - {port: {{ $port | default (eq $url.scheme "http" | ternary 80 443) }}, protocol: TCP}
+{{- end -}}
+{{- end }}
+
 {{/* Namespaces with workloads, as a JSON list under "names". */}}
 {{- define "slipway.workloadNamespaces" -}}
 {{- dict "names" (prepend .Values.workloadNamespaces .Release.Namespace | uniq) | toJson -}}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,11 @@ PATIENCE = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Stored:
-    """An object and its size in bytes."""
+    """An object, its size in bytes, and when it was last written."""
 
     key: str
     bytes: int
+    modified: datetime
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -57,7 +58,7 @@ class Bucket:
         with self._speaking(prefix):
             for page in obstore.list(self._backend, prefix=prefix or None):
                 for found in page:
-                    yield Stored(found["path"], found["size"])
+                    yield Stored(found["path"], found["size"], found["last_modified"])
 
     def size(self, key: str) -> int:
         """Return the size of an object in bytes."""
@@ -66,12 +67,16 @@ class Bucket:
 
     def exists(self, key: str) -> bool:
         """Tell whether an object is there."""
+        return self.find(key) is not None
+
+    def find(self, key: str) -> Stored | None:
+        """Return an object's size and time, or None where it is not there."""
         with self._speaking(key):
             try:
-                obstore.head(self._backend, key)
+                found = obstore.head(self._backend, key)
             except FileNotFoundError:
-                return False
-        return True
+                return None
+        return Stored(found["path"], found["size"], found["last_modified"])
 
     def read(self, key: str) -> bytes:
         """Return a small object."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 
 import pytest
 import yaml
 
 from slipway.api.crds import crd
 from slipway.api.kinds import KINDS
+from slipway.contract.garbage import InUse
 from slipway.kube.resources import CHILDREN, ROOTS
 from slipway.settings import Settings
+from slipway_pod import collect
 from tests.unit.chart.render import CHART, ROOT, VALUES, Manifest, Refused, helm, of_kind, render, rendered, the
 
 SETS = tuple(VALUES)
@@ -65,6 +68,40 @@ def test_public_keys_are_where_pods_look_for_them() -> None:
     plain = Settings.model_validate_json(the(rendered("default"), "ConfigMap", "settings")["data"]["settings.json"])
     assert (plain.signing_secret, plain.signatures_required) == ("", False)
     assert of_kind(rendered("default"), "ConfigMap", plain.public_keys) == []
+
+
+def test_the_collector_that_deletes_cannot_ask_and_the_one_that_asks_cannot_delete() -> None:
+    assert of_kind(rendered("default"), "CronJob") == []
+    objects = render({"collector": {"enabled": True, "graceDays": 14}})
+    pod = the(objects, "CronJob", "collector")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (asking,), (deleting,) = pod["initContainers"], pod["containers"]
+    assert [one["name"] for one in asking["volumeMounts"]] == ["in-use", "token"]
+    assert "env" not in asking
+    assert [one["name"] for one in deleting["volumeMounts"]] == ["in-use"]
+    assert {one["name"] for one in deleting["env"]} == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    assert "--grace-days=14" in deleting["command"]
+    assert "--delete" not in deleting["command"]
+    (role,) = of_kind(objects, "ClusterRole", "collector")
+    assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"list"}
+    assert the(objects, "NetworkPolicy", "collector")["spec"]["ingress"] == []
+    told = render({"collector": {"enabled": True, "delete": True}})
+    pod = the(told, "CronJob", "collector")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert "--delete" in pod["containers"][0]["command"]
+
+
+def test_the_collector_understands_what_the_chart_tells_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = render({"collector": {"enabled": True, "delete": True}})
+    pod = the(objects, "CronJob", "collector")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    told: dict[str, object] = {}
+    monkeypatch.setattr(collect, "collect", lambda store, in_use, now, grace, *, delete: told.update(locals()) or [])
+    (tmp_path / "in-use.json").write_text(InUse(read="2026-11-28T00:00:00Z", objects=1).model_dump_json())
+    command = pod["containers"][0]["command"]
+    assert command[:3] == ["python", "-m", "slipway_pod.collect"]
+    assert collect.main([*command[3:], f"--in-use={tmp_path / 'in-use.json'}"]) == 0
+    settings = Settings.model_validate_json(the(objects, "ConfigMap", "settings")["data"]["settings.json"])
+    assert told["store"] == settings.store
+    assert told["delete"] is True
+    assert pod["initContainers"][0]["command"] == ["python", "-m", "slipway.collect"]
 
 
 def test_the_operator_knows_where_pods_are_shut_in() -> None:
