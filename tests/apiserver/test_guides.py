@@ -53,6 +53,13 @@ def test_the_guide_to_training_is_taken(server: ApiServer) -> None:
         assert answer.code == 201, (recipe, answer.message)
 
 
+def test_every_piece_of_the_guide_to_watching_is_taken(server: ApiServer) -> None:
+    for piece in manifests("watch-a-run"):
+        manifest = objects.training_job()
+        answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | spec_of(piece)})
+        assert answer.code == 201, f"{answer.message}\n{piece}"
+
+
 @pytest.mark.parametrize("page", ["hosted-tuning-files"])
 def test_a_guides_dataset_is_taken(server: ApiServer, page: str) -> None:
     manifest = objects.dataset()

@@ -73,6 +73,8 @@ class Train(JobBase):
     export: tuple[Export, ...]
     seed: int
     grace_seconds: int = 60
+    # Left out while false: Jobs of runs that ask for none keep the names they had before there was this.
+    tensor_board: bool = Field(default=False, exclude_if=lambda wanted: not wanted)
 
 
 class Subject(Model):
