@@ -58,6 +58,11 @@ def test_a_guides_trainingjob_is_taken(server: ApiServer, page: str) -> None:
     manifest = objects.training_job()
     answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | shown(page)})
     assert answer.code == 201, answer.message
+def test_every_piece_of_the_guide_to_watching_is_taken(server: ApiServer) -> None:
+    for piece in manifests("watch-a-run"):
+        manifest = objects.training_job()
+        answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | spec_of(piece)})
+        assert answer.code == 201, f"{answer.message}\n{piece}"
 
 
 @pytest.mark.parametrize("page", ["hosted-tuning-files"])

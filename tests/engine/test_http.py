@@ -43,3 +43,15 @@ async def test_the_progress_port_refuses_in_words() -> None:
         assert answer.status == 413
         assert (await client.get("/v1/progress")).status == 405
     assert 'slipway_progress_pushes_total{code="413"} 1.0' in metrics.text().decode()
+
+
+async def test_a_scrape_tells_of_releases_and_of_runs() -> None:
+    objects = {
+        "Rollout": {"metadata": {"namespace": "games", "name": "assistant"}, "status": {"percent": 25}},
+        "TrainingJob": {"metadata": {"namespace": "games", "name": "v1"}, "status": {"restarts": {"failed": 2}}},
+    }
+    health = Health(LoopClock(), OperatorMetrics(), dict, lambda: True, told=lambda kind: (objects[kind],))
+    async with TestClient(TestServer(health.app())) as client:
+        text = await (await client.get("/metrics")).text()
+    assert 'slipway_rollout_percent{namespace="games",rollout="assistant"} 25.0' in text
+    assert 'slipway_training_restarts{namespace="games",training_job="v1",reason="failed"} 2.0' in text

@@ -181,3 +181,23 @@ def test_numbers_fit_the_api(value: float | None, places: int, text: str | None)
 
 def test_a_run_of_unknown_length_is_at_zero_percent() -> None:
     assert to_status(Progress(step=5, steps=0), EPOCH.isoformat()).percent == 0
+
+
+@virtual
+async def test_all_figures_of_a_push_reach_the_status() -> None:
+    setting = Setting()
+    await setting.job()
+    body = {
+        "step": 3, "steps": 9, "tokensPerSecond": 1800.4, "trainedTokensPerSecond": 420.6, "mfuPercent": 31.7,
+        "learningRate": 2e-7, "gradientNorm": 12345678.9, "memoryBytes": 7_000_000_000,
+        "report": "s3://slipway/slipway/models/reports/demo/run/report.html",
+    }  # fmt: skip
+    assert await setting.push("token-of-run", json.dumps(body).encode()) == 202
+    await asyncio.sleep(1)
+    found = setting.progress()
+    assert (found["tokensPerSecond"], found["trainedTokensPerSecond"], found["mfuPercent"]) == (1800, 421, 32)
+    assert (found["learningRate"], found["gradientNorm"]) == ("2e-07", "1.23457e07")
+    assert found["memoryBytes"] == 7_000_000_000
+    assert found["report"] == body["report"]
+    assert await setting.push("token-of-run", json.dumps(body | {"report": "https://elsewhere"}).encode()) == 400
+    await setting.writer.close()

@@ -104,6 +104,8 @@ TRAINING_JOB = Kind(
         STATE,
         Column("Percent", ".status.progress.percent", "Share of the planned steps done.", "integer"),
         Column("Step", ".status.progress.step", "Optimiser steps done.", "integer", wide=True),
+        Column("Tokens/s", ".status.progress.tokensPerSecond", "Tokens trained a second.", "integer", wide=True),
+        Column("MFU", ".status.progress.mfuPercent", "Percent of the device's peak in use.", "integer", wide=True),
         Column("Loss", ".status.progress.loss", "Loss of the last step, in nats per trained token."),
         Column("Validation", ".status.progress.validationLoss", "Loss on the validation split, as last measured."),
         Column("ETA", ".status.progress.etaSeconds", "Seconds left at the present speed.", "integer"),

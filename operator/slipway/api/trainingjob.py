@@ -26,6 +26,7 @@ from slipway.api.base import (
 )
 from slipway.api.common import ArtifactRef, ArtifactStatus, Evaluation, Resources
 from slipway.api.conditions import CONDITIONS, Condition
+from slipway.api.tracking import Tracking
 
 Export = Literal["SafeTensors", "GGUF"]
 TrainingState = Literal["Pending", "Suspended", "Queued", "Running", "Publishing", "Succeeded", "Failed"]
@@ -230,6 +231,11 @@ class TrainingJobSpec(Model):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
         default=0, description="seed of everything random: the order of rows, dropout, initial adapter weights."
     )
+    tracking: Tracking | None = Field(
+        default=None,
+        description="tracking names other tools that are told how the run goes; absent means none. It changes no "
+        "result.",
+    )
     suspend: bool = Field(default=False, description="suspend stops the run after a checkpoint; false resumes it.")
     retries: Annotated[int, Field(ge=0, le=20)] = Field(
         default=2, description="retries after unexpected failures. Disruptions (eviction, preemption) do not count."
@@ -266,7 +272,23 @@ class TrainingProgress(StatusModel):
     tokens_per_second: Count | None = Field(
         default=None, description="tokensPerSecond is the number of tokens trained each second, padding not counted."
     )
+    trained_tokens_per_second: Count | None = Field(
+        default=None, description="trainedTokensPerSecond is the number of loss-bearing tokens each second."
+    )
+    mfu_percent: Count | None = Field(
+        default=None,
+        description="mfuPercent is the share of the device's peak that useful work takes (model FLOPs utilisation); "
+        "absent where the peak is not known.",
+    )
     loss: Decimal | None = Field(default=None, description="loss of the last step, in nats per trained token.")
+    learning_rate: Decimal | None = Field(default=None, description="learningRate of the last step.")
+    gradient_norm: Decimal | None = Field(
+        default=None, description="gradientNorm is the norm of the last step's gradient, before clipping."
+    )
+    memory_bytes: Count | None = Field(
+        default=None,
+        description="memoryBytes is the most that the GPU held in the last step; on a CPU, what the process holds.",
+    )
     validation_loss: Decimal | None = Field(
         default=None, description="validationLoss as last measured, in nats per trained token."
     )
@@ -284,6 +306,9 @@ class TrainingProgress(StatusModel):
     )
     phase: Annotated[str, bounded(64)] | None = Field(
         default=None, description="phase is what the pod does now, for example Training."
+    )
+    report: StoreUri | None = Field(
+        default=None, description="report is the address of the run's page, once it is written."
     )
     updated_at: Timestamp | None = Field(default=None, description="updatedAt is when the pod pushed these figures.")
 
@@ -363,6 +388,12 @@ class TrainingJobStatus(StatusModel):
         default=None, description="publishedStep is the step whose weights are the result."
     )
     checkpoint: StoreUri | None = Field(default=None, description="checkpoint is the folder of the run's checkpoints.")
+    report: StoreUri | None = Field(
+        default=None,
+        description="report is the address of the page that tells how the run goes, or went, whatever became of it: "
+        "curves, best step, restarts, parameters, lineage. report.json beside it is the same for programs, "
+        "history.jsonl has every step.",
+    )
     model_version: Name | None = Field(
         default=None, description="modelVersion is the name of the ModelVersion made from the result."
     )

@@ -5,7 +5,7 @@
     adapter.gguf      the same adapter for llama.cpp, LoRA only
     config.json, …    where the artefact is a Model: its folder is what transformers reads, with tokenizer
     model.gguf        complete weights for llama.cpp, where the artefact is a Model
-    history.jsonl     one line per logged step: step, loss, learning rate, tokens per second
+    history.jsonl     one line per step and per measurement: step, loss, learning rate, tokens per second, …
 
 A base model is a folder with safetensors and config.json, or one GGUF file; llama.cpp needs the GGUF.
 """

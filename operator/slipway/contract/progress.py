@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from slipway.api.base import StatusModel
+from slipway.api.base import StatusModel, StoreUri
 
 PATH = "/v1/progress"
 BODY_LIMIT = 4096
@@ -19,9 +19,20 @@ class Progress(StatusModel):
     epoch: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     eta_seconds: int | None = Field(default=None, ge=0)
     tokens_per_second: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """All of them but padding."""
+    trained_tokens_per_second: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Those that bear loss."""
+    mfu_percent: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Share of what the device can do at its best, where that is known."""
     loss: float | None = Field(default=None, allow_inf_nan=False)
+    learning_rate: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    gradient_norm: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    memory_bytes: int | None = Field(default=None, ge=0)
+    """The most that a GPU held in the step, or what the process holds."""
     validation_loss: float | None = Field(default=None, allow_inf_nan=False)
     micro_batch_size: int | None = Field(default=None, ge=1)
     recompute: bool | None = None
     best_step: int | None = Field(default=None, ge=0)
     best_validation_loss: float | None = Field(default=None, allow_inf_nan=False)
+    report: StoreUri | None = None
+    """The page of the run, once it is there (slipway.contract.training_report)."""

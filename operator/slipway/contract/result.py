@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from slipway.api.base import StatusModel
+from slipway.api.base import StatusModel, StoreUri
 from slipway.api.common import ArtifactStatus
 from slipway.api.dataset import Rows
 from slipway.api.dataset_export import ExportStatus
@@ -66,6 +66,8 @@ class Trained(StatusModel):
     seconds: int = 0
     rungs: tuple[Rung, ...] = ()
     parameters: dict[str, str] = {}
+    report: StoreUri | None = None
+    """The page of the run (slipway.contract.training_report)."""
 
 
 class Evaluated(StatusModel):

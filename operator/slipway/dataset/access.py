@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any
 
 from slipway.api.dataset_github import GitHubSource
 from slipway.api.dataset_source import GitSource, HttpSource, PersistentVolumeClaimSource, Source
 from slipway.contract.source import CLAIM_FOLDER, GITHUB, variables
-from slipway.jobs import JOB_NAME_LABEL
+from slipway.egress import port_of, way_out
 from slipway.plan import Manifest
-from slipway.workload import Mount, Root, metadata
-
-ANYWHERE: Final = (
-    {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]},
-    {"cidr": "::/0", "except": ["fe80::/10"]},
-)
-"""Every address but link-local ones, where clouds hand out the node's credentials."""
+from slipway.workload import Mount, Root
 
 
 def environment(source: Source) -> tuple[dict[str, Any], ...]:
@@ -39,40 +32,14 @@ def ports(source: Source) -> tuple[int, ...]:
     """Return the ports at which the source's servers are spoken to; object stores are no matter of the source."""
     match source.chosen:
         case HttpSource(files=files):
-            return tuple(sorted({_port(file.url) for file in files}))
+            return tuple(sorted({port_of(file.url) for file in files}))
         case GitSource(url=url):
-            return (_port(url),)
+            return (port_of(url),)
         case GitHubSource(api_url=url):
-            return (_port(url or GITHUB),)
+            return (port_of(url or GITHUB),)
     return ()
 
 
 def network_policy(root: Root, job: str, source: Source) -> list[Manifest]:
-    """Return what lets the pods of `job` out to the source's servers, beside what all our pods may reach.
-
-    Policies know no host names, so ports are what can be narrowed.
-    """
-    wanted = ports(source)
-    if not wanted:
-        return []
-    out = {
-        "to": [{"ipBlock": block} for block in ANYWHERE],
-        "ports": [{"port": port, "protocol": "TCP"} for port in wanted],
-    }
-    return [
-        {
-            "apiVersion": "networking.k8s.io/v1",
-            "kind": "NetworkPolicy",
-            "metadata": metadata(root, job),
-            "spec": {
-                "podSelector": {"matchLabels": {JOB_NAME_LABEL: job}},
-                "policyTypes": ["Egress"],
-                "egress": [out],
-            },
-        }
-    ]
-
-
-def _port(url: str) -> int:
-    parts = urlsplit(url)
-    return parts.port or (80 if parts.scheme == "http" else 443)
+    """Return what lets the pods of `job` out to the source's servers, beside what all our pods may reach."""
+    return way_out(root, job, ports(source))

@@ -201,9 +201,9 @@ class Engine:
             await asyncio.wait([kopf], timeout=10)
             await _cancel([kopf])
 
-    def _led(self) -> Iterable[Manifest]:
-        """Return the Rollouts that this process acts for."""
-        return self.store.all("Rollout") if self.elector.leading.is_set() else ()
+    def _led(self, kind: str) -> Iterable[Manifest]:
+        """Return the objects of `kind` that this process acts for."""
+        return self.store.all(kind) if self.elector.leading.is_set() else ()
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None], *, endless: bool = True) -> None:
         task = asyncio.create_task(work, name=name)

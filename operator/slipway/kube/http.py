@@ -10,7 +10,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from slipway.kube.clock import Clock
-from slipway.metrics import rollouts
+from slipway.metrics import rollouts, trainings
 from slipway.metrics.operator import OperatorMetrics
 from slipway.plan import Manifest
 
@@ -29,8 +29,8 @@ class Health:
     ages: Callable[[], Mapping[str, float]]
     ready: Callable[[], bool]
     waiting_for: Callable[[], str] = lambda: ""
-    rollouts: Callable[[], Iterable[Manifest]] = lambda: ()
-    """Those whose figures this process tells."""
+    told: Callable[[str], Iterable[Manifest]] = lambda kind: ()
+    """The objects of a kind whose figures this process tells."""
     _beat: float | None = field(default=None)
 
     async def run(self) -> None:
@@ -66,8 +66,11 @@ class Health:
         return web.Response(status=503, text=f"waiting for the first list of {self.waiting_for()}\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        told = self.metrics.text() + (await rollouts.text(self.rollouts(), self.clock.now())).encode()
-        return web.Response(body=told, headers={"Content-Type": CONTENT_TYPE_LATEST})
+        now = self.clock.now()
+        releases = await rollouts.text(self.told("Rollout"), now)
+        runs = await trainings.text(self.told("TrainingJob"), now)
+        body = self.metrics.text() + releases.encode() + runs.encode()
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 @dataclass

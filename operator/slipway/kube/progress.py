@@ -64,26 +64,40 @@ def decimal(value: float | None, places: int) -> str | None:
     return "0" if text == "-0" else text
 
 
+def significant(value: float | None) -> str | None:
+    """Return a float of any size as the API writes numbers, with six digits."""
+    return None if value is None else f"{value:.6g}".replace("e+", "e")
+
+
 def to_status(progress: Progress, at: str) -> TrainingProgress:
     """Return status.progress for what a pod pushed."""
     percent = min(progress.step * 100 // progress.steps, 100) if progress.steps else 0
-    speed = progress.tokens_per_second
     return TrainingProgress(
         step=progress.step,
         steps=progress.steps,
         percent=percent,
         epoch=decimal(progress.epoch, 3),
         eta_seconds=progress.eta_seconds,
-        tokens_per_second=None if speed is None else round(speed),
+        tokens_per_second=_rounded(progress.tokens_per_second),
+        trained_tokens_per_second=_rounded(progress.trained_tokens_per_second),
+        mfu_percent=_rounded(progress.mfu_percent),
         loss=decimal(progress.loss, 6),
+        learning_rate=significant(progress.learning_rate),
+        gradient_norm=significant(progress.gradient_norm),
+        memory_bytes=progress.memory_bytes,
         validation_loss=decimal(progress.validation_loss, 6),
         micro_batch_size=progress.micro_batch_size,
         recompute=progress.recompute,
         best_step=progress.best_step,
         best_validation_loss=decimal(progress.best_validation_loss, 6),
+        report=progress.report,
         phase=progress.phase or None,
         updated_at=at,
     )
+
+
+def _rounded(value: float | None) -> int | None:
+    return None if value is None else round(value)
 
 
 @dataclass

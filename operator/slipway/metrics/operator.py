@@ -25,7 +25,7 @@ class _ByKind(Collector):
 
 
 class OperatorMetrics:
-    """All metrics of one operator process. Nothing is labelled by an object's name, but see `rollouts`."""
+    """All metrics of one operator process. No object's name is a label, but see `rollouts` and `trainings`."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

@@ -17,6 +17,7 @@ from slipway.training.layout import ended, noticed, running
 from slipway.training.objects import Training, checkpoints, run_objects, snapshot
 from slipway.training.observe import Observed
 from slipway.training.publish import holds, made_by, made_with, model_version
+from slipway.training.report import linked
 
 DATASET_NOT_FOUND: Final = "DatasetNotFound"
 DATASET_NOT_READY: Final = "DatasetNotReady"
@@ -45,7 +46,7 @@ ENDED: Final = ("Succeeded", "Failed")
 
 def decide(training: Training, seen: Observed, now: datetime, settings: Settings) -> Plan:
     """Return the children and status that `training` should have at `now`. Total and idempotent."""
-    status = ticked(training.status, seen.run, now)
+    status = linked(ticked(training.status, seen.run, now), seen.run)
     if status.state in ENDED:
         return _ended(training, seen, status, now)
     if seen.run is not None and status.snapshot is None:
@@ -96,7 +97,7 @@ def _remembering(
         view = Progressing(ready="False", reconciling=True, reason=DATASET_NOT_READY, message=said)
         return _plan(training, status, now, "Pending", view, keep=seen.owned)
     fixed = snapshot(training, seen.data.artifact, settings)
-    _, job = run_objects(training, fixed, number(run), settings, suspend=False)
+    *_, job = run_objects(training, fixed, number(run), settings, suspend=False)
     if job["metadata"]["name"] != run.name:
         return _begin(training, seen, status, now, settings, number(run) + 1)
     remembered = status.model_copy(update={"snapshot": fixed, "checkpoint": checkpoints(training, settings)})
@@ -126,7 +127,7 @@ def _begin(
         update={"snapshot": fixed, "checkpoint": checkpoints(training, settings), "earlier_restarts": before}
     )
     children = run_objects(training, fixed, attempt, settings, suspend=training.spec.suspend)
-    said = f"starting Job {children[1]['metadata']['name']} on {fixed.dataset.digest[:19]}"
+    said = f"starting Job {children[-1]['metadata']['name']} on {fixed.dataset.digest[:19]}"
     view = Progressing(ready="False", reconciling=True, reason=QUEUED, message=said)
     return _plan(training, status, now, "Queued", view, children=children, events=(Event(STARTED, said),))
 
@@ -276,11 +277,13 @@ def _ended(training: Training, seen: Observed, status: TrainingJobStatus, now: d
 
 def _kept(training: Training, seen: Observed, status: TrainingJobStatus, now: datetime) -> dict[str, Any]:
     """Return what is kept of an ended run's objects, and until when."""
+    # The way out is for a run that goes on; its pods stay for their logs.
+    keep = frozenset(child for child in seen.owned if child[0] != "NetworkPolicy")
     ttl = training.spec.ttl_seconds_after_finished
-    if ttl is None or status.finished_at is None or not seen.owned:
-        return {"keep": seen.owned}
+    if ttl is None or status.finished_at is None or not keep:
+        return {"keep": keep}
     left = moment(status.finished_at) + timedelta(seconds=ttl) - now
-    return {"keep": seen.owned, "requeue_after": left} if left > timedelta() else {}
+    return {"keep": keep, "requeue_after": left} if left > timedelta() else {}
 
 
 def _taken(training: Training) -> str:

@@ -10,10 +10,12 @@ from slipway.api.common import ArtifactRef
 from slipway.api.trainingjob import Snapshot, TrainingJobSpec, TrainingJobStatus
 from slipway.contract.artifact import digest_of
 from slipway.contract.job import Train
+from slipway.egress import way_out
 from slipway.names import ATTEMPT_LABEL, MODEL_LABEL, child_name
 from slipway.plan import Manifest
 from slipway.settings import Settings
 from slipway.signing import signing, signing_mounts
+from slipway.training.tracking import environment, ports
 from slipway.workload import JobShape, Root, job, job_config, thread_limit
 
 COMMAND: Final = ("python", "-m", "slipway_train_torch.causal_lm")
@@ -65,12 +67,14 @@ def told(training: Training, dataset: ArtifactRef, settings: Settings) -> Train:
         seed=spec.seed,
         grace_seconds=GRACE_SECONDS,
         signing=signing(settings),
+        tensor_board=spec.tracking is not None and spec.tracking.tensor_board,
     )
 
 
 def snapshot(training: Training, dataset: ArtifactRef, settings: Settings) -> Snapshot:
     """Return what is fixed when the run first starts."""
     where = {"namespace", "name", "store", "progress_url", "checkpoint", "checkpoint_uri", "grace_seconds", "signing"}
+    where |= {"tensor_board"}  # who is told changes no result
     recipe = told(training, dataset, settings).model_dump(mode="json", by_alias=True, exclude_none=True, exclude=where)
     image = settings.images.train_torch
     return Snapshot(dataset=dataset, image=image, recipe_digest=digest_of([recipe, image]), code_version=__version__)
@@ -78,8 +82,8 @@ def snapshot(training: Training, dataset: ArtifactRef, settings: Settings) -> Sn
 
 def run_objects(
     training: Training, fixed: Snapshot, attempt: int, settings: Settings, *, suspend: bool
-) -> tuple[Manifest, Manifest]:
-    """Return the job file and the Job of one attempt, in the order of application.
+) -> tuple[Manifest, ...]:
+    """Return the job file, a way out where one is needed, and the Job of one attempt, in the order of application.
 
     The name carries a digest of everything in them that cannot change. The deadline is the operator's to keep, because
     a Job forgets its running time when it is suspended; the Job's own bounds an attempt while no operator runs.
@@ -99,9 +103,11 @@ def run_objects(
         grace_seconds=GRACE_SECONDS,
         progress=bool(settings.progress_url),
         suspend=suspend,
-        environment=(thread_limit(spec.resources),),
+        environment=(thread_limit(spec.resources), *environment(spec)),
         mounts=signing_mounts(settings),
     )
     made = job(training.root, name, name, shape, settings)
     made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt), MODEL_LABEL: spec.model}
-    return job_config(training.root, name, document), made
+    closed = training.root.namespace in settings.closed_namespaces
+    policies = way_out(training.root, name, ports(spec)) if closed else []
+    return job_config(training.root, name, document), *policies, made

@@ -20,7 +20,7 @@ class Room:
     """The room of the kind TrainingJob."""
 
     kind = "TrainingJob"
-    owns = frozenset({"Job", "ConfigMap"})
+    owns = frozenset({"Job", "ConfigMap", "NetworkPolicy"})
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

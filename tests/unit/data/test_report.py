@@ -17,9 +17,9 @@ from slipway_data.report.build import source_words
 from slipway_data.report.funnel import Funnel, words
 from slipway_data.report.kept import SAMPLES, Spread
 from slipway_data.report.sampled import Sampled
-from slipway_data.report.visible import LINE, one_line, visible
 from slipway_data.rows import Rejected
 from slipway_pod.errors import BadData
+from slipway_pod.visible import LINE, one_line, visible
 from tests.unit.data.preparing import Place, pair, pairs
 
 HOSTILE = (

@@ -12,8 +12,8 @@ from slipway.contract.dataset_report import DatasetReport, Exported, Groups, Ref
 from slipway.contract.job import PrepareDataset
 from slipway_data.report.funnel import Funnel
 from slipway_data.report.kept import Kept
-from slipway_data.report.visible import one_line
 from slipway_pod.errors import PodError
+from slipway_pod.visible import one_line
 
 LIMIT = 4_000
 

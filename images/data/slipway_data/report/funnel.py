@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from slipway.api.dataset_steps import Step
 from slipway.contract.dataset_report import Alike, Example, LeftOut, StepReport
 from slipway_data.report.sampled import Sampled
-from slipway_data.report.visible import one_line
 from slipway_data.rows import Rejected
+from slipway_pod.visible import one_line
 
 EXAMPLES = 5
 PAIRS = 30

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from slipway.api.dataset import Split
 from slipway.contract.dataset_report import Bin, Group, Groups, Lengths, Sample, Turn
 from slipway_data.report.sampled import Sampled
-from slipway_data.report.visible import one_line, visible
 from slipway_data.rows import Chat, Content, Row
 from slipway_data.split import Ties, place
+from slipway_pod.visible import one_line, visible
 
 SAMPLES = 3
 TURNS = 6

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import time
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from slipway.contract.artifact import digest_of
 from slipway.contract.job import Train
 from slipway.contract.progress import Progress
 from slipway.contract.result import Preempted, Rung, Trained
+from slipway.contract.training_report import Lowest
 from slipway_pod.artifact import fetch, publish, verify
 from slipway_pod.errors import BadData
 from slipway_pod.progress import Reporter
@@ -32,13 +33,15 @@ from slipway_train_torch.causal_lm.layers import Layers
 from slipway_train_torch.causal_lm.layout import Layout
 from slipway_train_torch.causal_lm.loss import head_weight, summed_loss
 from slipway_train_torch.causal_lm.noise import Noise
+from slipway_train_torch.causal_lm.pace import Lap, Pace, memory_bytes
 from slipway_train_torch.causal_lm.schedule import factor
 from slipway_train_torch.causal_lm.stops import PATIENCE, Limits, Step, require_targets
+from slipway_train_torch.causal_lm.work import peak, work
+from slipway_train_torch.report import mlflow_run
+from slipway_train_torch.report.build import Facts
+from slipway_train_torch.report.journal import Journal
 
 log = logging.getLogger("slipway")
-
-RECENT = 8
-"""Steps over which the speed that people see is averaged."""
 
 
 class Stopped(Exception):
@@ -60,7 +63,9 @@ class Recipe:
         self.stop = stop
         self.progress = Reporter(job.progress_url)
         self.state = State()
-        self.recent: deque[tuple[float, int]] = deque(maxlen=RECENT)
+        self.pace = Pace()
+        self.journal = Journal(job, self.facts, scratch, mlflow_run.from_environment(job, os.environ))
+        self.result: Trained | None = None
         self.saved = 0
         self.epoch: tuple[int, Sequence[Sequence[Row]]] = (-1, ())
         self.measured: list[early.Measured] = []
@@ -70,13 +75,21 @@ class Recipe:
         """Set up, train, publish; or stop when asked to, with everything saved."""
         with self.progress:
             try:
-                self.setup()
-                self.train()
+                return self.go()
             except Stopped:
                 self.save()
+                self.journal.stop()
                 log.info("stopped after step %d, %.1f s after SIGTERM", self.state.step, self.stop.seconds)
                 return Preempted(step=self.state.step)
-            return self.publish()
+            except Exception as error:
+                self.journal.fail(error)
+                raise
+
+    def go(self) -> Trained:
+        """Do all of it."""
+        self.setup()
+        self.train()
+        return self.publish()
 
     # --- set up ---------------------------------------------------------------------------------------------------
 
@@ -129,7 +142,9 @@ class Recipe:
         )
         layout = Layout(self.recipe.micro_batch_size or self.recipe.batch_size)
         self.ladder = Ladder(self.device, model, layout, lambda: self.optimiser.zero_grad(set_to_none=True))
+        self.pace = Pace(work(model, self.recipe), peak(self.device))
         self.resume()
+        self.journal.begin()
         log.info(
             "%d of %d parameters are trained, on %s in %s with %d threads; %d steps, %d an epoch",
             sum(p.numel() for p in self.parameters.values()), sum(p.numel() for p in self.model.parameters()),
@@ -140,8 +155,8 @@ class Recipe:
         """Go to the newest checkpoint of this run, if there is one."""
         job = self.job
         # What determines the run's numbers, and no more: an upgrade of the operator must not lose a run's progress.
-        mark = digest_of([job.dataset.digest, job.base_model.digest, job.recipe.dump(), job.seed])
-        self.checkpoints = Checkpoints(job.checkpoint_uri, job.store, mark, job.checkpoint.keep, self.scratch)
+        self.mark = digest_of([job.dataset.digest, job.base_model.digest, job.recipe.dump(), job.seed])
+        self.checkpoints = Checkpoints(job.checkpoint_uri, job.store, self.mark, job.checkpoint.keep, self.scratch)
         found = self.checkpoints.restore(self.parameters, self.optimiser)
         if found is None:
             return
@@ -163,6 +178,7 @@ class Recipe:
                 self.evaluate()
             if self.state.step - self.saved >= self.job.checkpoint.every_steps and self.limits.sound(self.losses()):
                 self.save()
+                self.journal.write("Running")
             if self.state.step >= self.steps:
                 return
             if early.enough(self.measured, self.recipe.early_stopping):
@@ -191,12 +207,14 @@ class Recipe:
 
         took = time.monotonic() - started
         tokens = sum(len(example.ids) for row in batch for example in row)
-        self.recent.append((took, tokens))
+        figures = self.pace.add(Lap(took, tokens, batches.targets(batch)))
         self.state.step += 1
         self.state.tokens += tokens
         self.state.seconds += took
-        self.note(loss=loss, learningRate=rate, gradientNorm=norm, tokensPerSecond=round(tokens / took, 1))
-        self.report("Training", loss)
+        if (held := memory_bytes(self.device)) is not None:
+            figures["memoryBytes"] = held
+        self.note(loss=loss, learningRate=rate, gradientNorm=norm, **figures)
+        self.report("Training")
         log.info("step %d of %d: loss %.4f, %.0f tokens/s", self.state.step, self.steps, loss, tokens / took)
 
     def batch(self) -> Sequence[Row]:
@@ -273,7 +291,7 @@ class Recipe:
         self.checkpoints.save(self.state, self.parameters, self.optimiser, random_state, best)
         self.saved = self.state.step
         took = time.monotonic() - started
-        longest = took + max((seconds for seconds, _ in self.recent), default=0.0)
+        longest = took + self.pace.longest()
         if longest > self.job.grace_seconds:
             log.warning(
                 "a step and a save take %.0f s, SIGTERM grants %d s: preemption would lose work back to the checkpoint "
@@ -298,7 +316,7 @@ class Recipe:
         )  # fmt: skip
         verify(ArtifactRef(uri=artifact.uri, digest=artifact.digest), self.job.store)
         loss = chosen.loss if chosen is not None else self.state.validation_loss
-        return Trained(
+        self.result = Trained(
             artifact=artifact,
             kind=kind,
             # Safetensors are always there; the job says what else.
@@ -311,6 +329,8 @@ class Recipe:
             rungs=tuple(self.ladder.rungs),
             parameters=parameters,
         )
+        self.journal.write("Succeeded")
+        return self.result.model_copy(update={"report": self.journal.page or None})
 
     # --- tell -----------------------------------------------------------------------------------------------------
 
@@ -321,7 +341,7 @@ class Recipe:
 
     def note(self, **figures: float) -> None:
         """Add a line to the history."""
-        line = {"step": self.state.step, **figures}
+        line = {"step": self.state.step, "at": round(time.time(), 3), **figures}
         self.state.history.append(line)
         self.measured += early.measured([line])
 
@@ -330,29 +350,58 @@ class Recipe:
         newest = (line["loss"] for line in reversed(self.state.history) if "loss" in line)
         return list(islice(newest, PATIENCE))[::-1]
 
-    def report(self, phase: str, loss: float | None = None) -> None:
+    def newest(self) -> Mapping[str, float]:
+        """Return the figures of the last step; empty before the first."""
+        return next((line for line in reversed(self.state.history) if "loss" in line), {})
+
+    def report(self, phase: str) -> None:
         """Push the newest figures."""
         steps = getattr(self, "steps", 0)
-        seconds, tokens = sum(s for s, _ in self.recent), sum(t for _, t in self.recent)
-        left = steps - self.state.step
         validation = self.state.validation_loss
         best = early.best(self.measured)
         layout = self.ladder.layout if hasattr(self, "ladder") else None
+        pace = self.pace if self.pace.known() else None
+        newest = self.newest()
         self.progress.update(
             Progress(
                 phase=phase,
                 step=self.state.step,
                 steps=steps,
                 epoch=round(self.state.step / self.per_epoch, 2) if steps else None,
-                eta_seconds=round(left * seconds / len(self.recent)) if self.recent else None,
-                tokens_per_second=round(tokens / seconds, 1) if seconds else None,
-                loss=loss,
+                eta_seconds=round((steps - self.state.step) * pace.step_seconds()) if pace is not None else None,
+                tokens_per_second=pace.tokens_per_second() if pace is not None else None,
+                trained_tokens_per_second=pace.trained_tokens_per_second() if pace is not None else None,
+                mfu_percent=pace.mfu_percent() if pace is not None else None,
+                loss=newest.get("loss"),
+                learning_rate=newest.get("learningRate"),
+                gradient_norm=newest.get("gradientNorm"),
+                memory_bytes=newest.get("memoryBytes"),
                 validation_loss=validation if validation is not None and math.isfinite(validation) else None,
                 best_step=best.step if best is not None else None,
                 best_validation_loss=best.loss if best is not None else None,
                 micro_batch_size=layout.micro_batch if layout is not None else None,
                 recompute=layout.recompute if layout is not None else None,
+                report=self.journal.page or None,
             )
+        )
+
+    def facts(self) -> Facts:
+        """Return where the run is and what it did, once it is set up."""
+        best, done = early.best(self.measured), self.result
+        loss = self.state.validation_loss if done is None or done.validation_loss is None else done.validation_loss
+        return Facts(
+            mark=self.mark,
+            step=self.state.step,
+            steps=int(self.steps),
+            tokens=self.state.tokens,
+            seconds=self.state.seconds,
+            history=self.state.history,
+            rungs=self.ladder.rungs,
+            parameters=self.resolved() if done is None else done.parameters,
+            best=Lowest(step=best.step, validation_loss=best.loss) if best is not None else None,
+            validation_loss=float(loss) if loss is not None else None,
+            published_step=done.published_step if done is not None else None,
+            artifact=done.artifact if done is not None else None,
         )
 
     def resolved(self) -> dict[str, str]:
