@@ -1,13 +1,15 @@
-"""What must a preparation pod be given to reach its source: Secrets, a volume, a way through the network?"""
+"""What must a preparation pod be given to reach what its source and steps ask: Secrets, a volume, a way out?"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from slipway.api.dataset_github import GitHubSource
 from slipway.api.dataset_source import GitSource, HttpSource, PersistentVolumeClaimSource, Source
-from slipway.contract.source import CLAIM_FOLDER, GITHUB, variables
+from slipway.api.dataset_steps import Step
+from slipway.contract.source import CLAIM_FOLDER, GITHUB, language_models, step_variables, variables
 from slipway.jobs import JOB_NAME_LABEL
 from slipway.plan import Manifest
 from slipway.workload import Mount, Root, metadata
@@ -19,11 +21,11 @@ ANYWHERE: Final = (
 """Every address but link-local ones, where clouds hand out the node's credentials."""
 
 
-def environment(source: Source) -> tuple[dict[str, Any], ...]:
+def environment(source: Source, steps: Sequence[Step] = ()) -> tuple[dict[str, Any], ...]:
     """Return the variables of the pod, by reference to Secrets of the Dataset's namespace."""
     return tuple(
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": secret.key}}}
-        for name, secret in variables(source).items()
+        for name, secret in (variables(source) | step_variables(steps)).items()
     )
 
 
@@ -47,12 +49,12 @@ def ports(source: Source) -> tuple[int, ...]:
     return ()
 
 
-def network_policy(root: Root, job: str, source: Source) -> list[Manifest]:
-    """Return what lets the pods of `job` out to the source's servers, beside what all our pods may reach.
+def network_policy(root: Root, job: str, source: Source, steps: Sequence[Step] = ()) -> list[Manifest]:
+    """Return what lets the pods of `job` out to the servers of source and steps, beside what all our pods may reach.
 
     Policies know no host names, so ports are what can be narrowed.
     """
-    wanted = ports(source)
+    wanted = sorted({*ports(source), *(_port(model.url) for model in language_models(steps).values())})
     if not wanted:
         return []
     out = {
