@@ -202,4 +202,4 @@ class Room(Protocol):
         """Return what `root` should have at `now`. Pure, total and idempotent."""
 
     def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
-        """Return the roots of this kind to look at again because a root of another kind changed."""
+        """Return the roots of this kind to look at again because another root, of whatever kind, changed."""

@@ -33,12 +33,14 @@ def claims(root: Manifest) -> frozenset[str]:
 
 
 def mentions(root: Manifest) -> frozenset[str]:
-    """Return what `root` refers to: its line of versions, the ModelVersion that it names, the Dataset that it reads."""
+    """Return what `root` refers to: its line of versions, the ModelVersion it names, the Datasets it reads."""
     spec = _fields(root.get("spec"))
     line = spec.get("model")
     found = {model: line if isinstance(line, str) else ""}
     found |= {version: _name(spec.get("version")), dataset: _name(spec.get("dataset"))}
-    return frozenset(relation(name) for relation, name in found.items() if name)
+    members = _items(_fields(_fields(spec.get("source")).get("datasets")).get("members"))
+    mixed = {dataset(name) for name in map(_name, members) if name}
+    return frozenset(relation(name) for relation, name in found.items() if name) | mixed
 
 
 def model(name: str) -> str:

@@ -234,6 +234,22 @@ async def test_a_root_of_another_kind_wakes_those_that_follow_it() -> None:
 
 
 @virtual
+async def test_a_root_of_the_same_kind_wakes_those_that_follow_it() -> None:
+    cluster = Cluster()
+    await cluster.create(dataset("follower", version={"name": "data"}))
+    async with Replica(cluster) as replica:
+        await asyncio.sleep(5)
+        before = replica.metric("controller_runtime_reconcile_total", controller="Dataset", result="success")
+        await cluster.create(dataset("alone"))
+        await asyncio.sleep(5)
+        alone = replica.metric("controller_runtime_reconcile_total", controller="Dataset", result="success") - before
+        await cluster.create(dataset("data"))
+        await asyncio.sleep(5)
+        after = replica.metric("controller_runtime_reconcile_total", controller="Dataset", result="success")
+        assert after > before + 2 * alone
+
+
+@virtual
 async def test_an_ask_is_asked_once_and_its_answer_reaches_the_plan() -> None:
     cluster = Cluster()
     await cluster.create(dataset(ask="42"))

@@ -87,6 +87,34 @@ def fetch(ref: ArtifactRef, target: Path, store: Store) -> None:
     log.info("fetched %s: %d files, %d bytes", ref.uri, len(files), sum(f.bytes for f in files))
 
 
+def listed(ref: ArtifactRef, store: Store) -> tuple[ArtifactFile, ...]:
+    """Return the files of a published artefact; raise DigestMismatch when its list is not what `ref` names.
+
+    Of the files themselves nothing is proven yet: see `checked`.
+    """
+    bucket, prefix = open_uri(store, ref.uri)
+    files = _manifest(bucket, prefix)
+    if files is None:
+        said = f"{ref.uri} has no {MANIFEST}: it was removed, or never published; make it again"
+        raise BadConfig("NoSuchArtifact", said)
+    _must_be(ref, files)
+    return files
+
+
+def checked(ref: ArtifactRef, file: ArtifactFile, store: Store) -> Iterator[bytes]:
+    """Yield one file of artefact `ref` piece by piece; raise DigestMismatch after the last where they are not `file`.
+
+    Whoever uses a piece before the end uses what may turn out to be something else.
+    """
+    bucket, prefix = open_uri(store, ref.uri)
+    key, state = _key(prefix, file), hashlib.sha256()
+    for piece in bucket.stream(key, file.bytes):
+        state.update(piece)
+        yield piece
+    if (found := state.hexdigest()) != file.sha256:
+        raise _other_bytes(bucket.uri(key), found, file.sha256)
+
+
 def verify(ref: ArtifactRef, store: Store) -> int:
     """Read artefact `ref` whole, keep nothing, and return its bytes; raise DigestMismatch like `fetch`."""
     return sum(file.bytes for file in inspect(ref, store))
@@ -110,12 +138,8 @@ def _check(
 ) -> tuple[ArtifactFile, ...]:
     """Return the files of `ref` after `bring` got each, and both each file and the whole proved right."""
     files = _manifest(bucket, prefix)
-    if files is not None and digest(files) != ref.digest:
-        raise DigestMismatch(
-            "DigestMismatch",
-            f"{ref.uri} is {digest(files)}, the spec says {ref.digest}: name the digest of what lies there, or "
-            "restore what the digest means",
-        )
+    if files is not None:
+        _must_be(ref, files)
     wanted = files if files is not None else _listed(bucket, prefix)
     for file in wanted:
         if ".." in PurePosixPath(file.path).parts:
@@ -185,10 +209,21 @@ def _download(bucket: Bucket, key: str, file: ArtifactFile, path: Path | None) -
         with path.open("wb") as out:
             found = _hashed(_copied(pieces, out.write))
     if file.sha256 and found != file.sha256:
-        raise DigestMismatch(
-            "DigestMismatch", f"{bucket.uri(key)} has sha256 {found}, its manifest says {file.sha256}: publish it again"
-        )
+        raise _other_bytes(bucket.uri(key), found, file.sha256)
     return ArtifactFile(path=file.path, sha256=found, bytes=file.bytes)
+
+
+def _must_be(ref: ArtifactRef, files: tuple[ArtifactFile, ...]) -> None:
+    if digest(files) != ref.digest:
+        raise DigestMismatch(
+            "DigestMismatch",
+            f"{ref.uri} is {digest(files)}, the spec says {ref.digest}: name the digest of what lies there, or "
+            "restore what the digest means",
+        )
+
+
+def _other_bytes(uri: str, found: str, wanted: str) -> DigestMismatch:
+    return DigestMismatch("DigestMismatch", f"{uri} has sha256 {found}, its manifest says {wanted}: publish it again")
 
 
 def _is_folder(prefix: str) -> bool:

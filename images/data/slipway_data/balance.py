@@ -54,11 +54,13 @@ def surplus(step: Balance, database: sqlite3.Connection) -> Iterator[Rejected]:
 
     Raises BadData where no choice of rows would do.
     """
-    counts = dict(database.execute("SELECT category, COUNT(*) FROM categories GROUP BY category").fetchall())
+    query = "SELECT category, COUNT(*) FROM categories JOIN rows USING (id) GROUP BY category"
+    counts = dict(database.execute(query).fetchall())
     most = bound(counts.values(), step)
     query = """
         SELECT id, category FROM (
-            SELECT id, category, ROW_NUMBER() OVER (PARTITION BY category ORDER BY draw, id) AS place FROM categories
+            SELECT id, category, ROW_NUMBER() OVER (PARTITION BY category ORDER BY draw, id) AS place
+            FROM categories JOIN rows USING (id)
         ) WHERE place > ? ORDER BY id
     """
     for id, category in database.execute(query, (most,)):

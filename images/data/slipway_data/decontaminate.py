@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
+from slipway.api.dataset import Schema
 from slipway.api.dataset_steps import Decontaminate
 from slipway.contract.job import Store
 from slipway_data import read_jsonl
@@ -47,7 +47,7 @@ class Decontaminator:
         step: Decontaminate,
         number: int,
         store: Store,
-        schema: Literal["Chat", "Completion"],
+        schema: Schema,
         database: sqlite3.Connection,
     ) -> None:
         self._step, self._number, self._database = step, number, database
@@ -82,10 +82,11 @@ class Decontaminator:
             if least is None or count * 100 >= least * total:
                 yield Item(name, total, count)
 
-    def _read(self, uri: str, store: Store, schema: Literal["Chat", "Completion"]) -> None:
+    def _read(self, uri: str, store: Store, schema: Schema) -> None:
         before = self._count()
         for address, file in _files(uri, store):
-            for item in read_jsonl.read(file, schema):
+            # Who is judged is asked, not offered two answers: sets of conversations serve preferences too.
+            for item in read_jsonl.read(file, "Chat" if schema == "Preference" else schema):
                 if isinstance(item, Rejected):
                     raise self._bad(f"{address}: a line is no item: correct it", f"{item.id}: {item.message}")
                 self._add(f"{address}:{item.id.rpartition(':')[2]}", words_of(item.content.text))

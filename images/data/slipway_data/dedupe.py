@@ -1,31 +1,22 @@
 """Was a row like this one kept already?
 
-MinHash signatures (datasketch) cut into bands find candidates; the exact Jaccard similarity of their shingles decides.
-The index lies on disk, so memory does not grow with the data.
+MinHash signatures cut into bands find candidates; the exact Jaccard similarity of their shingles decides. The index
+lies on disk, so memory does not grow with the data.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 import sqlite3
 import unicodedata
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from datasketch import MinHash
 
 from slipway.api.dataset_steps import Deduplicate
 from slipway_data.rows import Row
-
-PERMUTATIONS = 128
-SEED = 1
-WORDS = 5
-"""Words in a shingle."""
-
-RECALL = 0.99
-"""The least chance that two rows just similar enough become candidates. False candidates cost time only."""
+from slipway_data.sketch import Sketch, banding, sketch
 
 
 @dataclass(frozen=True)
@@ -40,8 +31,11 @@ class Twin:
 class Seen(Protocol):
     """Remembers the rows that were kept."""
 
-    def twin(self, row: Row) -> Twin | None:
-        """Return a kept row that `row` is like; remember `row` where there is none."""
+    def twin(self, row: Row, drawn: Sketch | None = None) -> Twin | None:
+        """Return a kept row that `row` is like; remember `row` where there is none.
+
+        `drawn` is the sketch of `row`, where it was drawn before.
+        """
 
 
 def seen(step: Deduplicate, database: sqlite3.Connection, number: int = 1) -> Seen:
@@ -63,7 +57,7 @@ class ExactSeen:
         self._database, self._table = database, f"exact_{number}"
         database.execute(f"CREATE TABLE {self._table} (digest BLOB PRIMARY KEY, id TEXT, grp TEXT) WITHOUT ROWID")
 
-    def twin(self, row: Row) -> Twin | None:
+    def twin(self, row: Row, drawn: Sketch | None = None) -> Twin | None:
         """Return a kept row with the same text; remember `row` where there is none."""
         digest = hashlib.sha256(normalised(row.content.text).encode()).digest()
         found = self._database.execute(f"SELECT id, grp FROM {self._table} WHERE digest = ?", (digest,)).fetchone()
@@ -80,57 +74,28 @@ class MinHashSeen:
         self._database, self._kept, self._index = database, f"kept_{number}", f"bands_{number}"
         self._percent = similarity_percent
         self._bands, self._size = banding(similarity_percent / 100)
-        self._empty = MinHash(num_perm=PERMUTATIONS, seed=SEED)
         database.execute(f"CREATE TABLE {self._kept} (number INTEGER PRIMARY KEY, id TEXT, grp TEXT, shingles BLOB)")
         columns = "band BLOB, number INTEGER, PRIMARY KEY (band, number)"
         database.execute(f"CREATE TABLE {self._index} ({columns}) WITHOUT ROWID")
+        marks = ",".join("?" * self._bands)
+        self._query = f"SELECT DISTINCT number FROM {self._index} WHERE band IN ({marks}) ORDER BY number"
 
-    def twin(self, row: Row) -> Twin | None:
+    def twin(self, row: Row, drawn: Sketch | None = None) -> Twin | None:
         """Return the first kept row that `row` is like; remember `row` where there is none."""
-        parts = shingles(row.content.text)
-        hashes = np.unique(np.frombuffer(b"".join(hashlib.sha256(p).digest()[:8] for p in parts), dtype="<u8"))
-        signature = self._empty.copy()
-        signature.update_batch(sorted(parts))
-        bands = [
-            bytes([at]) + np.ascontiguousarray(signature.hashvalues[at * self._size : (at + 1) * self._size]).tobytes()
-            for at in range(self._bands)
-        ]
-        marks = ",".join("?" * len(bands))
-        query = f"SELECT DISTINCT number FROM {self._index} WHERE band IN ({marks}) ORDER BY number"
-        for (number,) in self._database.execute(query, bands).fetchall():
+        mine = drawn or sketch(row.content.text, self._bands, self._size)
+        for (number,) in self._database.execute(self._query, mine.bands).fetchall():
             id, group, blob = self._database.execute(
                 f"SELECT id, grp, shingles FROM {self._kept} WHERE number = ?", (number,)
             ).fetchone()
             other = np.frombuffer(blob, dtype="<u8")
-            shared = len(np.intersect1d(hashes, other, assume_unique=True))
-            union = len(hashes) + len(other) - shared
+            shared = len(np.intersect1d(mine.hashes, other, assume_unique=True))
+            union = len(mine.hashes) + len(other) - shared
             if shared * 100 >= self._percent * union:
                 return Twin(id, group, shared * 100 // union)
         cursor = self._database.execute(
-            f"INSERT INTO {self._kept} (id, grp, shingles) VALUES (?, ?, ?)", (row.id, row.group, hashes.tobytes())
+            f"INSERT INTO {self._kept} (id, grp, shingles) VALUES (?, ?, ?)", (row.id, row.group, mine.hashes.tobytes())
         )
         self._database.executemany(
-            f"INSERT INTO {self._index} VALUES (?, ?)", [(band, cursor.lastrowid) for band in bands]
+            f"INSERT INTO {self._index} VALUES (?, ?)", [(band, cursor.lastrowid) for band in mine.bands]
         )
         return None
-
-
-def banding(similarity: float) -> tuple[int, int]:
-    """Return into how many bands of how many values a signature is cut.
-
-    Two rows of similarity s share a band of r values with chance s^r, and one of b bands with 1 - (1 - s^r)^b
-    (Leskovec, Rajaraman, Ullman: Mining of Massive Datasets, 3.4.2). The longest bands that still reach RECALL give
-    the fewest false candidates.
-    """
-    for size in range(PERMUTATIONS, 0, -1):
-        bands = PERMUTATIONS // size
-        if 1 - (1 - similarity**size) ** bands >= RECALL:
-            return bands, size
-    raise AssertionError("bands of one value find every similarity from 50 percent")
-
-
-def shingles(text: str) -> set[bytes]:
-    """Return the runs of words (and signs) of `text`; a shorter text is one run."""
-    words = re.findall(r"\w+|[^\w\s]", unicodedata.normalize("NFC", text))
-    count = max(1, len(words) - WORDS + 1)
-    return {" ".join(words[at : at + WORDS]).encode() for at in range(count)}

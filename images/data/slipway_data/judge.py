@@ -15,6 +15,10 @@ from slipway_data.rows import (
     FEW_ALPHANUMERICS,
     LICENCE_NOT_ALLOWED,
     LINE_TOO_LONG,
+    NO_PAIR,
+    NO_VERDICT,
+    NOT_FOR_TRAINING,
+    NOT_LIKED,
     OTHER_LANGUAGE,
     SURPLUS,
     TOO_LONG,
@@ -37,7 +41,7 @@ WANTED = {
     TOO_SHORT,
 }
 """Reasons that a step gives which chooses: too many of them mean a choice too narrow, not broken data."""
-SOUND = {DUPLICATE, SURPLUS}
+SOUND = {DUPLICATE, NO_PAIR, NO_VERDICT, NOT_FOR_TRAINING, NOT_LIKED, SURPLUS}
 """Reasons of rows with which nothing is wrong: no part of what quality bounds."""
 
 

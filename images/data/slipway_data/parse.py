@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
+from slipway.api.dataset_feedback import FeedbackSource
 from slipway.api.dataset_steps import Parse, Step
 from slipway.contract.job import PrepareDataset
-from slipway_data import balance, licence, read_bpy, read_jsonl, read_markdown, read_parquet, read_t3d
+from slipway_data import balance, licence, read_bpy, read_dataset, read_jsonl, read_markdown, read_parquet, read_t3d
 from slipway_data.raw import RawFile
+from slipway_data.read_feedback import Feedback
 from slipway_data.rows import Parsed, Rejected, Row
 from slipway_pod.errors import BadConfig
 
@@ -21,12 +24,28 @@ READERS: dict[str, Reader] = {
 }
 
 
+def everything(
+    files: Sequence[RawFile], job: PrepareDataset, database: sqlite3.Connection
+) -> Iterator[tuple[int, Row | Rejected]]:
+    """Yield the rows of all `files`, and what is no row, each with the number of files read by then."""
+    source = job.source.chosen
+    if not isinstance(source, FeedbackSource):
+        for number, file in enumerate(files, start=1):
+            yield from ((number, item) for item in rows(file, job))
+        return
+    said = Feedback(source, job.schema_, database)
+    for number, file in enumerate(files, start=1):
+        yield from ((number, entry) for entry in said.take(file))
+    for item in said.rows():
+        yield len(files), item if isinstance(item, Rejected) else _row(job, "", item)
+
+
 def rows(file: RawFile, job: PrepareDataset) -> Iterator[Row | Rejected]:
     """Yield the rows of one file, each with its group, and what is no row."""
     if licence.asked_for(job.steps) and licence.is_licence(file.path):
         return
     for item in _read(file, job):
-        yield item if isinstance(item, Rejected) else _row(job, file, item)
+        yield item if isinstance(item, Rejected) else _row(job, file.path, item)
 
 
 def columns(steps: Sequence[Step]) -> frozenset[str]:
@@ -42,20 +61,31 @@ def _read(file: RawFile, job: PrepareDataset) -> Iterator[Parsed | Rejected]:
             return read_jsonl.read(file, job.schema_, columns(job.steps))
         case Parse(format="Parquet"):
             return read_parquet.read(file, job.schema_, columns(job.steps))
-        case Parse(format=name):
+        case Parse(format="Dataset"):
+            return read_dataset.read(file, job.schema_)
+        case Parse(format=name) if name in READERS and job.schema_ != "Preference":
             return READERS[name](file, job.schema_)
         case other:
-            raise BadConfig("BadSteps", f"steps[0] is {type(other).__name__}: the first step must be parse")
+            raise BadConfig(
+                "BadSteps",
+                f"steps[0] is {other}, which reads no rows of schema {job.schema_} here: see the API reference",
+            )
 
 
-def _row(job: PrepareDataset, file: RawFile, item: Parsed) -> Row:
-    project = file.project if item.project is None else item.project
-    match job.split.group_by:
+def _row(job: PrepareDataset, path: str, item: Parsed) -> Row:
+    project = path.rpartition("/")[0] if item.project is None else item.project
+    return Row(item.id, _group(job, path, project, item), item.content, path, project, item.columns, item.split)
+
+
+def _group(job: PrepareDataset, path: str, project: str, item: Parsed) -> str:
+    by = job.split.group_by
+    if item.group is not None and not (by == "Project" and item.project and not item.split):
+        return item.group
+    match by:
         case "File":
-            group = file.path
+            return path
         case "Project":
-            group = project
+            return project
         case _:
             # By content, not by id: inserting a line must not move the lines after it to other splits.
-            group = hashlib.sha256(item.content.text.encode()).hexdigest()[:16]
-    return Row(item.id, group, item.content, file.path, project, item.columns)
+            return hashlib.sha256(item.content.text.encode()).hexdigest()[:16]

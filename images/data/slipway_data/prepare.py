@@ -6,17 +6,18 @@ import json
 import logging
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from slipway.api.dataset import Rows
+from slipway.api.dataset import Rows, Split
 from slipway.contract.artifact import digest_of
 from slipway.contract.dataset import CARD, REJECTED, SPLITS, DatasetCard
 from slipway.contract.job import PrepareDataset
 from slipway.contract.result import Prepared
-from slipway_data import balance, licence, parse
+from slipway_data import ahead, augment, balance, licence, mix, parse
+from slipway_data.alone import Change, Done, Work
 from slipway_data.export.exports import Exports
 from slipway_data.judge import Tally, judge
 from slipway_data.raw import RawFile
@@ -24,17 +25,19 @@ from slipway_data.report import build
 from slipway_data.report import files as reports
 from slipway_data.report.funnel import Funnel
 from slipway_data.report.kept import Kept, groups
-from slipway_data.rows import Chat, Completion, Content, Message, Rejected, Row
+from slipway_data.rows import Chat, Completion, Content, Message, Preference, Rejected, Row
 from slipway_data.shards import ShardWriter
 from slipway_data.sources import opened
 from slipway_data.split import Ties, place
-from slipway_data.steps import changes
+from slipway_data.steps import Stage, changes
 from slipway_pod.artifact import publish
 
 log = logging.getLogger("slipway")
 
 EVERY = 5_000
 """Rows between two lines of progress."""
+OF_A_MIX = Split(train_percent=100, validation_percent=0, test_percent=0)
+"""What a mix must have: rows to train on. Whether it has others is its members' matter."""
 
 
 def prepare(job: PrepareDataset) -> Prepared:
@@ -52,25 +55,30 @@ def prepare(job: PrepareDataset) -> Prepared:
         folder = work / "dataset"
         folder.mkdir()
         tally, ties = Tally(files=len(found)), Ties()
-        funnel, kept, exports = Funnel(job.steps), Kept(SPLITS), Exports(job.export, folder)
+        funnel, kept, exports = Funnel(job.steps, job.members), Kept(SPLITS), Exports(job.export, folder)
         with closing(sqlite3.connect(work / "rows.sqlite")) as database:
             database.execute("PRAGMA journal_mode=OFF")
             database.execute("PRAGMA synchronous=OFF")
-            database.execute("CREATE TABLE rows (id TEXT PRIMARY KEY, grp TEXT, content TEXT) WITHOUT ROWID")
+            columns = "id TEXT PRIMARY KEY, grp TEXT, content TEXT, split TEXT, added INTEGER"
+            database.execute(f"CREATE TABLE rows ({columns}) WITHOUT ROWID")
             with (folder / REJECTED).open("w", encoding="utf-8") as rejected:
                 _through_steps(job, found, database, tally, ties, funnel, rejected.write)
             splits = _written(job, database, ties, folder, kept, exports)
-            grouped = groups(database, ties, job.split)
+            grouped = None if job.members else groups(database, ties, job.split)
             licences = licence.counted(database, job.steps)
             categories = balance.counted(balance.asked_for(job.steps), database)
+            mixed = mix.told(job.members, database)
         rows = Rows(**splits, rejected=tally.rejected, duplicates=tally.duplicates)
         made = recipe(job)
         report = build.built(job, made, len(found), rows, funnel, kept, grouped, tally.redacted, exports.reports())
-        fault = judge(tally, splits, job.quality, job.split, rows, report.steps) or exports.fault(rows)
+        split = OF_A_MIX if job.members else job.split
+        fault = judge(tally, splits, job.quality, split, rows, report.steps) or exports.fault(rows)
         if fault is not None:
             fault.report = reports.publish_refused(job, build.refused(report, fault), folder / REJECTED)
             raise fault
-        card = DatasetCard(schema_=job.schema_, rows=rows, recipe=made, licences=licences, categories=categories)
+        card = DatasetCard(
+            schema_=job.schema_, rows=rows, recipe=made, licences=licences, categories=categories, members=mixed
+        )
         (folder / CARD).write_text(json.dumps(card.dump(), sort_keys=True) + "\n", encoding="utf-8")
         artifact = publish(folder, f"s3://{job.store.bucket}/{job.store.prefix}/datasets", job.store)
         # After the dataset, whose digest it tells; a run that dies between the two is repeated and finds it published.
@@ -103,36 +111,47 @@ def _through_steps(
     write: Callable[[str], object],
 ) -> None:
     """Bring every row through the steps into the table, and write the others down."""
-    through = list(changes(job, found, database, tally, ties))
+    work = Work.of(job.steps)
+    through = list(changes(job, found, database, tally, ties, len(work.steps)))
 
     def left_out(step: int, entry: Rejected) -> None:
         tally.reject(entry)
         funnel.stopped(step, entry)
         write(entry.line())
 
-    for number, file in enumerate(found, start=1):
-        for item in parse.rows(file, job):
-            step = 0
-            for change in through:
-                if isinstance(item, Rejected):
-                    break
-                step += 1
-                item = change(item)  # noqa: PLW2901 - the row as it stands after each step
-            if isinstance(item, Rejected):
-                left_out(step, item)
-            else:
-                content = json.dumps(item.content.dump(), ensure_ascii=False)
-                database.execute("INSERT INTO rows VALUES (?, ?, ?)", (item.id, item.group, content))
-                tally.kept += 1
-            if tally.total % EVERY == 0:
-                log.info("file %d of %d, %d rows kept, left out: %s", number, len(found), tally.kept, tally.breakdown())
+    stream = ahead.done(parse.everything(found, job, database), work, tally.redacted, ahead.cores())
+    for step, change in enumerate(through, start=1 + len(work.steps)):
+        stream = change.stage(stream, step) if isinstance(change, Stage) else _each(stream, step, change)
+    for number, done in stream:
+        funnel.added(done.added)
+        if isinstance(done.item, Rejected):
+            left_out(done.step, done.item)
+        else:
+            content = json.dumps(done.item.content.dump(), ensure_ascii=False)
+            values = (done.item.id, done.item.group, content, done.item.split, done.added)
+            database.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", values)
+            tally.kept += 1
+        if tally.total % EVERY == 0:
+            log.info("file %d of %d, %d rows kept, left out: %s", number, len(found), tally.kept, tally.breakdown())
+    for step, entry in augment.not_for_training(database, ties, job.split):
+        tally.kept -= 1
+        left_out(step, entry)
     if (bounds := balance.asked_for(job.steps)) is not None:
         for entry in balance.surplus(bounds, database):
             tally.kept -= 1
             left_out(len(job.steps) - 1, entry)  # a rule of the API: it is the last step
+    for entry in mix.surplus(job.members, database):
+        tally.kept -= 1
+        left_out(len(job.steps), entry)
     log.info("%d files read, %d rows kept, left out: %s", len(found), tally.kept, tally.breakdown())
     if tally.redacted:
         log.info("replaced: %s", ", ".join(f"{count} {kind}" for kind, count in sorted(tally.redacted.items())))
+
+
+def _each(items: Iterator[tuple[int, Done]], step: int, change: Change) -> Iterator[tuple[int, Done]]:
+    """Yield `items`, each row as `change`, the `step`th of its job, leaves it."""
+    for number, done in items:
+        yield number, done if isinstance(done.item, Rejected) else Done(change(done.item), step, done.added)
 
 
 def _written(
@@ -140,9 +159,9 @@ def _written(
 ) -> dict[str, int]:
     """Write every row of the table to its split's shards and exports; return the number of rows of each split."""
     writers = {name: ShardWriter(folder / name, job.schema_) for name in SPLITS}
-    for id, group, content in database.execute("SELECT id, grp, content FROM rows ORDER BY id"):
+    for id, group, content, fixed in database.execute("SELECT id, grp, content, split FROM rows ORDER BY id"):
         name = ties.name(group)
-        split, row = place(name, job.split), Row(id, name, _content(json.loads(content)))
+        split, row = fixed or place(name, job.split), Row(id, name, _content(json.loads(content)))
         writers[split].add(row)
         kept.add(split, row)
         exports.add(split, row)
@@ -154,5 +173,11 @@ def _written(
 
 def _content(columns: dict[str, Any]) -> Content:
     if "messages" in columns:
-        return Chat(tuple(Message(m["role"], m["content"]) for m in columns["messages"]))
+        return Chat(_turns(columns["messages"]))
+    if "chosen" in columns:
+        return Preference(*(_turns(columns[name]) for name in ("prompt", "chosen", "rejected")))
     return Completion(columns["prompt"], columns["completion"])
+
+
+def _turns(said: list[dict[str, str]]) -> tuple[Message, ...]:
+    return tuple(Message(m["role"], m["content"]) for m in said)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
+from slipway.api.dataset import Schema
 from slipway_data.raw import RawFile, Refused, decoded
 from slipway_data.rows import Parsed, Rejected
 from slipway_data.schema import parsed
 
 
-def read(
-    file: RawFile, schema: Literal["Chat", "Completion"], columns: frozenset[str] = frozenset()
-) -> Iterator[Parsed | Rejected]:
+def read(file: RawFile, schema: Schema, columns: frozenset[str] = frozenset()) -> Iterator[Parsed | Rejected]:
     """Yield the row of every line of `file`, with those of `columns` that it has; reject every line that is no row."""
     number = 0
     try:

@@ -6,11 +6,12 @@ It is read page by page, a few rows at a time, so neither a large file nor a lar
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO, Literal
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from slipway.api.dataset import Schema
 from slipway_data.raw import LINE_LIMIT, RawFile, Refused
 from slipway_data.rows import SCHEMA_VIOLATION, UNREADABLE_FILE, WRONG_ENCODING, Parsed, Rejected
 from slipway_data.schema import parsed
@@ -19,15 +20,17 @@ BATCH_ROWS = 256
 BATCH_BYTES = 16 * 1024 * 1024
 BUFFER = 1024 * 1024
 """Bytes that are read ahead of each column."""
-COLUMNS = {"Chat": ("messages",), "Completion": ("prompt", "completion")}
+COLUMNS: dict[Schema, tuple[str, ...]] = {
+    "Chat": ("messages",),
+    "Completion": ("prompt", "completion"),
+    "Preference": ("prompt", "chosen", "rejected"),
+}
 OPTIONAL = ("project",)
 BROKEN = (pa.ArrowException, OSError)
 """What pyarrow raises at bytes that are not what the file's index promises."""
 
 
-def read(
-    file: RawFile, schema: Literal["Chat", "Completion"], columns: frozenset[str] = frozenset()
-) -> Iterator[Parsed | Rejected]:
+def read(file: RawFile, schema: Schema, columns: frozenset[str] = frozenset()) -> Iterator[Parsed | Rejected]:
     """Yield the rows of `file`, and a rejection for every row, row group or file that gives none.
 
     A row's id is its number in the file, from 1. It gets those of `columns` that the file has; others are not read.
@@ -52,9 +55,7 @@ def _opened(spool: IO[bytes]) -> pq.ParquetFile:
 class _Reading:
     """The rows of one open file."""
 
-    def __init__(
-        self, path: str, parquet: pq.ParquetFile, schema: Literal["Chat", "Completion"], columns: frozenset[str]
-    ) -> None:
+    def __init__(self, path: str, parquet: pq.ParquetFile, schema: Schema, columns: frozenset[str]) -> None:
         self._path, self._parquet, self._schema, self._more = path, parquet, schema, columns
         held = parquet.schema_arrow
         more = sorted(name for name in columns if held.get_field_index(name) >= 0)
@@ -101,7 +102,7 @@ class _Reading:
         return found
 
 
-def _columns(found: pa.Schema, schema: Literal["Chat", "Completion"]) -> list[str]:
+def _columns(found: pa.Schema, schema: Schema) -> list[str]:
     """Return the columns to read; raise Refused at one that is missing or of another type."""
     wanted = COLUMNS[schema]
     for name in wanted:
@@ -114,9 +115,10 @@ def _columns(found: pa.Schema, schema: Literal["Chat", "Completion"]) -> list[st
     optional = [name for name in OPTIONAL if found.get_field_index(name) >= 0]
     for name in (*wanted, *optional):
         held = found.field(name).type
-        right = _is_chat(held) if name == "messages" else _is_text(held)
+        turns = name == "messages" or (schema == "Preference" and name in wanted)
+        right = _is_chat(held) if turns else _is_text(held)
         if not right:
-            needed = "a list of {role: string, content: string}" if name == "messages" else "string"
+            needed = "a list of {role: string, content: string}" if turns else "string"
             raise Refused(SCHEMA_VIOLATION, f"the column {name} is {held}, not {needed}: write it as that")
     return [*wanted, *optional]
 

@@ -6,7 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from slipway_data.sketch import Sketch
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,40 @@ class Completion:
         return {"prompt": self.prompt, "completion": self.completion}
 
 
-Content = Chat | Completion
+@dataclass(frozen=True)
+class Preference:
+    """A conversation, and two answers to it; the one chosen is to become likelier than the one rejected."""
+
+    prompt: tuple[Message, ...]
+    chosen: tuple[Message, ...]
+    rejected: tuple[Message, ...]
+
+    @property
+    def trained(self) -> str:
+        """The text that is trained: what the model is to say."""
+        return "\n".join(m.content for m in self.chosen)
+
+    @property
+    def text(self) -> str:
+        """Everything that tells one row from another; system prompts are the same in many."""
+        every = (*self.prompt, *self.chosen, *self.rejected)
+        return "\n".join(m.content for m in every if m.role != "system")
+
+    def mapped(self, change: Callable[[str], str]) -> Preference:
+        """Return the preference with `change` applied to every text."""
+
+        def all_of(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+            return tuple(replace(m, content=change(m.content)) for m in messages)
+
+        return Preference(all_of(self.prompt), all_of(self.chosen), all_of(self.rejected))
+
+    def dump(self) -> dict[str, object]:
+        """Return the columns of the row."""
+        named = {"prompt": self.prompt, "chosen": self.chosen, "rejected": self.rejected}
+        return {name: [{"role": m.role, "content": m.content} for m in said] for name, said in named.items()}
+
+
+Content = Chat | Completion | Preference
 
 
 def instruction(asked: str, answer: str, schema: Literal["Chat", "Completion"], system: str) -> Content:
@@ -97,19 +133,23 @@ class Parsed:
     """What a reader found.
 
     `project` is the row's own word for its project, where it has one; `columns` are what else steps want to know of it.
+    `group` is what it must stay together with where its file does not say that, `split` the split that it has already.
     """
 
     id: str
     content: Content
     project: str | None = None
     columns: Mapping[str, object] = field(default_factory=dict)
+    group: str | None = None
+    split: str = ""
 
 
 @dataclass(frozen=True)
 class Row:
     """A row; `id` says where it came from, `group` what must stay together in one split.
 
-    Steps may judge it by `path`, its file, by `project` and by `columns`, which are no part of the dataset.
+    Steps may judge it by `path`, its file, by `project` and by `columns`, which are no part of the dataset. `split` is
+    the one that it must have; empty means that its group decides.
     """
 
     id: str
@@ -118,6 +158,9 @@ class Row:
     path: str = ""
     project: str = ""
     columns: Mapping[str, object] = field(default_factory=dict)
+    split: str = ""
+    drawn: Sketch | None = field(default=None, compare=False, repr=False)
+    """Its sketch, where the next step needs one. Whatever changes the content drops it."""
 
 
 @dataclass(frozen=True)
@@ -139,14 +182,19 @@ class Rejected:
         return json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
+ANNOTATION_FAILED = "AnnotationFailed"
 CONTAMINATED = "Contaminated"
 DUPLICATE = "Duplicate"
 FEW_ALPHANUMERICS = "FewAlphanumerics"
 LICENCE_NOT_ALLOWED = "LicenceNotAllowed"
 LICENCE_UNKNOWN = "LicenceUnknown"
 LINE_TOO_LONG = "LineTooLong"
+NO_PAIR = "NoPair"
+NO_VERDICT = "NoVerdict"
+NOT_FOR_TRAINING = "NotForTraining"
 NOTHING_TO_ASK = "NothingToAsk"
 NOTHING_TO_TRAIN_ON = "NothingToTrainOn"
+NOT_LIKED = "NotLiked"
 OTHER_LANGUAGE = "OtherLanguage"
 SCHEMA_VIOLATION = "SchemaViolation"
 SURPLUS = "Surplus"

@@ -7,8 +7,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from slipway.api.dataset import Schema
 from slipway_data.raw import Refused
-from slipway_data.rows import NOTHING_TO_TRAIN_ON, SCHEMA_VIOLATION, Chat, Completion, Content, Message, Parsed
+from slipway_data.rows import (
+    NOTHING_TO_TRAIN_ON,
+    SCHEMA_VIOLATION,
+    Chat,
+    Completion,
+    Content,
+    Message,
+    Parsed,
+    Preference,
+)
 
 
 class _Line(BaseModel):
@@ -35,43 +45,88 @@ class _CompletionLine(_Line):
     completion: str
 
 
+class _PreferenceLine(_Line):
+    prompt: Annotated[list[_Turn], Field(min_length=1)]
+    chosen: Annotated[list[_Turn], Field(min_length=1)]
+    rejected: Annotated[list[_Turn], Field(min_length=1)]
+
+
+LINES: dict[str, type[_Line]] = {"Chat": _ChatLine, "Completion": _CompletionLine, "Preference": _PreferenceLine}
+WANTED = {
+    "Chat": '{"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}',
+    "Completion": '{"prompt": "…", "completion": "…"}',
+    "Preference": '{"prompt": [{"role": "user", "content": "…"}], "chosen": [{"role": "assistant", "content": "…"}], '
+    '"rejected": [{"role": "assistant", "content": "…"}]}',
+}
+
+
 def parsed(
     id: str,
     found: str | Mapping[str, Any],
-    schema: Literal["Chat", "Completion"],
+    schema: Schema,
     columns: frozenset[str] = frozenset(),
 ) -> Parsed:
     """Return the row that `found` (JSON text or columns) is, with those of `columns` that it has.
 
     Raise Refused where it breaks the schema, or trains nothing.
     """
-    model = _ChatLine if schema == "Chat" else _CompletionLine
+    model = LINES[schema]
     try:
         checked = model.model_validate_json(found) if isinstance(found, str) else model.model_validate(found)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         message = f"{where}: {first['msg']}" if where else first["msg"]
-        raise Refused(SCHEMA_VIOLATION, f"{message}. The schema {schema} wants {_wanted(schema)}") from None
+        raise Refused(SCHEMA_VIOLATION, f"{message}. The schema {schema} wants {WANTED[schema]}") from None
     content = _content(checked)
-    if isinstance(content, Chat) and content.messages[-1].role != "assistant":
-        raise Refused(SCHEMA_VIOLATION, f"messages: the last one is by {content.messages[-1].role}, not by assistant")
-    if isinstance(content, Chat) and any(m.role == "system" for m in content.messages[1:]):
-        raise Refused(SCHEMA_VIOLATION, "messages: only the first one may be by system")
-    if not content.trained.strip():
-        what = "every assistant message" if schema == "Chat" else "completion"
-        raise Refused(NOTHING_TO_TRAIN_ON, f"{what} is empty, so no token of the row would be trained")
+    check(content)
     others = {"project": checked.project, **(checked.model_extra or {})}
     return Parsed(id, content, checked.project, {name: others[name] for name in columns if name in others})
 
 
-def _content(found: _ChatLine | _CompletionLine) -> Content:
-    if isinstance(found, _CompletionLine):
-        return Completion(found.prompt, found.completion)
-    return Chat(tuple(Message(turn.role, turn.content) for turn in found.messages))
+def check(content: Content) -> None:
+    """Raise Refused where the turns are in no order that can be trained, or nothing would be."""
+    match content:
+        case Chat(messages=messages):
+            _ends_with("messages", messages, "assistant")
+            _one_system("messages", messages)
+            what = "every assistant message"
+        case Preference(prompt=prompt, chosen=chosen, rejected=rejected):
+            _ends_with("prompt", prompt, "user")
+            _one_system("prompt", prompt)
+            for name, said in (("chosen", chosen), ("rejected", rejected)):
+                if any(m.role != "assistant" for m in said):
+                    raise Refused(SCHEMA_VIOLATION, f"{name}: an answer has messages by assistant only")
+                if not any(m.content.strip() for m in said):
+                    raise Refused(NOTHING_TO_TRAIN_ON, f"{name} is empty, so there is nothing to compare")
+            if chosen == rejected:
+                raise Refused(NOTHING_TO_TRAIN_ON, "chosen and rejected are equal, so neither is to be preferred")
+            return
+        case _:
+            what = "completion"
+    if not content.trained.strip():
+        raise Refused(NOTHING_TO_TRAIN_ON, f"{what} is empty, so no token of the row would be trained")
 
 
-def _wanted(schema: Literal["Chat", "Completion"]) -> str:
-    if schema == "Chat":
-        return '{"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}'
-    return '{"prompt": "…", "completion": "…"}'
+def _ends_with(name: str, messages: tuple[Message, ...], role: str) -> None:
+    if messages[-1].role != role:
+        raise Refused(SCHEMA_VIOLATION, f"{name}: the last one is by {messages[-1].role}, not by {role}")
+
+
+def _one_system(name: str, messages: tuple[Message, ...]) -> None:
+    if any(m.role == "system" for m in messages[1:]):
+        raise Refused(SCHEMA_VIOLATION, f"{name}: only the first one may be by system")
+
+
+def _content(found: _Line) -> Content:
+    match found:
+        case _CompletionLine():
+            return Completion(found.prompt, found.completion)
+        case _PreferenceLine():
+            return Preference(_turns(found.prompt), _turns(found.chosen), _turns(found.rejected))
+    assert isinstance(found, _ChatLine), "every schema has its line"
+    return Chat(_turns(found.messages))
+
+
+def _turns(found: list[_Turn]) -> tuple[Message, ...]:
+    return tuple(Message(turn.role, turn.content) for turn in found)

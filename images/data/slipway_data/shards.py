@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from slipway.api.dataset import Schema
 from slipway_data.rows import Row
 
 GROUP_ROWS = 1_000
@@ -16,16 +17,18 @@ SHARD_CHARACTERS = 256 * 1024 * 1024
 
 MESSAGE = pa.struct([pa.field("role", pa.string(), nullable=False), pa.field("content", pa.string(), nullable=False)])
 IDENTITY = [pa.field("id", pa.string(), nullable=False), pa.field("group", pa.string(), nullable=False)]
-SCHEMAS = {
-    "Chat": pa.schema(
-        [*IDENTITY, pa.field("messages", pa.list_(pa.field("item", MESSAGE, nullable=False)), nullable=False)]
-    ),
+MESSAGES = pa.list_(pa.field("item", MESSAGE, nullable=False))
+SCHEMAS: dict[Schema, pa.Schema] = {
+    "Chat": pa.schema([*IDENTITY, pa.field("messages", MESSAGES, nullable=False)]),
     "Completion": pa.schema(
         [
             *IDENTITY,
             pa.field("prompt", pa.string(), nullable=False),
             pa.field("completion", pa.string(), nullable=False),
         ]
+    ),
+    "Preference": pa.schema(
+        [*IDENTITY, *(pa.field(name, MESSAGES, nullable=False) for name in ("prompt", "chosen", "rejected"))]
     ),
 }
 
@@ -36,7 +39,7 @@ class ShardWriter:
     Row groups and shards are cut by counts of rows and characters, never by time or memory.
     """
 
-    def __init__(self, folder: Path, schema: Literal["Chat", "Completion"]) -> None:
+    def __init__(self, folder: Path, schema: Schema) -> None:
         self._folder = folder
         self._schema = SCHEMAS[schema]
         self._writer: pq.ParquetWriter | None = None

@@ -22,10 +22,11 @@ from slipway.api.base import (
 from slipway.api.common import ArtifactStatus, Resources
 from slipway.api.conditions import CONDITIONS, Condition
 from slipway.api.dataset_export import ExportStatus, HostedFormat
+from slipway.api.dataset_mix import MemberStatus
 from slipway.api.dataset_source import Source
 from slipway.api.dataset_steps import Step
 
-Schema = Literal["Chat", "Completion"]
+Schema = Literal["Chat", "Completion", "Preference"]
 DatasetState = Literal["Pending", "Preparing", "Ready", "Failed"]
 
 
@@ -69,6 +70,58 @@ class Quality(Model):
     )
 
 
+_READ_AS = "!has(self.steps[0].parse) || "
+_MIXED = "!has(self.source.datasets) || "
+SOURCE_RULES = (
+    Rule(
+        f"{_READ_AS}(self.steps[0].parse.__as__ == 'Dataset') == has(self.source.datasets)",
+        "rows of other Datasets are read as Dataset, and nothing else is: set source.datasets and "
+        "`- parse: {as: Dataset}`, or neither",
+    ),
+    Rule(
+        f"{_READ_AS}(self.steps[0].parse.__as__ == 'Feedback') == has(self.source.feedback)",
+        "what users said is read as Feedback, and nothing else is: set source.feedback and "
+        "`- parse: {as: Feedback}`, or neither",
+    ),
+    Rule(
+        "self.schema != 'Completion' || !has(self.source.feedback)",
+        "feedback is on conversations: set schema to Chat or Preference",
+    ),
+    Rule(
+        f"self.schema != 'Preference' || {_READ_AS}"
+        "self.steps[0].parse.__as__ in ['Dataset', 'Feedback', 'JSONL', 'Parquet']",
+        "files of this format prefer nothing: set schema to Chat or Completion, or parse JSONL, Parquet, Feedback or "
+        "Dataset",
+    ),
+    Rule(
+        "self.schema != 'Preference' || !has(self.export) || self.export.size() == 0",
+        "no vendor takes preferences in these formats: leave export out, or set schema to Chat or Completion",
+    ),
+    Rule(
+        f"{_MIXED}!has(self.split) || (self.split.trainPercent == 80 && self.split.validationPercent == 10 && "
+        "self.split.testPercent == 10 && self.split.groupBy == 'File' && (!has(self.split.salt) || "
+        "self.split.salt == ''))",
+        "rows of other Datasets stay in the splits that they have there: leave split out",
+    ),
+    Rule(
+        f"{_MIXED}!self.steps.exists(s, has(s.licence) || has(s.balance))",
+        "prepared rows have neither licence nor category any more: give these steps to the members, and shares by "
+        "members[].weight",
+    ),
+    Rule(
+        "self.schema != 'Completion' || !self.steps.exists(s, has(s.annotate) && s.annotate.write == 'System' || "
+        "has(s.augment) && s.augment.write == 'System')",
+        "rows of schema Completion have no system message: write Prompt or Answer, or set schema to Chat",
+    ),
+    Rule(
+        "self.schema != 'Preference' || !self.steps.exists(s, has(s.annotate) && s.annotate.write == 'Answer' || "
+        "has(s.augment) && s.augment.write == 'Answer')",
+        "a preference has two answers: write Prompt or System",
+    ),
+)
+"""Which source, reader, schema and steps go together."""
+
+
 class DatasetSpec(Model):
     """spec describes the data wanted.
 
@@ -88,12 +141,14 @@ class DatasetSpec(Model):
             "rows read as this have no columns to balance by: set balance.by to Folder or Project, or parse JSONL or "
             "Parquet",
         ),
+        *SOURCE_RULES,
     )
 
     source: Source = Field(description="source says where raw data comes from; exactly one member must be set.")
     schema_: Schema = Field(
         alias="schema",
-        description="schema of the rows: Chat (messages with role and content) or Completion (prompt and completion).",
+        description="schema of the rows: Chat (messages with role and content), Completion (prompt and completion), or "
+        "Preference (a prompt, the answer chosen and the one rejected, each a list of messages).",
     )
     steps: list[Step] = Field(
         min_length=1,
@@ -156,6 +211,12 @@ class DatasetStatus(StatusModel):
     rows: Rows | None = Field(default=None, description="rows counts the rows of the last result.")
     revision: Annotated[str, bounded(64)] | None = Field(
         default=None, description="revision is the commit that the data was read from, where its source is git."
+    )
+    members: list[MemberStatus] | None = Field(
+        default=None,
+        max_length=16,
+        description="members are the Datasets that the data was mixed from, where its source is datasets.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     report: StoreUri | None = Field(
         default=None,

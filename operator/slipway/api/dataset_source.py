@@ -7,7 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from slipway.api.base import Globs, Model, Name, OneOf, Rule, StoreUri, bounded
+from slipway.api.dataset_feedback import FeedbackSource
 from slipway.api.dataset_github import GitHubSource
+from slipway.api.dataset_mix import DatasetsSource
 from slipway.api.web import Header, SecretKeyRef, SecretRef, Url
 
 FileName = Annotated[
@@ -196,3 +198,7 @@ class Source(OneOf):
     persistent_volume_claim: PersistentVolumeClaimSource | None = Field(
         default=None, description="persistentVolumeClaim reads files from a volume."
     )
+    feedback: FeedbackSource | None = Field(
+        default=None, description="feedback reads what users said of a model's answers."
+    )
+    datasets: DatasetsSource | None = Field(default=None, description="datasets mixes the rows of other Datasets.")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from slipway.api.base import Model, OneOf, Rule, StoreUri, bounded
+from slipway.api.dataset_annotate import Annotate, Augment
 
 Spdx = Annotated[
     str,
@@ -33,11 +34,12 @@ Column = Annotated[
 class Parse(Model):
     """Turn files into rows. The first step of every Dataset."""
 
-    format: Literal["BlenderPython", "BlueprintT3D", "JSONL", "Markdown", "Parquet"] = Field(
+    format: Literal["BlenderPython", "BlueprintT3D", "Dataset", "Feedback", "JSONL", "Markdown", "Parquet"] = Field(
         alias="as",
         description="as names the reader. BlenderPython makes instruction pairs from the functions and classes of "
         "Python sources that use bpy, BlueprintT3D from Unreal Blueprint clipboard text, Markdown from the sections of "
-        "documentation; JSONL reads one row of the schema per line, Parquet from the schema's columns.",
+        "documentation; JSONL reads one row of the schema per line, Parquet from the schema's columns. Dataset reads "
+        "the rows of source.datasets, Feedback the records of source.feedback.",
     )
 
 
@@ -106,7 +108,8 @@ class Decontaminate(Model):
         min_length=1,
         max_length=16,
         json_schema_extra={"x-kubernetes-list-type": "set"},
-        description="against lists evaluation sets in the object store: JSON lines of the Dataset's schema, as files "
+        description="against lists evaluation sets in the object store: JSON lines of the Dataset's schema (Chat, "
+        "where that is Preference), as files "
         "or as prefixes that end in / (all files *.jsonl below them).",
     )
     words: Annotated[int, Field(ge=8, le=64)] = Field(
@@ -194,6 +197,12 @@ class Step(OneOf):
         default=None, description="decontaminate rejects rows that share a run of words with an evaluation set."
     )
     redact: Redact | None = Field(default=None, description="redact replaces private text by a placeholder.")
+    annotate: Annotate | None = Field(
+        default=None, description="annotate writes a part of every row anew, from a template or by a language model."
+    )
+    augment: Augment | None = Field(
+        default=None, description="augment adds rows to train on: copies of which a part is written anew."
+    )
     deduplicate: Deduplicate | None = Field(
         default=None, description="deduplicate keeps one row of every group of equal or alike rows."
     )

@@ -87,7 +87,14 @@ DATASET = Kind(
         Column("Digest", ".status.digest", "Digest of the prepared data.", wide=True),
         MESSAGE,
     ),
-    rules=(_name_limit(63, LABEL_VALUE),),
+    rules=(
+        _name_limit(63, LABEL_VALUE),
+        Rule(
+            "!has(self.spec) || !has(self.spec.source) || !has(self.spec.source.datasets) || "
+            "self.spec.source.datasets.members.all(m, m.name != self.metadata.name)",
+            "a Dataset cannot be mixed from itself: take its own name out of spec.source.datasets.members",
+        ),
+    ),
     selectable=(".status.state",),
 )
 

@@ -14,7 +14,9 @@ dataset and is no part of it, so that equal data has one digest whoever prepared
     datasets/refused/<job>/                     report and rejected.jsonl of data that was refused
 
 A Parquet row has the columns: id (string), group (string), messages (list of {role, content}) for Chat, or prompt and
-completion (strings) for Completion. Chat rows train on assistant messages, Completion rows on the completion.
+completion (strings) for Completion, or prompt, chosen and rejected (lists of {role, content}) for Preference. Chat rows
+train on assistant messages, Completion rows on the completion; of Preference rows, chosen is what the assistant should
+rather have said after prompt, rejected what it should not.
 """
 
 from __future__ import annotations
@@ -33,6 +35,15 @@ LEFT_OUT = "left-out.jsonl"
 SPLITS = ("train", "validation", "test")
 
 
+class Mixed(StatusModel):
+    """A Dataset that gave rows to a mix, and how many of each split."""
+
+    name: str
+    digest: str
+    weight: int | None = None
+    rows: dict[str, int]
+
+
 class DatasetCard(StatusModel):
     """What the dataset is, for its readers."""
 
@@ -43,3 +54,5 @@ class DatasetCard(StatusModel):
     """Rows of each licence (SPDX; NOASSERTION where it is unknown), when a licence step looked at them."""
     categories: dict[str, int] | None = None
     """Rows of the hundred largest categories, when a balance step bounded them."""
+    members: tuple[Mixed, ...] | None = None
+    """What the rows were mixed from, where the source is datasets."""

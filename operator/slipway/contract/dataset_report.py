@@ -40,6 +40,8 @@ class StepReport(StatusModel):
     rows_out: int
     left_out: dict[str, int] = {}
     """Rows by the reason they were left out for."""
+    added: int = 0
+    """Rows that the step made; those that stay are among the rows out."""
 
 
 class Alike(StatusModel):

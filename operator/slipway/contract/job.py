@@ -49,6 +49,14 @@ class JobBase(Model):
         return digest_of(told)
 
 
+class MixMember(Model):
+    """A Dataset that gives rows, and the data that it had when preparation began."""
+
+    name: str
+    artifact: ArtifactRef
+    weight: int | None = None
+
+
 class PrepareDataset(JobBase):
     """Read, check, clean, split and publish data."""
 
@@ -60,6 +68,8 @@ class PrepareDataset(JobBase):
     quality: Quality
     # Left out while empty: Jobs of Datasets that export nothing keep the names they had before there were exports.
     export: tuple[HostedFormat, ...] = Field(default=(), exclude_if=lambda formats: not formats)
+    members: tuple[MixMember, ...] = Field(default=(), exclude_if=lambda members: not members)
+    """What source.datasets names, in the order of names."""
 
 
 class Train(JobBase):

@@ -1,12 +1,16 @@
-"""Through what does a preparation pod get what its source keeps secret, or keeps on a volume?
+"""Through what does a preparation pod get what its source and steps keep secret, or keep on a volume?
 
 The job file names Secrets; their values reach the pod in variables of these names.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from slipway.api.dataset_annotate import Annotate, LanguageModel
 from slipway.api.dataset_github import GitHubSource
 from slipway.api.dataset_source import GitSource, HttpSource, Source
+from slipway.api.dataset_steps import Step
 from slipway.api.web import SecretKeyRef
 
 CLAIM_FOLDER = "/slipway/source"
@@ -37,3 +41,21 @@ def variables(source: Source) -> dict[str, SecretKeyRef]:
         case GitSource(token_secret=token) | GitHubSource(token_secret=token) if token is not None:
             return {TOKEN: token}
     return {}
+
+
+def step_variable(number: int) -> str:
+    """Return the variable with the credentials of spec.steps[number]."""
+    return f"SLIPWAY_STEP_{number}_TOKEN"
+
+
+def language_models(steps: Iterable[Step]) -> dict[int, LanguageModel]:
+    """Return the language models that are asked, by the number of their step."""
+    writers = ((number, step.chosen) for number, step in enumerate(steps))
+    asked = ((number, step.language_model) for number, step in writers if isinstance(step, Annotate))
+    return {number: model for number, model in asked if model is not None}
+
+
+def step_variables(steps: Iterable[Step]) -> dict[str, SecretKeyRef]:
+    """Return the variables that `steps` need, and the value of a Secret that each one holds."""
+    keys = {step_variable(number): model.token_secret for number, model in language_models(steps).items()}
+    return {name: secret for name, secret in keys.items() if secret is not None}

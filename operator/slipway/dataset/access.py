@@ -1,22 +1,24 @@
-"""What must a preparation pod be given to reach its source: Secrets, a volume, a way through the network?"""
+"""What must a preparation pod be given to reach what its source and steps ask: Secrets, a volume, a way out?"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from slipway.api.dataset_github import GitHubSource
 from slipway.api.dataset_source import GitSource, HttpSource, PersistentVolumeClaimSource, Source
-from slipway.contract.source import CLAIM_FOLDER, GITHUB, variables
+from slipway.api.dataset_steps import Step
+from slipway.contract.source import CLAIM_FOLDER, GITHUB, language_models, step_variables, variables
 from slipway.egress import port_of, way_out
 from slipway.plan import Manifest
 from slipway.workload import Mount, Root
 
 
-def environment(source: Source) -> tuple[dict[str, Any], ...]:
+def environment(source: Source, steps: Sequence[Step] = ()) -> tuple[dict[str, Any], ...]:
     """Return the variables of the pod, by reference to Secrets of the Dataset's namespace."""
     return tuple(
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": secret.key}}}
-        for name, secret in variables(source).items()
+        for name, secret in (variables(source) | step_variables(steps)).items()
     )
 
 
@@ -40,6 +42,7 @@ def ports(source: Source) -> tuple[int, ...]:
     return ()
 
 
-def network_policy(root: Root, job: str, source: Source) -> list[Manifest]:
-    """Return what lets the pods of `job` out to the source's servers, beside what all our pods may reach."""
-    return way_out(root, job, ports(source))
+def network_policy(root: Root, job: str, source: Source, steps: Sequence[Step] = ()) -> list[Manifest]:
+    """Return what lets the pods of `job` out to the servers of source and steps, beside what all our pods may reach."""
+    models = language_models(steps).values()
+    return way_out(root, job, sorted({*ports(source), *(port_of(model.url) for model in models)}))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from slipway.api.conditions import Progressing, kstatus, timestamp
+from slipway.api.conditions import STALLED, Progressing, find, kstatus, timestamp
 from slipway.api.dataset import DatasetStatus, Rows
+from slipway.api.dataset_mix import MemberStatus
 from slipway.attempt import Again, Done, Going, Hopeless, Terms, number, outcome
 from slipway.contract.result import Prepared
+from slipway.dataset.members import MEMBER_REASONS, Missing
 from slipway.dataset.objects import CONFIG_LIMIT, Dataset, config_bytes, preparation
 from slipway.dataset.observe import Observed
 from slipway.jobs import Run
@@ -40,10 +42,28 @@ def decide(dataset: Dataset, seen: Observed, now: datetime, settings: Settings) 
         return _ready(dataset, seen, status, now)
     if run is None:
         return _starting(dataset, now, settings, attempt=1)
-    if status.state == "Failed" and status.observed_generation == dataset.generation and run.phase == "Failed":
+    told = status.state == "Failed" and status.observed_generation == dataset.generation and not _waited(status)
+    if told and run.phase == "Failed":
         # Its pods may be gone by now, and with them the reason that status still tells.
         return Plan(status=status.dump(), keep=_objects_of(run))
     return _after(run, dataset, seen, now, settings)
+
+
+def waiting(dataset: Dataset, missing: Missing, keep: frozenset[tuple[str, str]], now: datetime) -> Plan:
+    """Return the plan of a mix that cannot begin. What was published, and what runs on former data, stays (`keep`).
+
+    It is not Ready meanwhile: members that are being changed are about to change it.
+    """
+    if missing.stalled:
+        return _stalled(dataset, now, missing.reason, missing.said, keep=keep)
+    view = Progressing(ready="False", reconciling=True, reason=missing.reason, message=missing.said)
+    return _plan(dataset, now, view, {"state": "Pending"}, keep=keep)
+
+
+def _waited(status: DatasetStatus) -> bool:
+    """Tell whether what status complains about is a member, and not an attempt of its own."""
+    stalled = find(status.conditions, STALLED)
+    return stalled is not None and stalled.reason in MEMBER_REASONS
 
 
 def _after(run: Run, dataset: Dataset, seen: Observed, now: datetime, settings: Settings) -> Plan:
@@ -95,6 +115,7 @@ def _published(dataset: Dataset, seen: Observed, result: Prepared, now: datetime
             "report": result.report or None,
             "exports": list(result.exports) if result.exports else None,
             "revision": result.revision or None,
+            "members": [MemberStatus(name=m.name, digest=m.artifact.digest) for m in dataset.members] or None,
         }
     )
     return _ready(dataset, seen, found, now, events=(Event(PREPARED, _summary(result.rows)),))
@@ -104,7 +125,7 @@ def _ready(dataset: Dataset, seen: Observed, status: DatasetStatus, now: datetim
     """Return the plan of published data. The Job that made it stays, so that its log can be read."""
     said = _summary(status.rows or Rows())
     view = Progressing(ready="True", reason=PREPARED, message=said)
-    kept = ("recipe", "digest", "artifact", "rows", "report", "exports", "revision")
+    kept = ("recipe", "digest", "artifact", "rows", "report", "exports", "revision", "members")
     update = {name: getattr(status, name) for name in kept}
     return _plan(dataset, now, view, update | {"state": "Ready"}, keep=_without_policies(seen.owned), **rest)
 

@@ -7,12 +7,12 @@ from typing import Final
 
 from slipway.api.dataset import DatasetSpec, DatasetStatus
 from slipway.contract.artifact import digest_of
-from slipway.contract.job import PrepareDataset
+from slipway.contract.job import MixMember, PrepareDataset
 from slipway.dataset.access import environment, mounts, network_policy
 from slipway.names import ATTEMPT_LABEL, child_name
 from slipway.plan import Manifest
 from slipway.settings import Settings
-from slipway.workload import JobShape, Root, job, job_config
+from slipway.workload import JobShape, Root, job, job_config, thread_limit
 
 COMMAND: Final = ("python", "-m", "slipway_data")
 CONFIG_LIMIT: Final = 1_000_000
@@ -27,6 +27,8 @@ class Dataset:
     spec: DatasetSpec
     status: DatasetStatus
     generation: int = 1
+    members: tuple[MixMember, ...] = ()
+    """What it is mixed from, with the data that is there now (see members.pinned)."""
 
     @property
     def recipe(self) -> str:
@@ -36,9 +38,8 @@ class Dataset:
         fields, prepares nothing again that is published already.
         """
         parts = {"source", "schema_", "steps", "split", "quality", "export"}
-        return digest_of(
-            self.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True, include=parts)
-        )
+        made = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True, include=parts)
+        return digest_of([made, *(member.artifact.digest for member in self.members)] if self.members else made)
 
 
 def told(dataset: Dataset, settings: Settings) -> PrepareDataset:
@@ -54,6 +55,7 @@ def told(dataset: Dataset, settings: Settings) -> PrepareDataset:
         split=spec.split,
         quality=spec.quality,
         export=tuple(spec.export),
+        members=dataset.members,
     )
 
 
@@ -84,14 +86,14 @@ def preparation(dataset: Dataset, attempt: int, settings: Settings) -> tuple[Man
         COMMAND,
         dataset.spec.resources,
         deadline_seconds=dataset.spec.deadline_seconds,
-        environment=environment(dataset.spec.source),
+        environment=(*environment(dataset.spec.source, dataset.spec.steps), thread_limit(dataset.spec.resources)),
         mounts=mounts(dataset.spec.source),
     )
     made = job(dataset.root, name, name, shape, settings)
     made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt)}
     # Where no other policy selects the pod, this one would be the first, and shut it in.
     closed = dataset.root.namespace in settings.closed_namespaces
-    policies = network_policy(dataset.root, name, dataset.spec.source) if closed else []
+    policies = network_policy(dataset.root, name, dataset.spec.source, dataset.spec.steps) if closed else []
     return job_config(dataset.root, name, told(dataset, settings)), *policies, made
 
 

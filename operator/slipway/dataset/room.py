@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from pydantic import ValidationError
 
 from slipway.api.conditions import Progressing, kstatus
-from slipway.dataset.decide import decide
+from slipway.dataset.decide import decide, waiting
+from slipway.dataset.members import Missing, pinned
 from slipway.dataset.observe import observe, parse, status_of
 from slipway.plan import Facts, Key, Manifest, Plan, View
+from slipway.relations import dataset as dataset_relation
 from slipway.rooms import INVALID_SPEC, children, first_fault
 from slipway.settings import Settings
 
@@ -30,11 +33,19 @@ class Room:
             dataset = parse(root)
         except ValidationError as error:
             return _invalid(root, error, children(root["metadata"]["uid"], view, self.owns), now)
+        found = pinned(dataset, view)
+        if isinstance(found, Missing):
+            return waiting(dataset, found, children(dataset.root.uid, view, self.owns), now)
+        dataset = replace(dataset, members=found)
         return decide(dataset, observe(dataset, view, self.owns, self.settings), now, self.settings)
 
     def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
-        """Return nothing: a Dataset depends on no other root."""
-        return ()
+        """Return the mixes of which the Dataset `changed` is a member."""
+        if changed["kind"] != self.kind:
+            return
+        namespace, name = changed["metadata"]["namespace"], changed["metadata"]["name"]
+        for root in view.related(self.kind, namespace, dataset_relation(name)):
+            yield Key(self.kind, namespace, root["metadata"]["name"])
 
 
 def _invalid(root: Manifest, error: ValidationError, keep: frozenset[tuple[str, str]], now: datetime) -> Plan:

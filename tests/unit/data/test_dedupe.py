@@ -8,8 +8,10 @@ import sqlite3
 import pytest
 
 from slipway.api.dataset_steps import Deduplicate
-from slipway_data.dedupe import PERMUTATIONS, RECALL, Seen, banding, seen, shingles
+from slipway_data.dedupe import Seen, seen
 from slipway_data.rows import Chat, Completion, Message, Row
+from slipway_data.sketch import sketch
+from tests.unit.data.test_sketch import shingles
 
 
 def memory(method: str, percent: int = 85) -> Seen:
@@ -82,14 +84,10 @@ def test_a_dropped_row_is_not_remembered() -> None:
             assert similarity(" ".join(texts[at]), " ".join(texts[int(twin.id)])) >= 0.8
 
 
-@pytest.mark.parametrize("percent", range(50, 101))
-def test_bands_find_what_they_should(percent: int) -> None:
-    bands, size = banding(percent / 100)
-    assert bands * size <= PERMUTATIONS
-    assert 1 - (1 - (percent / 100) ** size) ** bands >= RECALL
-
-
-def test_short_texts_have_a_shingle() -> None:
-    assert shingles("") == {b""}
-    assert shingles("one two") == {b"one two"}
-    assert len(shingles("a b c d e f")) == 2
+@pytest.mark.parametrize("method", ["Exact", "MinHash"])
+def test_a_sketch_drawn_before_tells_the_same(method: str) -> None:
+    rng = random.Random(3)
+    rows = [row(str(n), " ".join(words(rng, 40) if n % 3 else ["same"] * 40)) for n in range(30)]
+    one, other = memory(method), memory(method)
+    drawn = [sketch(r.content.text, 16, 8) for r in rows]
+    assert [one.twin(r) for r in rows] == [other.twin(r, d) for r, d in zip(rows, drawn, strict=True)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from slipway_data.redact import Redactor
+from slipway_data.redact import EMAIL, IPV6, SECRETS, Redactor, _sign
 
 T3D = Path(__file__).parents[2] / "data" / "t3d"
 ALL = ("Secret", "Email", "IPAddress")
@@ -85,3 +88,62 @@ def test_only_the_kinds_asked_for_are_replaced_and_counted() -> None:
 def test_redacting_twice_changes_nothing() -> None:
     once = redacted(f"{AWS} ann@example.org 192.168.1.20 https://ann:secret@host")
     assert redacted(once) == once
+
+
+@pytest.mark.parametrize(("pattern", "sign"), [(p, sign) for p, _, sign in SECRETS if sign], ids=lambda x: str(x)[:20])
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_what_a_pattern_matches_has_its_sign(pattern: re.Pattern[str], sign: str, data: st.DataObject) -> None:
+    assert sign in data.draw(st.from_regex(pattern))
+
+
+def test_most_patterns_have_a_sign_and_those_without_are_searched_for() -> None:
+    signs = {pattern.pattern: sign for pattern, _, sign in SECRETS}
+    assert sum(map(bool, signs.values())) * 2 > len(signs)
+    assert signs[r"hf_[A-Za-z0-9]{30,}"] == "hf_"
+    assert _sign(re.compile("abc?d")) == "ab"
+    assert _sign(re.compile("ab|cd")) == ""
+    assert _sign(re.compile("ab", re.IGNORECASE)) == ""
+    assert _sign(re.compile(r"\/\/a(?:b|c)")) == "//a"
+
+
+pieces = st.sampled_from(
+    [
+        AWS,
+        GITHUB,
+        JWT,
+        "a@b.example",
+        "1.2.3.4",
+        "10.0.0.1",
+        "2001:db8::ff00:42:8329",
+        "::1",
+        "::",
+        "x",
+        ".",
+        ":",
+        "@",
+        " ",
+        "\n",
+        "//h/:_authToken=",
+        "npm_abc",
+        "https://u:pw@h",
+        "1234567890:" + "A" * 35,
+        "é",
+    ]
+)
+
+
+@given(st.lists(pieces, max_size=12).map("".join))
+def test_short_cuts_change_nothing(text: str) -> None:
+    """Against every pattern on every line, and addresses by the plain patterns."""
+    wanted = "\n".join(map(_slowly, text.split("\n")))
+    assert redacted(text) == wanted
+
+
+def _slowly(line: str) -> str:
+    redactor = Redactor(ALL, Counter())
+    for pattern, group, _ in SECRETS:
+        line = redactor._secrets_of(line, pattern, group)
+    line = EMAIL.sub("<EMAIL>", line)
+    plain = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
+    return IPV6.sub(redactor._address, plain.sub(redactor._address, line))

@@ -36,6 +36,7 @@ class Asked:
 
     path: str
     headers: Mapping[str, str]
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,13 @@ def serving(site: Site) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            answer = site(Asked(self.path, dict(self.headers)))
+            self._answer(b"")
+
+        def do_POST(self) -> None:
+            self._answer(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
+
+        def _answer(self, body: bytes) -> None:
+            answer = site(Asked(self.path, dict(self.headers), body))
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)

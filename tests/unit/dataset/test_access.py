@@ -137,3 +137,28 @@ def test_the_commit_that_was_read_is_in_the_status() -> None:
     world.succeed("b")
     world.settle()
     assert "revision" not in world.status()
+
+
+def test_a_step_that_asks_a_model_gets_its_key_and_a_way_out() -> None:
+    model = {
+        "url": "https://llm.example:9443/v1",
+        "model": "m",
+        "instruction": "say",
+        "tokenSecret": {"name": "llm", "key": "t"},
+    }
+    steps = [{"parse": {"as": "JSONL"}}, {"annotate": {"write": "Prompt", "languageModel": model}}]
+    world = World()
+    world.room = Room(SETTINGS.model_copy(update={"closed_namespaces": (NAMESPACE,)}))
+    world.edit(steps=steps)
+    world.settle()
+    variables = {variable["name"]: variable for variable in pod(world)["containers"][0]["env"]}
+    assert variables["SLIPWAY_STEP_1_TOKEN"]["valueFrom"] == {"secretKeyRef": {"name": "llm", "key": "t"}}
+    assert [port["port"] for port in policy_of(world)["egress"][0]["ports"]] == [9443]
+
+
+def test_a_pod_is_told_how_many_cores_it_asked_for() -> None:
+    world = World()
+    world.edit(resources={"cpu": "3500m"})
+    world.settle()
+    variables = {variable["name"]: variable for variable in pod(world)["containers"][0]["env"]}
+    assert variables["OMP_NUM_THREADS"]["value"] == "4"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from slipway.api.dataset_export import HostedFormat
-from slipway_data.rows import Chat, Content, Message
+from slipway_data.rows import Chat, Completion, Content, Message
+from slipway_pod.errors import BadConfig
 
 EMPTY_MESSAGE = "EmptyMessage"
 ROLES_OUT_OF_ORDER = "RolesOutOfOrder"
@@ -56,7 +57,9 @@ def messages_of(content: Content) -> tuple[Message, ...]:
     """Return a row as a conversation: a prompt is what the user says, its completion what the assistant answers."""
     if isinstance(content, Chat):
         return content.messages
-    return Message("user", content.prompt), Message("assistant", content.completion)
+    if isinstance(content, Completion):
+        return Message("user", content.prompt), Message("assistant", content.completion)
+    raise BadConfig("BadExport", "export: preferences go into no file for hosted tuning: leave export out")
 
 
 def empty(messages: tuple[Message, ...]) -> Broken | None:

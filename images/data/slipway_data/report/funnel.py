@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from slipway.api.dataset_steps import Step
 from slipway.contract.dataset_report import Alike, Example, LeftOut, StepReport
+from slipway.contract.job import MixMember
 from slipway_data.report.sampled import Sampled
 from slipway_data.rows import Rejected
 from slipway_pod.visible import one_line
@@ -43,11 +45,17 @@ class Reasons:
 
 
 class Funnel:
-    """Counts, per step, the rows that it stopped; how many it was given follows from what remained at the end."""
+    """Counts, per step, the rows that it stopped; how many it was given follows from what remained at the end.
 
-    def __init__(self, steps: Sequence[Step]) -> None:
-        self._steps = [next(iter(step.dump().items())) for step in steps]
-        self._stopped: list[Counter[str]] = [Counter() for _ in steps]
+    In a mix, one step more follows those of the spec.
+    """
+
+    def __init__(self, steps: Sequence[Step], members: Sequence[MixMember] = ()) -> None:
+        self._steps: list[tuple[str, Any]] = [next(iter(step.dump().items())) for step in steps]
+        if members:
+            self._steps.append(("mix", [member.dump() for member in members]))
+        self._stopped: list[Counter[str]] = [Counter() for _ in self._steps]
+        self._added: Counter[int] = Counter()
         self._pairs: Sampled[Alike] = Sampled(PAIRS)
         self.reasons = Reasons()
 
@@ -63,6 +71,11 @@ class Funnel:
                 ),
             )
 
+    def added(self, at: int) -> None:
+        """Note that step `at` made a row; 0 means that it was read."""
+        if at:
+            self._added[at] += 1
+
     def pairs(self) -> tuple[Alike, ...]:
         """Return a sample of the rows that were dropped as duplicates, most similar first."""
         return tuple(sorted(self._pairs.chosen(), key=lambda pair: (-pair.similarity_percent, pair.id)))
@@ -71,11 +84,20 @@ class Funnel:
         """Return what every step was given and let through, with `kept` rows left after the last."""
         found: list[StepReport] = []
         after = kept
-        for (name, settings), stopped in reversed(list(zip(self._steps, self._stopped, strict=True))):
-            before = after + stopped.total()
+        for at, ((name, settings), stopped) in reversed(list(enumerate(zip(self._steps, self._stopped, strict=True)))):
+            before = after + stopped.total() - self._added[at]
             left_out = dict(sorted(stopped.items(), key=lambda pair: (-pair[1], pair[0])))
             said = one_line(json.dumps(settings, ensure_ascii=False, sort_keys=True), SETTINGS)
-            found.append(StepReport(name=name, settings=said, rows_in=before, rows_out=after, left_out=left_out))
+            found.append(
+                StepReport(
+                    name=name,
+                    settings=said,
+                    rows_in=before,
+                    rows_out=after,
+                    left_out=left_out,
+                    added=self._added[at],
+                )
+            )
             after = before
         return tuple(reversed(found))
 

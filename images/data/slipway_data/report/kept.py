@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from slipway.api.dataset import Split
 from slipway.contract.dataset_report import Bin, Group, Groups, Lengths, Sample, Turn
 from slipway_data.report.sampled import Sampled
-from slipway_data.rows import Chat, Content, Row
+from slipway_data.rows import Chat, Completion, Content, Row
 from slipway_data.split import Ties, place
 from slipway_pod.visible import one_line, visible
 
@@ -75,7 +75,11 @@ def texts(content: Content) -> list[tuple[str, str]]:
     """Return every text of a row with its role."""
     if isinstance(content, Chat):
         return [(message.role, message.content) for message in content.messages]
-    return [("prompt", content.prompt), ("completion", content.completion)]
+    if isinstance(content, Completion):
+        return [("prompt", content.prompt), ("completion", content.completion)]
+    answers = (("chosen", content.chosen), ("rejected", content.rejected))
+    found = [(message.role, message.content) for message in content.prompt]
+    return [*found, *((name, message.content) for name, said in answers for message in said)]
 
 
 def groups(database: sqlite3.Connection, ties: Ties, split: Split) -> Groups | None:

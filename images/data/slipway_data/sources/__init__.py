@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from slipway.api.dataset_feedback import FeedbackSource
 from slipway.api.dataset_github import GitHubSource
+from slipway.api.dataset_mix import DatasetsSource
 from slipway.api.dataset_source import (
     GitSource,
     HttpSource,
@@ -14,7 +16,7 @@ from slipway.api.dataset_source import (
     PersistentVolumeClaimSource,
 )
 from slipway.contract.job import PrepareDataset
-from slipway_data.sources import claim, git, github, http, inline, stored
+from slipway_data.sources import claim, feedback, git, github, http, inline, members, stored
 from slipway_data.sources.origin import Origin
 from slipway_pod.errors import BadConfig, BadData
 
@@ -30,7 +32,7 @@ def opened(job: PrepareDataset, environment: Mapping[str, str] = os.environ) -> 
     return found
 
 
-def _opened(job: PrepareDataset, environment: Mapping[str, str]) -> Origin:
+def _opened(job: PrepareDataset, environment: Mapping[str, str]) -> Origin:  # noqa: PLR0911 - one for each member
     match job.source.chosen:
         case InlineSource() as spec:
             return Origin.of(inline.files(spec))
@@ -44,5 +46,9 @@ def _opened(job: PrepareDataset, environment: Mapping[str, str]) -> Origin:
             return github.opened(spec, job, environment)
         case PersistentVolumeClaimSource() as spec:
             return Origin.of(claim.files(spec))
+        case FeedbackSource() as spec:
+            return Origin.of(feedback.files(spec, job))
+        case DatasetsSource():
+            return Origin(members.files(job))
         case other:
             raise BadConfig("UnknownSource", f"source: this image cannot read {type(other).__name__}: update it")

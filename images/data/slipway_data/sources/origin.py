@@ -11,7 +11,7 @@ from slipway_data.raw import RawFile
 
 @dataclass(frozen=True)
 class Origin:
-    """The files of a source, in the order of their paths, and where they were found."""
+    """The files of a source, in the order in which they are to be read, and where they were found."""
 
     files: tuple[RawFile, ...]
     revision: str = ""

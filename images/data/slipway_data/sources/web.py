@@ -96,7 +96,18 @@ class Web:
         raise BadData("TooManyRedirects", f"{self.field}: {shown(url)} leads from one address to the next: correct it")
 
     @contextmanager
-    def _asked(self, at: str, first: str, headers: Mapping[str, str]) -> Iterator[urllib3.BaseHTTPResponse]:
+    def post(self, url: str, body: bytes, headers: Mapping[str, str] = {}) -> Iterator[urllib3.BaseHTTPResponse]:
+        """Send `body` to `url` once, and lend the unread answer, whatever its status; no redirect is followed.
+
+        Raises Passing where no answer came, or broke off while it was read.
+        """
+        with self._asked(url, url, headers, body) as answer:
+            yield answer
+
+    @contextmanager
+    def _asked(
+        self, at: str, first: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
         if urlsplit(at).scheme != "https" and not (self.plain and urlsplit(at).scheme == "http"):
             raise BadConfig("NotHttps", f"{self.field}: {shown(first)} leads to {shown(at)}, which is not https")
         own = self.headers if server(at) == server(first) else {}
@@ -106,7 +117,13 @@ class Web:
         with self.speaking(at):
             try:
                 answer = self.pool.request(
-                    "GET", at, headers=sent, preload_content=False, redirect=False, decode_content=False
+                    "GET" if body is None else "POST",
+                    at,
+                    body=body,
+                    headers=sent,
+                    preload_content=False,
+                    redirect=False,
+                    decode_content=False,
                 )
                 yield answer
             finally:

@@ -1,0 +1,105 @@
+"""How is the work on single rows done on several cores?
+
+Batches of rows go to worker processes, and come back in the order in which they went: the result is the same with any
+number of cores. Only a few batches are on their way at a time, so memory does not grow with the data.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import chain, islice
+
+from slipway_data.alone import Alone, Done, Work
+from slipway_data.rows import Rejected, Row
+from slipway_pod.errors import OutOfMemory
+
+log = logging.getLogger("slipway")
+
+BATCH_ROWS = 64
+BATCH_CHARACTERS = 1_000_000
+ON_THEIR_WAY = 3
+"""Batches for each worker: one that it is at, and others, so that it never waits."""
+WORTH_A_POOL = 4
+"""Batches from which the start of processes (a second or so) is soon made up for."""
+
+Numbered = tuple[int, Row | Rejected]
+Batch = list[Numbered]
+
+
+def cores(environment: Mapping[str, str] = os.environ) -> int:
+    """Return how many cores the pod asked for, as numerical libraries are told it; 1 where nobody says."""
+    asked = environment.get("OMP_NUM_THREADS", "")
+    return max(1, min(int(asked), len(os.sched_getaffinity(0)))) if asked.isdecimal() else 1
+
+
+def done(items: Iterable[Numbered], work: Work, replaced: Counter[str], workers: int) -> Iterator[tuple[int, Done]]:
+    """Yield what becomes of every row by `work`, with the number that came with it; count in `replaced` as Alone does.
+
+    Raises OutOfMemory when a worker was killed.
+    """
+    here = Alone(work)  # in any case: what is wrong with a step is told by this process
+    batches = _batches(items)
+    first = list(islice(batches, WORTH_A_POOL))
+    if workers == 1 or len(first) < WORTH_A_POOL or not (work.steps or work.banding):
+        yield from ((number, here(item)) for batch in chain(first, batches) for number, item in batch)
+        replaced.update(here.replaced)
+        return
+    log.info("%d worker processes", workers)
+    context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of the store's client
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(work,))
+    try:
+        for found, counted in _in_order(pool, chain(first, batches), workers * ON_THEIR_WAY):
+            replaced.update(counted)
+            yield from found
+    except BrokenProcessPool as error:
+        said = "a worker process was killed, most often for memory: raise resources.memory, or lower resources.cpu"
+        raise OutOfMemory("OutOfMemory", said) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+Answered = tuple[list[tuple[int, Done]], Counter[str]]
+
+
+def _in_order(pool: ProcessPoolExecutor, batches: Iterable[Batch], most: int) -> Iterator[Answered]:
+    waiting: deque[Future[Answered]] = deque()
+    for batch in batches:
+        waiting.append(pool.submit(_work, batch))
+        if len(waiting) >= most:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _batches(items: Iterable[Numbered]) -> Iterator[Batch]:
+    batch: Batch = []
+    characters = 0
+    for number, item in items:
+        batch.append((number, item))
+        characters += len(item.content.text) if isinstance(item, Row) else 0
+        if len(batch) >= BATCH_ROWS or characters >= BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+# In a worker process
+
+_alone = Alone(Work())
+
+
+def _begin(work: Work) -> None:
+    global _alone  # noqa: PLW0603 - a process has one job
+    _alone = Alone(work)
+
+
+def _work(batch: Batch) -> Answered:
+    _alone.replaced.clear()
+    return [(number, _alone(item)) for number, item in batch], Counter(_alone.replaced)

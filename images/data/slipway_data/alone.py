@@ -1,0 +1,96 @@
+"""What do the steps do that look at one row alone, whatever rows there were before?
+
+They are done ahead of the others, on as many cores as there are (see ahead.py), so nothing that reads the store or
+keeps a memory belongs here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import takewhile
+
+from slipway.api.dataset_steps import Deduplicate, Filter, Redact, Step
+from slipway_data.filters import Filtered
+from slipway_data.raw import Refused
+from slipway_data.redact import Redactor
+from slipway_data.rows import Preference, Rejected, Row
+from slipway_data.schema import check
+from slipway_data.sketch import banding, sketch
+
+Change = Callable[[Row], Row | Rejected]
+
+
+@dataclass(frozen=True)
+class Work:
+    """The first steps after parse, as far as they look at one row alone, with their numbers.
+
+    `banding` is that of the MinHash step which follows them, if one does: then a sketch is drawn of what they leave.
+    """
+
+    steps: tuple[tuple[int, Filter | Redact], ...] = ()
+    banding: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, steps: Sequence[Step]) -> Work:
+        """Return what of the `steps` of a job is such work; the first of them is parse."""
+        chosen = [step.chosen for step in steps[1:]]
+        alone = list(takewhile(lambda step: isinstance(step, Filter | Redact), chosen))
+        numbered = tuple((n, step) for n, step in enumerate(alone, start=1) if isinstance(step, Filter | Redact))
+        match chosen[len(alone) : len(alone) + 1]:
+            case [Deduplicate(method="MinHash", similarity_percent=percent)]:
+                return cls(numbered, banding(percent / 100))
+        return cls(numbered)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A row after some steps, or why it was left out.
+
+    `step` is the number of the last step that it went through, `added` that of the step that made it: 0 where it was
+    read.
+    """
+
+    item: Row | Rejected
+    step: int
+    added: int = 0
+
+
+class Alone:
+    """Does the work on one row after the other, and counts in `replaced` what was redacted."""
+
+    def __init__(self, work: Work) -> None:
+        self.replaced: Counter[str] = Counter()
+        self._changes = [(number, change(step, number, self.replaced)) for number, step in work.steps]
+        self._banding = work.banding
+
+    def __call__(self, item: Row | Rejected) -> Done:
+        """Return what becomes of a row; what was rejected before stays so."""
+        done = 0
+        for number, step in self._changes:
+            if isinstance(item, Rejected):
+                return Done(item, done)
+            item, done = step(item), number
+        if self._banding is not None and isinstance(item, Row):
+            item = replace(item, drawn=sketch(item.content.text, *self._banding))
+        return Done(item, done)
+
+
+def change(step: Filter | Redact, number: int, replaced: Counter[str]) -> Change:
+    """Return what `step`, the `number`th of its job, does with a row."""
+    if isinstance(step, Filter):
+        return Filtered(step, number)
+    return partial(_redacted, Redactor(step.kinds, replaced))
+
+
+def _redacted(redactor: Redactor, row: Row) -> Row | Rejected:
+    content = row.content.mapped(redactor)
+    if isinstance(content, Preference):
+        # What was preferred may have been nothing but the private text.
+        try:
+            check(content)
+        except Refused as error:
+            return error.rejected(row.id)
+    return replace(row, content=content, drawn=None)
