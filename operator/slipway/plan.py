@@ -117,7 +117,23 @@ class GatewayFeatures:
         return "kubernetes"
 
 
-Question = PrometheusQuery | WebRequest | GatewayFeatures
+@dataclass(frozen=True)
+class Draw:
+    """The parameters of a search's next trial: the answer's message is a slipway.search.study.Drawn."""
+
+    study: str
+    """A slipway.search.study.Study, as JSON."""
+    timeout: float | None = 120.0
+
+    @property
+    def lane(self) -> str:
+        """Who answers."""
+        return "the sampler"
+
+
+Measurement = PrometheusQuery | WebRequest | GatewayFeatures
+"""Answered by numbers."""
+Question = Measurement | Draw
 
 
 def origin(url: str) -> str:
@@ -202,4 +218,4 @@ class Room(Protocol):
         """Return what `root` should have at `now`. Pure, total and idempotent."""
 
     def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
-        """Return the roots of this kind to look at again because a root of another kind changed."""
+        """Return the roots of this kind to look at again because another root, of whatever kind, changed."""

@@ -26,9 +26,10 @@ from slipway.api.base import (
 )
 from slipway.api.common import ArtifactRef, ArtifactStatus, Evaluation, Resources
 from slipway.api.conditions import CONDITIONS, Condition
+from slipway.api.search import Search, SearchStatus, TrialStatus
 
 Export = Literal["SafeTensors", "GGUF"]
-TrainingState = Literal["Pending", "Suspended", "Queued", "Running", "Publishing", "Succeeded", "Failed"]
+TrainingState = Literal["Pending", "Suspended", "Queued", "Running", "Publishing", "Succeeded", "Failed", "Stopped"]
 
 
 class DatasetName(Model):
@@ -200,6 +201,13 @@ class TrainingJobSpec(Model):
     """spec describes one run. It cannot change after creation, but for suspend and ttlSecondsAfterFinished."""
 
     mutable = frozenset({"suspend", "ttlSecondsAfterFinished"})
+    rules = (
+        Rule(
+            "!has(self.search) || !has(self.search.pruning) || !has(self.recipe.causalLM) || "
+            "has(self.recipe.causalLM.evaluateEverySteps)",
+            "search.pruning needs measurements on the way: set recipe.causalLM.evaluateEverySteps",
+        ),
+    )
 
     model: Label = Field(
         description="model is the line of versions that the result is added to, for example blueprint-assistant."
@@ -229,6 +237,11 @@ class TrainingJobSpec(Model):
     )
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
         default=0, description="seed of everything random: the order of rows, dropout, initial adapter weights."
+    )
+    search: Search | None = Field(
+        default=None,
+        description="search makes this job a search: it trains nothing itself, it makes a TrainingJob for each trial, "
+        "and one ModelVersion of the best. Absent means one run.",
     )
     suspend: bool = Field(default=False, description="suspend stops the run after a checkpoint; false resumes it.")
     retries: Annotated[int, Field(ge=0, le=20)] = Field(
@@ -263,6 +276,9 @@ class TrainingProgress(StatusModel):
     loss: Decimal | None = Field(default=None, description="loss of the last step, in nats per trained token.")
     validation_loss: Decimal | None = Field(
         default=None, description="validationLoss as last measured, in nats per trained token."
+    )
+    validation_step: Count | None = Field(
+        default=None, description="validationStep is the step after which validationLoss was measured."
     )
     micro_batch_size: Count | None = Field(
         default=None, description="microBatchSize is the number of sequences per forward pass now."
@@ -359,5 +375,11 @@ class TrainingJobStatus(StatusModel):
     checkpoint: StoreUri | None = Field(default=None, description="checkpoint is the folder of the run's checkpoints.")
     model_version: Name | None = Field(
         default=None, description="modelVersion is the name of the ModelVersion made from the result."
+    )
+    search: SearchStatus | None = Field(
+        default=None, description="search tells how far the search is, where this job is one."
+    )
+    trial: TrialStatus | None = Field(
+        default=None, description="trial is what the search that owns this job needs of it, where there is one."
     )
     message: Message = Field(default="", description="message is the present situation in one sentence.")

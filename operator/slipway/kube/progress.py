@@ -77,6 +77,7 @@ def to_status(progress: Progress, at: str) -> TrainingProgress:
         tokens_per_second=None if speed is None else round(speed),
         loss=decimal(progress.loss, 6),
         validation_loss=decimal(progress.validation_loss, 6),
+        validation_step=progress.validation_step,
         micro_batch_size=progress.micro_batch_size,
         recompute=progress.recompute,
         best_step=progress.best_step,

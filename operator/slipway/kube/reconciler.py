@@ -45,10 +45,9 @@ class Router:
         self._add(subject)
         for rival in self._rivals(change):
             self._add(rival)
-        for kind, room in self._rooms.items():
-            if kind != subject["kind"]:
-                for key in room.wakes(subject, self._store):
-                    self._queue.add(key, self.priority)
+        for room in self._rooms.values():
+            for key in room.wakes(subject, self._store):
+                self._queue.add(key, self.priority)
 
     def _rivals(self, change: Change) -> Iterator[Manifest]:
         """Yield the roots of the same kind that claim what the changed one claims, or gave up."""

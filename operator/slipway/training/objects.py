@@ -13,6 +13,7 @@ from slipway.contract.job import Train
 from slipway.names import ATTEMPT_LABEL, MODEL_LABEL, child_name
 from slipway.plan import Manifest
 from slipway.settings import Settings
+from slipway.training.trial import Trial
 from slipway.workload import JobShape, Root, job, job_config, thread_limit
 
 COMMAND: Final = ("python", "-m", "slipway_train_torch.causal_lm")
@@ -28,6 +29,8 @@ class Training:
     spec: TrainingJobSpec
     status: TrainingJobStatus
     generation: int = 1
+    trial: Trial | None = None
+    """What it is to the search that owns it, where there is one."""
 
     @property
     def version(self) -> str:
