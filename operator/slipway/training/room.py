@@ -30,12 +30,12 @@ class Room:
 
     def plan(self, root: Manifest, view: View, facts: Facts, now: datetime) -> Plan:
         """Return what `root` should have at `now`. Pure, total and idempotent."""
-        owned = children(root["metadata"]["uid"], view, self.owns)
         try:
             training = parse(root)
         except ValidationError as error:
-            return _invalid(root, error, owned, now)
+            return _invalid(root, error, children(root["metadata"]["uid"], view, self.owns), now)
         if training.spec.search is not None:
+            owned = children(training.root.uid, view, self.owns)
             return searches.decide(training, trials.observe(training, view, owned), facts, now, self.settings)
         return decide(training, observe(training, view, self.owns), now, self.settings)
 
