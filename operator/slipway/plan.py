@@ -117,7 +117,23 @@ class GatewayFeatures:
         return "kubernetes"
 
 
-Question = PrometheusQuery | WebRequest | GatewayFeatures
+@dataclass(frozen=True)
+class Draw:
+    """The parameters of a search's next trial: the answer's message is a slipway.search.study.Drawn."""
+
+    study: str
+    """A slipway.search.study.Study, as JSON."""
+    timeout: float | None = 120.0
+
+    @property
+    def lane(self) -> str:
+        """Who answers."""
+        return "the sampler"
+
+
+Measurement = PrometheusQuery | WebRequest | GatewayFeatures
+"""Answered by numbers."""
+Question = Measurement | Draw
 
 
 def origin(url: str) -> str:

@@ -58,6 +58,8 @@ def test_a_guides_trainingjob_is_taken(server: ApiServer, page: str) -> None:
     manifest = objects.training_job()
     answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | shown(page)})
     assert answer.code == 201, answer.message
+
+
 def test_every_piece_of_the_guide_to_watching_is_taken(server: ApiServer) -> None:
     for piece in manifests("watch-a-run"):
         manifest = objects.training_job()
@@ -78,3 +80,12 @@ def test_every_piece_of_a_guide_to_datasets_is_taken(server: ApiServer, page: st
         manifest = objects.dataset()
         answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | spec_of(piece)})
         assert answer.code == 201, f"{answer.message}\n{piece}"
+
+
+def test_the_guide_to_searches_is_taken(server: ApiServer) -> None:
+    whole, *searches = manifests("search-parameters")
+    whole = objects.changed(whole, "metadata.namespace", "default")
+    assert searches
+    for spec in [whole["spec"], *(whole["spec"] | {"search": search} for search in searches)]:
+        answer = objects.offer(server, {**whole, "spec": spec})
+        assert answer.code == 201, answer.message

@@ -117,6 +117,7 @@ TRAINING_JOB = Kind(
         Column("Validation", ".status.progress.validationLoss", "Loss on the validation split, as last measured."),
         Column("ETA", ".status.progress.etaSeconds", "Seconds left at the present speed.", "integer"),
         Column("Version", ".status.modelVersion", "The ModelVersion made from the result."),
+        Column("Trials", ".status.search.summary", "Of a search: trials that ended, of all, and the best value."),
         SINCE,
         AGE,
         Column("Failed", ".status.restarts.failed", "Attempts that ended in an error.", "integer", wide=True),
@@ -124,7 +125,13 @@ TRAINING_JOB = Kind(
         MESSAGE,
     ),
     # A run without spec.version makes version 0.1.0-NAME, and a version is a label value.
-    rules=(_name_limit(57, "it becomes part of a version (0.1.0-NAME), choose a shorter one"),),
+    rules=(
+        _name_limit(57, "it becomes part of a version (0.1.0-NAME), choose a shorter one"),
+        Rule(
+            "!has(self.spec.search) || size(self.metadata.name) <= 53",
+            "the name of a search has more than 53 characters: its trials add a number to it, choose a shorter one",
+        ),
+    ),
     selectable=(".spec.model", ".status.state"),
 )
 

@@ -26,10 +26,11 @@ from slipway.api.base import (
 )
 from slipway.api.common import ArtifactRef, ArtifactStatus, Evaluation, Resources
 from slipway.api.conditions import CONDITIONS, Condition
+from slipway.api.search import Search, SearchStatus, TrialStatus
 from slipway.api.tracking import Tracking
 
 Export = Literal["SafeTensors", "GGUF"]
-TrainingState = Literal["Pending", "Suspended", "Queued", "Running", "Publishing", "Succeeded", "Failed"]
+TrainingState = Literal["Pending", "Suspended", "Queued", "Running", "Publishing", "Succeeded", "Failed", "Stopped"]
 
 
 class DatasetName(Model):
@@ -201,6 +202,13 @@ class TrainingJobSpec(Model):
     """spec describes one run. It cannot change after creation, but for suspend and ttlSecondsAfterFinished."""
 
     mutable = frozenset({"suspend", "ttlSecondsAfterFinished"})
+    rules = (
+        Rule(
+            "!has(self.search) || !has(self.search.pruning) || !has(self.recipe.causalLM) || "
+            "has(self.recipe.causalLM.evaluateEverySteps)",
+            "search.pruning needs measurements on the way: set recipe.causalLM.evaluateEverySteps",
+        ),
+    )
 
     model: Label = Field(
         description="model is the line of versions that the result is added to, for example blueprint-assistant."
@@ -235,6 +243,11 @@ class TrainingJobSpec(Model):
         default=None,
         description="tracking names other tools that are told how the run goes; absent means none. It changes no "
         "result.",
+    )
+    search: Search | None = Field(
+        default=None,
+        description="search makes this job a search: it trains nothing itself, it makes a TrainingJob for each trial, "
+        "and one ModelVersion of the best. Absent means one run.",
     )
     suspend: bool = Field(default=False, description="suspend stops the run after a checkpoint; false resumes it.")
     retries: Annotated[int, Field(ge=0, le=20)] = Field(
@@ -291,6 +304,9 @@ class TrainingProgress(StatusModel):
     )
     validation_loss: Decimal | None = Field(
         default=None, description="validationLoss as last measured, in nats per trained token."
+    )
+    validation_step: Count | None = Field(
+        default=None, description="validationStep is the step after which validationLoss was measured."
     )
     micro_batch_size: Count | None = Field(
         default=None, description="microBatchSize is the number of sequences per forward pass now."
@@ -396,5 +412,11 @@ class TrainingJobStatus(StatusModel):
     )
     model_version: Name | None = Field(
         default=None, description="modelVersion is the name of the ModelVersion made from the result."
+    )
+    search: SearchStatus | None = Field(
+        default=None, description="search tells how far the search is, where this job is one."
+    )
+    trial: TrialStatus | None = Field(
+        default=None, description="trial is what the search that owns this job needs of it, where there is one."
     )
     message: Message = Field(default="", description="message is the present situation in one sentence.")

@@ -16,6 +16,7 @@ from slipway.api.modelversion import Format
 from slipway.api.trainingjob import Checkpoint, Export, Recipe
 from slipway.contract.artifact import digest_of
 from slipway.contract.signature import Signing, Trust
+from slipway.contract.study import PlottedStudy
 
 JOB_FILE = "/slipway/job/job.json"
 SCRATCH = "/slipway/scratch"
@@ -131,10 +132,19 @@ class Fetch(JobBase):
     """Bring nothing that is not signed; absent means that digests suffice."""
 
 
-Job = Annotated[PrepareDataset | Train | Evaluate | Fetch, Field(discriminator="type")]
-ANY_JOB: TypeAdapter[PrepareDataset | Train | Evaluate | Fetch] = TypeAdapter(Job)
+class PlotStudy(JobBase):
+    """Put a page with the plots of a search into the store."""
+
+    type: Literal["PlotStudy"] = "PlotStudy"
+    key: str
+    """Where in the store's bucket."""
+    study: PlottedStudy
 
 
-def parse_job(text: str | bytes) -> PrepareDataset | Train | Evaluate | Fetch:
+Job = Annotated[PrepareDataset | Train | Evaluate | Fetch | PlotStudy, Field(discriminator="type")]
+ANY_JOB: TypeAdapter[PrepareDataset | Train | Evaluate | Fetch | PlotStudy] = TypeAdapter(Job)
+
+
+def parse_job(text: str | bytes) -> PrepareDataset | Train | Evaluate | Fetch | PlotStudy:
     """Return the job that `text` (JSON) describes; raise pydantic.ValidationError if it describes none."""
     return ANY_JOB.validate_json(text)

@@ -32,6 +32,7 @@ class Progress(StatusModel):
     validation_loss: float | None = Field(default=None, allow_inf_nan=False)
     micro_batch_size: int | None = Field(default=None, ge=1)
     recompute: bool | None = None
+    validation_step: int | None = Field(default=None, ge=0)
     best_step: int | None = Field(default=None, ge=0)
     best_validation_loss: float | None = Field(default=None, allow_inf_nan=False)
     report: StoreUri | None = None

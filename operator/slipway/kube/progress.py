@@ -86,6 +86,7 @@ def to_status(progress: Progress, at: str) -> TrainingProgress:
         gradient_norm=significant(progress.gradient_norm),
         memory_bytes=progress.memory_bytes,
         validation_loss=decimal(progress.validation_loss, 6),
+        validation_step=progress.validation_step,
         micro_batch_size=progress.micro_batch_size,
         recompute=progress.recompute,
         best_step=progress.best_step,

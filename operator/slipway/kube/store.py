@@ -134,7 +134,7 @@ class Store:
             self._roots[meta["uid"]] = obj
             for relation in relations(obj):
                 self._related.setdefault((kind, namespace, relation), {})[meta["name"]] = obj
-        elif uid := root_uid(obj):
+        if uid := root_uid(obj):
             self._owned.setdefault(uid, {})[kind, namespace, meta["name"]] = obj
 
     def _unlink(self, obj: Manifest) -> None:
@@ -148,7 +148,7 @@ class Store:
                 del left[meta["name"]]
                 if not left:
                     del self._related[kind, namespace, relation]
-        elif (uid := root_uid(obj)) and uid in self._owned:
+        if (uid := root_uid(obj)) and uid in self._owned:
             self._owned[uid].pop((kind, namespace, meta["name"]), None)
             if not self._owned[uid]:
                 del self._owned[uid]

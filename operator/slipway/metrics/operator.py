@@ -67,7 +67,7 @@ class OperatorMetrics:
         )
         self.events_dropped = Counter("slipway_events_dropped_total", "Events not recorded.", ["why"], registry=r)
         self.asks = Counter(
-            "slipway_asks_total", "Questions to Prometheus and the web by result.", ["result"], registry=r
+            "slipway_asks_total", "Questions to Prometheus, the web and the sampler by result.", ["result"], registry=r
         )
         self.progress = Counter("slipway_progress_pushes_total", "Progress pushes by answer.", ["code"], registry=r)
         self.loop_lag = Histogram(

@@ -10,8 +10,9 @@ from slipway.metrics.credentials import Secrets
 from slipway.metrics.errors import BadQuery, SourceError
 from slipway.metrics.gateways import Gateways
 from slipway.metrics.prometheus import Prometheus
+from slipway.metrics.samplers import Sampler
 from slipway.metrics.web import Web
-from slipway.plan import Answer, GatewayFeatures, PrometheusQuery, Question, WebRequest
+from slipway.plan import Answer, Draw, GatewayFeatures, Measurement, PrometheusQuery, Question, WebRequest
 
 Series = Sequence[tuple[dict[str, str], float]]
 
@@ -31,20 +32,23 @@ class Sources:
         gateways: Gateways,
         allowed: Sequence[str] = (),
         now: Callable[[], datetime] = _utc_now,
+        sampler: Sampler | None = None,
     ) -> None:
         self._prometheus, self._web, self._secrets = prometheus, web, secrets
-        self._gateways = gateways
+        self._gateways, self._sampler = gateways, sampler or Sampler()
         self._allowed, self._now = tuple(allowed), now
 
     async def ask(self, question: Question) -> Answer:
         """Return the answer to `question`."""
         try:
+            if isinstance(question, Draw):
+                return Answer(self._now(), message=await self._sampler.draw(question.study))
             series = await self._series(question)
         except SourceError as error:
             return Answer(self._now(), error=str(error), refused=isinstance(error, BadQuery))
         return Answer(self._now(), series=tuple(series))
 
-    async def _series(self, question: Question) -> Series:
+    async def _series(self, question: Measurement) -> Series:
         match question:
             case PrometheusQuery(query, None, timeout):
                 return await self._prometheus.query(query, timeout)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from slipway.api.conditions import SUCCEEDED, Progressing, Truth, condition, kstatus, moment, timestamp
+from slipway.api.conditions import Progressing, moment, timestamp
 from slipway.api.trainingjob import CausalLM, TrainingJobStatus
 from slipway.attempt import Again, Done, Going, Hopeless, Terms, number, outcome
 from slipway.contract.result import Trained
@@ -14,14 +14,15 @@ from slipway.plan import Event, Plan
 from slipway.settings import Settings
 from slipway.training.clock import earlier_restarts, ticked, time_left
 from slipway.training.layout import ended, noticed, running
+from slipway.training.missing import DATASET_NOT_READY, missing
 from slipway.training.objects import Training, checkpoints, run_objects, snapshot
 from slipway.training.observe import Observed
+from slipway.training.plans import dumped as _dumped
+from slipway.training.plans import plan as _plan
 from slipway.training.publish import holds, made_by, made_with, model_version
 from slipway.training.report import linked
+from slipway.training.trial import Stop, measured, remembered
 
-DATASET_NOT_FOUND: Final = "DatasetNotFound"
-DATASET_NOT_READY: Final = "DatasetNotReady"
-DATASET_FAILED: Final = "DatasetFailed"
 VERSION_TAKEN: Final = "VersionTaken"
 TAKEN_CURE: Final = "create a TrainingJob with another spec.version, or delete that ModelVersion"
 SUSPENDED: Final = "Suspended"
@@ -40,24 +41,32 @@ TERMS: Final = Terms(
     more_memory="raise spec.resources.memory, or lower microBatchSize or maxTokens",
 )
 
-ENDED: Final = ("Succeeded", "Failed")
+ENDED: Final = ("Succeeded", "Failed", "Stopped")
 """A run that ended never starts again."""
 
 
 def decide(training: Training, seen: Observed, now: datetime, settings: Settings) -> Plan:
     """Return the children and status that `training` should have at `now`. Total and idempotent."""
-    status = linked(ticked(training.status, seen.run, now), seen.run)
+    status = linked(measured(ticked(training.status, seen.run, now), seen.pruning), seen.run)
     if status.state in ENDED:
         return _ended(training, seen, status, now)
+    stop = training.trial.stop if training.trial is not None else None
+    if stop is not None and not _done(seen.run, now):
+        return _stopped(training, status, stop, now)
+    return _living(training, seen, status, now, settings)
+
+
+def _living(training: Training, seen: Observed, status: TrainingJobStatus, now: datetime, settings: Settings) -> Plan:
+    """Return the plan of a run that has not ended and is not to be ended."""
     if seen.run is not None and status.snapshot is None:
         return _remembering(seen.run, training, seen, status, now, settings)
     if seen.run is None and (status.artifact is None or status.snapshot is None):
         return _before(training, seen, status, now, settings)
     if status.artifact is not None and seen.version is not None and holds(seen.version, status.artifact.digest):
         return _succeeded(training, seen, status, now)
-    if seen.run is None:
-        return _begin(training, seen, status, now, settings, attempt=1)
-    return _after(seen.run, training, seen, status, now, settings)
+    if seen.run is not None:
+        return _after(seen.run, training, seen, status, now, settings)
+    return _begin(training, seen, status, now, settings, attempt=1)
 
 
 # Before the run
@@ -65,20 +74,13 @@ def decide(training: Training, seen: Observed, now: datetime, settings: Settings
 
 def _before(training: Training, seen: Observed, status: TrainingJobStatus, now: datetime, settings: Settings) -> Plan:
     """Return what is missing for a start, all of it checked before a GPU is asked for; or the start."""
-    name = training.spec.dataset.name
     taken = seen.version is not None and not made_by(seen.version, training.root.name)
     if taken:
         said = f"{_taken(training)}; {TAKEN_CURE}"
         return _waiting(training, status, now, VERSION_TAKEN, said, stalled=True)
-    if status.snapshot is None and not seen.data.exists:
-        said = f"Dataset {name} does not exist in namespace {training.root.namespace}: create it"
-        return _waiting(training, status, now, DATASET_NOT_FOUND, said)
-    if status.snapshot is None and seen.data.failed:
-        said = f"Dataset {name} failed: {seen.data.said.rstrip('.')}. Correct it; the run then starts by itself"
-        return _waiting(training, status, now, DATASET_FAILED, said, stalled=True)
-    if status.snapshot is None and seen.data.artifact is None:
-        said = f"waiting for Dataset {name}: {seen.data.said or 'it is not prepared yet'}"
-        return _waiting(training, status, now, DATASET_NOT_READY, said)
+    lack = missing(training.root, training.spec.dataset.name, seen.data) if status.snapshot is None else None
+    if lack is not None:
+        return _waiting(training, status, now, lack.reason, lack.said, stalled=lack.stalled)
     if training.spec.suspend:
         said = "spec.suspend is true; nothing has started"
         return _plan(training, status, now, "Suspended", Progressing(ready="False", reason=SUSPENDED, message=said))
@@ -218,6 +220,8 @@ def _publishing(training: Training, seen: Observed, status: TrainingJobStatus, r
         }
     )
     found, smaller = noticed(found, ended(result), _recipe(training))
+    if training.trial is not None:
+        return _complete(training, seen, remembered(found, result), now)
     if seen.version is not None and holds(seen.version, result.artifact.digest):
         return _succeeded(training, seen, found, now)
     if seen.version is not None:
@@ -245,6 +249,30 @@ def _succeeded(training: Training, seen: Observed, status: TrainingJobStatus, no
     )
 
 
+def _complete(training: Training, seen: Observed, status: TrainingJobStatus, now: datetime) -> Plan:
+    """Return the plan of a trial that has its result: the search that owns it publishes the best one."""
+    loss = f" with validation loss {status.validation_loss}" if status.validation_loss else ""
+    assert status.artifact is not None
+    said = f"made {status.artifact.uri}{loss}"
+    ended = status.model_copy(update={"finished_at": status.finished_at or timestamp(now)})
+    view = Progressing(ready="True", reason=TRAINED, message=said)
+    kept = _kept(training, seen, ended, now)
+    return _plan(training, ended, now, "Succeeded", view, succeeded="True", events=(Event(TRAINED, said),), **kept)
+
+
+def _stopped(training: Training, status: TrainingJobStatus, stop: Stop, now: datetime) -> Plan:
+    """Return the plan of a trial that its search has ended: its Job goes, and its pod with it."""
+    ended = status.model_copy(update={"finished_at": status.finished_at or timestamp(now)})
+    view = Progressing(ready="False", reason=stop.reason, message=stop.message)
+    event = Event(stop.reason, stop.message)
+    return _plan(training, ended, now, "Stopped", view, succeeded="False", events=(event,))
+
+
+def _done(run: Run | None, now: datetime) -> bool:
+    """Tell whether `run` has a result: it counts, even where the trial was to be ended."""
+    return run is not None and isinstance(outcome(run, TERMS, now), Done)
+
+
 def _recipe(training: Training) -> CausalLM:
     found = training.spec.recipe.chosen
     assert isinstance(found, CausalLM)
@@ -260,7 +288,9 @@ def _failed(
     training: Training, seen: Observed, status: TrainingJobStatus, now: datetime, reason: str, said: str
 ) -> Plan:
     """Return the plan of a run that has failed for good. Its Job is kept for its logs, but not running."""
-    said = f"{said.rstrip('.')}. A finished run never restarts: create a TrainingJob with a new name"
+    said = said.rstrip(".")
+    if training.trial is None:
+        said += ". A finished run never restarts: create a TrainingJob with a new name"
     ended = status.model_copy(update={"finished_at": status.finished_at or timestamp(now)})
     view = Progressing(ready="False", stalled=True, reason=reason, message=said)
     event = Event(reason, said, type="Warning")
@@ -288,31 +318,3 @@ def _kept(training: Training, seen: Observed, status: TrainingJobStatus, now: da
 
 def _taken(training: Training) -> str:
     return f"ModelVersion {training.model_version} exists already and holds something else"
-
-
-def _plan(
-    training: Training,
-    status: TrainingJobStatus,
-    now: datetime,
-    state: str,
-    view: Progressing,
-    *,
-    succeeded: Truth = "Unknown",
-    **rest: Any,
-) -> Plan:
-    """Return the plan, with what every status has: state, generation, conditions and message made in this one place."""
-    before = training.status.conditions
-    made = kstatus(before, view, training.generation, now)
-    ended = condition(before, SUCCEEDED, succeeded, view.reason, view.message, training.generation, now)
-    update = {
-        "state": state,
-        "observed_generation": training.generation,
-        "conditions": [made[0], ended, *made[1:]],
-        "message": view.message[:2048],
-    }
-    return Plan(status=_dumped(status.model_copy(update=update)), **rest)
-
-
-def _dumped(status: TrainingJobStatus) -> dict[str, Any]:
-    """Return the status without progress, which its own writer owns."""
-    return status.model_copy(update={"progress": None}).dump()

@@ -16,6 +16,7 @@ from slipway.plan import Manifest
 from slipway.settings import Settings
 from slipway.signing import signing, signing_mounts
 from slipway.training.tracking import environment, ports
+from slipway.training.trial import Trial
 from slipway.workload import JobShape, Root, job, job_config, thread_limit
 
 COMMAND: Final = ("python", "-m", "slipway_train_torch.causal_lm")
@@ -31,6 +32,8 @@ class Training:
     spec: TrainingJobSpec
     status: TrainingJobStatus
     generation: int = 1
+    trial: Trial | None = None
+    """What it is to the search that owns it, where there is one."""
 
     @property
     def version(self) -> str:

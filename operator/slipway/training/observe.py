@@ -3,49 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from slipway.api.common import ArtifactRef
-from slipway.api.dataset import DatasetStatus
+from slipway.api.search import Pruning
 from slipway.api.trainingjob import TrainingJobSpec, TrainingJobStatus
 from slipway.attempt import order
 from slipway.jobs import Run, runs
 from slipway.plan import Manifest, View
 from slipway.rooms import children
+from slipway.training.data import Data, data_of
 from slipway.training.objects import Training
+from slipway.training.trial import Trial, trial_of
 from slipway.workload import Root
-
-
-@dataclass(frozen=True)
-class Data:
-    """The Dataset as far as the run is concerned."""
-
-    exists: bool = False
-    failed: bool = False
-    artifact: ArtifactRef | None = None
-    """What is prepared, once the Dataset is Ready."""
-    said: str = ""
 
 
 @dataclass(frozen=True)
 class Observed:
     """Everything outside the TrainingJob that matters."""
 
-    data: Data = Data()
+    data: Data = field(default_factory=Data)
     run: Run | None = None
     """The newest attempt."""
     version: Manifest | None = None
-    """The ModelVersion that has the name of the result."""
+    """The ModelVersion that has the name of the result; a trial has none."""
     owned: frozenset[tuple[str, str]] = frozenset()
     """(kind, name) of its children."""
+    pruning: Pruning | None = None
+    """Of the search, where the job is a trial of one that prunes."""
 
 
 def parse(root: Manifest) -> Training:
     """Return the TrainingJob that `root` describes; raise pydantic.ValidationError when its spec is not one of ours."""
     spec = TrainingJobSpec.model_validate(root.get("spec") or {})
-    return Training(Root.of(root), spec, status_of(root), root["metadata"].get("generation", 1))
+    return Training(Root.of(root), spec, status_of(root), root["metadata"].get("generation", 1), trial_of(root))
 
 
 def status_of(root: Manifest) -> TrainingJobStatus:
@@ -59,27 +51,28 @@ def status_of(root: Manifest) -> TrainingJobStatus:
 def observe(training: Training, view: View, owns: Iterable[str]) -> Observed:
     """Read what `training` depends on."""
     root = training.root
+    run = max(runs(view, root.uid), key=order, default=None)
+    owned = children(root.uid, view, owns)
+    if training.trial is not None:
+        data, pruning = _of_search(training.trial, view.get("TrainingJob", root.namespace, training.trial.search))
+        return Observed(data, run, owned=owned, pruning=pruning)
     return Observed(
-        data=_data(view.get("Dataset", root.namespace, training.spec.dataset.name)),
-        run=max(runs(view, root.uid), key=order, default=None),
+        data=data_of(view.get("Dataset", root.namespace, training.spec.dataset.name)),
+        run=run,
         version=view.get("ModelVersion", root.namespace, training.model_version),
-        owned=children(root.uid, view, owns),
+        owned=owned,
     )
 
 
-def _data(found: Manifest | None) -> Data:
-    if found is None:
-        return Data()
+def _of_search(trial: Trial, found: Manifest | None) -> tuple[Data, Pruning | None]:
+    """Return the data that the search fixed for all its trials, and how it prunes them."""
+    if found is None or found["metadata"]["uid"] != trial.uid:
+        return Data(exists=True, said=f"TrainingJob {trial.search}, whose trial this is, is gone"), None
+    fixed = status_of(found).snapshot
+    if fixed is None:
+        return Data(exists=True, said=f"TrainingJob {trial.search}, whose trial this is, has not fixed its data"), None
     try:
-        status = DatasetStatus.model_validate(found.get("status") or {})
+        search = TrainingJobSpec.model_validate(found.get("spec") or {}).search
     except ValidationError:
-        status = DatasetStatus()
-    settled = status.observed_generation == found["metadata"].get("generation", 1)
-    ready = status.state == "Ready" and settled and status.artifact is not None
-    artifact = status.artifact
-    return Data(
-        exists=True,
-        failed=status.state == "Failed" and settled,
-        artifact=ArtifactRef(uri=artifact.uri, digest=artifact.digest) if ready and artifact is not None else None,
-        said=status.message,
-    )
+        search = None
+    return Data(exists=True, artifact=fixed.dataset), search.pruning if search is not None else None

@@ -14,13 +14,16 @@ from slipway.rooms import INVALID_SPEC, children, first_fault
 from slipway.settings import Settings
 from slipway.training.decide import ENDED, decide
 from slipway.training.observe import observe, parse, status_of
+from slipway.training.search import decide as searches
+from slipway.training.search import trials
+from slipway.training.trial import trial_of
 
 
 class Room:
     """The room of the kind TrainingJob."""
 
     kind = "TrainingJob"
-    owns = frozenset({"Job", "ConfigMap", "NetworkPolicy"})
+    owns = frozenset({"Job", "ConfigMap", "NetworkPolicy", "TrainingJob"})
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -31,11 +34,17 @@ class Room:
             training = parse(root)
         except ValidationError as error:
             return _invalid(root, error, children(root["metadata"]["uid"], view, self.owns), now)
+        if training.spec.search is not None:
+            owned = children(training.root.uid, view, self.owns)
+            return searches.decide(training, trials.observe(training, view, owned), facts, now, self.settings)
         return decide(training, observe(training, view, self.owns), now, self.settings)
 
     def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
-        """Return the runs that wait for the Dataset `changed`, or that make the ModelVersion `changed`."""
+        """Return the runs that wait for the Dataset `changed`, or make the ModelVersion, or search with the trial."""
         meta = changed["metadata"]
+        if changed["kind"] == self.kind:
+            yield from self._family(changed, view)
+            return
         if changed["kind"] == "Dataset":
             relation = dataset(meta["name"])
         elif changed["kind"] == "ModelVersion":
@@ -45,6 +54,16 @@ class Room:
         for root in view.related(self.kind, meta["namespace"], relation):
             if (root.get("status") or {}).get("state") not in ENDED:
                 yield Key(self.kind, meta["namespace"], root["metadata"]["name"])
+
+    def _family(self, changed: Manifest, view: View) -> Iterable[Key]:
+        """Return the search whose trial `changed` is, or the trials of the search that have not begun."""
+        meta = changed["metadata"]
+        if (trial := trial_of(changed)) is not None:
+            yield Key(self.kind, meta["namespace"], trial.search)
+        elif (changed.get("spec") or {}).get("search"):
+            for child in view.owned(meta["uid"], self.kind):
+                if (child.get("status") or {}).get("state") in (None, "Pending"):
+                    yield Key(self.kind, meta["namespace"], child["metadata"]["name"])
 
 
 def _invalid(root: Manifest, error: ValidationError, keep: frozenset[tuple[str, str]], now: datetime) -> Plan:

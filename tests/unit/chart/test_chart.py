@@ -169,7 +169,7 @@ def test_the_operator_may_do_what_it_does_to_every_kind_it_handles() -> None:
 
     look, make = {"get", "list", "watch"}, {"create", "patch", "delete"}
     for root in ROOTS:
-        made_by_us = {"create", "patch"} if root.kind == "ModelVersion" else set()
+        made_by_us = {"create", "patch"} if root.kind in ("ModelVersion", "TrainingJob") else set()
         assert verbs(root.group, root.plural) == look | made_by_us
         assert verbs(root.group, f"{root.plural}/status") == {"patch"}
         assert verbs(root.group, f"{root.plural}/finalizers") == {"update"}

@@ -10,6 +10,10 @@
 - apiGroups: [slipway.dev]
   resources: [datasets/finalizers, trainingjobs/finalizers, modelversions/finalizers, rollouts/finalizers]
   verbs: [update]
+# A search makes TrainingJobs, its trials.
+- apiGroups: [slipway.dev]
+  resources: [trainingjobs]
+  verbs: [create, patch]
 # A finished TrainingJob makes its ModelVersion.
 - apiGroups: [slipway.dev]
   resources: [modelversions]

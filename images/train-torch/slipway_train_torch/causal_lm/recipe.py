@@ -377,6 +377,7 @@ class Recipe:
                 gradient_norm=newest.get("gradientNorm"),
                 memory_bytes=newest.get("memoryBytes"),
                 validation_loss=validation if validation is not None and math.isfinite(validation) else None,
+                validation_step=self.state.evaluated if validation is not None else None,
                 best_step=best.step if best is not None else None,
                 best_validation_loss=best.loss if best is not None else None,
                 micro_batch_size=layout.micro_batch if layout is not None else None,

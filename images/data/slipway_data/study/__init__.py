@@ -1,0 +1,1 @@
+"""The page of a search: its history, and what each parameter did."""

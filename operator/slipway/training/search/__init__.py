@@ -1,0 +1,1 @@
+"""Searches: TrainingJobs that make other TrainingJobs, and one ModelVersion of the best."""

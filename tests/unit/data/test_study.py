@@ -1,0 +1,115 @@
+"""Does the page of a search show its trials to anybody, and nothing more?"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from slipway.contract.job import PlotStudy
+from slipway.contract.study import study_key
+from slipway_data.study.__main__ import plot
+from slipway_data.study.page import page
+from slipway_data.study.plots import plots
+from slipway_data.study.scales import HEIGHT, WIDTH, choices, numbers
+from tests.unit.data.preparing import Place
+
+HOSTILE = "</style><script>alert(1)</script>\"'&{{ job }}"
+
+
+def trial(number: int, state: str, rate: str, method: str, **more: Any) -> dict[str, Any]:
+    parameters = {"learningRate": rate, "method": method}
+    return {"number": number, "name": f"hunt-{number}", "state": state, "parameters": parameters, **more}
+
+
+TRIALS = [
+    trial(0, "Complete", "1e-4", "LoRA", value="2"),
+    trial(1, "Pruned", "1e-2", "LoRA", reason="Pruned", measured=[[2, "9.5"]]),
+    trial(2, "Complete", "1e-3", "DoRA", value="1"),
+    trial(3, "Failed", "0.1", "DoRA", reason="Diverged"),
+    trial(4, "Complete", "1e-2", "DoRA", value="1.5"),
+]
+
+
+def job(trials: list[dict[str, Any]] = TRIALS, store: Any = None, **study: Any) -> PlotStudy:
+    told = {
+        "metric": "ValidationLoss",
+        "direction": "Minimize",
+        "best": 2,
+        "parameters": [{"field": "learningRate", "log": True}, {"field": "method", "choices": ["LoRA", "DoRA"]}],
+        "trials": trials,
+    }
+    key = study_key("slipway", "demo", "hunt", "0123456789")
+    whole = {"namespace": "demo", "name": "hunt", "store": store or {"bucket": "b"}, "key": key, "study": told | study}
+    return PlotStudy.model_validate(whole)
+
+
+def test_the_page_lies_where_the_job_says(tmp_path: Path) -> None:
+    place = Place(tmp_path / "store")
+    plot(job(store=place.store))
+    assert "hunt-2, ValidationLoss 1" in place.read("s3://slipway/slipway/studies/demo/hunt-01234567/study.html")
+
+
+def test_the_page_is_well_formed_and_may_run_nothing() -> None:
+    text = page(job(trials=[TRIALS[0] | {"name": HOSTILE, "parameters": {"learningRate": "1e-4", "method": HOSTILE}}],
+                    parameters=[{"field": "learningRate"}, {"field": "method", "choices": [HOSTILE]}]))  # fmt: skip
+    root = ElementTree.fromstring(text.removeprefix("<!DOCTYPE html>\n").lstrip())
+    names = {element.tag for element in root.iter()}
+    assert "script" not in names
+    assert not [name for element in root.iter() for name in element.attrib if name.startswith("on")]
+    style = root.findtext("head/style") or ""
+    allowed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{allowed}'" in text
+    assert not re.search(r"(?:src|href)=", text)
+
+
+def test_complete_trials_are_dots_and_the_best_is_marked() -> None:
+    root = ElementTree.fromstring(page(job()).removeprefix("<!DOCTYPE html>\n").lstrip())
+    drawings = root.findall(".//svg")
+    assert len(drawings) == 3
+    for drawing in drawings:
+        dots = drawing.findall("circle")
+        assert len(dots) == 3
+        assert [dot.get("class") for dot in dots].count("best") == 1
+    rows = ["".join(row.itertext()) for row in root.findall(".//table/tr")]
+    assert len(rows) == 6
+    assert "9.5 after 2" in rows[2]
+    assert "Diverged" in rows[4]
+
+
+def test_the_line_is_the_best_so_far() -> None:
+    history = plots(job().study)[0]
+    heights = [y for _, y in history.line]
+    assert heights == [0.0, 0.0, 0.0, HEIGHT, HEIGHT, HEIGHT]
+    rising = plots(job(direction="Maximize", best=0).study)[0]
+    assert [y for _, y in rising.line] == [0.0] * 6
+
+
+def test_a_search_without_a_value_has_a_table_and_no_plot() -> None:
+    made = job(trials=[TRIALS[3]], best=None)
+    assert plots(made.study) == ()
+    assert "No trial has a value" in page(made)
+
+
+@pytest.mark.parametrize(
+    ("values", "log", "places"),
+    [
+        (["0", "5", "10"], False, [0.0, WIDTH / 2, WIDTH]),
+        (["1e-4", "1e-3", "1e-2"], True, [0.0, WIDTH / 2, WIDTH]),
+        (["7"], False, [WIDTH / 2]),
+    ],
+)
+def test_numbers_lie_where_they_should(values: list[str], log: bool, places: list[float]) -> None:
+    scale = numbers(values, WIDTH, log=log)
+    assert [scale.place(value) for value in values] == pytest.approx(places)
+    assert scale.ticks[0].label == f"{float(values[0]):.3g}"
+
+
+def test_choices_share_the_axis() -> None:
+    scale = choices(["LoRA", "DoRA"], 100.0)
+    assert [scale.place(name) for name in ("LoRA", "DoRA")] == [25.0, 75.0]
