@@ -86,7 +86,7 @@ def lines_of(shape: Shape, seed: int) -> tuple[Row, ...]:
 
 
 def measured(shape: Shape, on: Device, steps: int) -> dict[str, Any]:
-    """Return tokens a second over all steps but the first two, the loss, peak memory, and MFU where its peak is known."""
+    """Return tokens a second of all steps but the first two, the loss, peak memory, and MFU where its peak is known."""
     device.deterministic()
     torch.manual_seed(0)
     model = model_of(shape, on)
