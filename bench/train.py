@@ -215,7 +215,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--learning-rate", default=default.learning_rate)
     parser.add_argument("--repetitions", type=int, default=1, help="runs of each; the medians are published")
     parser.add_argument("--settings", choices=[*SETTINGS, *(f"{one}, {COMPILED}" for one in SETTINGS)], nargs="+")
-    parser.add_argument("--trial-steps", type=int, default=2, help="steps of the short run with each of TRL's settings")
+    parser.add_argument("--trial-steps", type=int, default=1, help="steps of the short run with each of TRL's settings")
     parser.add_argument("--only", choices=("slipway", "trl"), help="measure one trainer and publish nothing")
     parser.add_argument(
         "--gpu",

@@ -25,14 +25,16 @@ def write_base(model: Path, out: Path) -> None:
 
 
 def write_rows(model: Path, dataset: Path, max_tokens: int) -> None:
-    """Write train.jsonl and validation.jsonl beside the splits of `dataset`: ids, and which of them are trained."""
+    """Write train.jsonl and validation.jsonl beside the splits of `dataset`: ids, and labels."""
     tokenizer = AutoTokenizer.from_pretrained(model)
     for split in data.load(dataset, tokenizer, max_tokens):
         if split.untrained:
             raise SystemExit(f"{len(split.untrained)} rows of {split.name} train on nothing: raise --max-tokens")
         with (dataset / f"{split.name}.jsonl").open("w", encoding="utf-8") as file:
             for row in split.examples:
-                file.write(json.dumps({"input_ids": row.ids, "completion_mask": [int(t) for t in row.trained]}) + "\n")
+                # What TRL takes as it is: -100 bears no loss.
+                labels = [token if said else -100 for token, said in zip(row.ids, row.trained, strict=True)]
+                file.write(json.dumps({"input_ids": row.ids, "labels": labels}) + "\n")
 
 
 if __name__ == "__main__":

@@ -99,15 +99,19 @@ def prepared(plan: Plan, out: Path) -> Path:
         if "filter" in step:
             step["filter"]["maxCharacters"] = plan.characters
     with tempfile.TemporaryDirectory(dir=out) as scratch:
-        example("dataset", Path(scratch, BUCKET, "slipway/raw/blueprints"), [])
+        example("dataset", Path(scratch, BUCKET, "raw/blueprints"), [])
         job = PrepareDataset.model_validate(
             {"namespace": "bench", "name": "blueprints", "store": {"endpoint": f"file://{scratch}", "bucket": BUCKET}}
             | {name: spec[name] for name in ("source", "schema", "steps", "split", "quality")}
         )
         whole = Path(scratch, prepare(job).artifact.uri.removeprefix("s3://"))
         counts = {}
-        for split, wanted in (("train", plan.rows), ("validation", plan.held_out)):
-            kept = chosen(rows(whole, split), wanted, split)
+        # Both splits that are not trained on are of other files than the rows that are.
+        for split, wanted, parts in (
+            ("train", plan.rows, ("train",)),
+            ("validation", plan.held_out, ("validation", "test")),
+        ):
+            kept = chosen((row for part in parts for row in rows(whole, part)), wanted, split)
             (out / split).mkdir()
             pq.write_table(pa.Table.from_pylist(kept), out / split / "00000.parquet")
             counts[split] = len(kept)
@@ -126,5 +130,7 @@ def chosen(found: Iterator[dict[str, Any]], wanted: int, split: str) -> list[dic
     """Return `wanted` rows, the same ones each time; a run over fewer would not be the one asked for."""
     order = sorted(found, key=lambda row: hashlib.sha256(row["id"].encode()).hexdigest())
     if len(order) < wanted:
-        raise SystemExit(f"the {split} split has {len(order)} rows, {wanted} are asked for: lower that number")
+        raise SystemExit(
+            f"there are {len(order)} rows for the {split} split, {wanted} are asked for: lower that number"
+        )
     return sorted(order[:wanted], key=lambda row: str(row["id"]))

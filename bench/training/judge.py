@@ -21,7 +21,7 @@ def loss(model: Any, rows: list[dict[str, Any]]) -> float:
     total, count = 0.0, 0
     for row in rows:
         ids = torch.tensor([row["input_ids"]])
-        said = torch.tensor(row["completion_mask"][1:], dtype=torch.bool)
+        said = torch.tensor(row["labels"][1:]) != -100
         with torch.no_grad():
             logits = model(input_ids=ids, use_cache=False).logits[0, :-1].float()
         total += torch.nn.functional.cross_entropy(logits[said], ids[0, 1:][said], reduction="sum").item()

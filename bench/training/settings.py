@@ -9,9 +9,8 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "rows alone": {"per_device_train_batch_size": 1},
     "padded, grouped by length": {"train_sampling_strategy": "group_by_length"},
     "padding-free": {"padding_free": True, "max_length": None},
-    "rows alone, plain loss": {"per_device_train_batch_size": 1, "loss_type": "nll"},
 }
-"""Each by its name: what differs from a whole batch in one pass with TRL's default loss, in chunks."""
+"""Each by its name: what differs from a whole batch in one pass with TRL's default loss."""
 COMPILED = "compiled"
 
 

@@ -39,7 +39,7 @@ class Counting:
         """Return a batch of `rows`."""
         batch = self._collator(rows)
         # The first token of a row is said by nobody, whatever its label.
-        trained = sum(sum(row["completion_mask"][1:]) for row in rows)
+        trained = sum(label != -100 for row in rows for label in row["labels"][1:])
         self.batches.append((trained, sum(len(row["input_ids"]) for row in rows)))
         return batch
 
