@@ -19,7 +19,7 @@ from bench.memory import Used, measured
 from e2e.setup import cache
 from e2e.setup.progress import say
 
-LOCK = report.REPOSITORY / "bench" / "datatrove.lock"
+LOCK = report.REPOSITORY / "requirements" / "bench-datatrove.lock"
 SIDE = report.REPOSITORY / "bench" / "datatrove_side.py"
 LIMIT_SECONDS = 900.0
 GOAL = 1.5

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -21,11 +22,23 @@ BUCKET = 32
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Where the examples of a flat batch, which has no padding, begin and end."""
+
+    sizes: tuple[int, ...]
+    """Tokens of each."""
+    ends: torch.Tensor
+    """0, and how many tokens lie before the end of each, as 32-bit integers."""
+    longest: int
+
+
+@dataclass(frozen=True)
 class Batch:
     """Token ids [rows, length], padded on the right, and which positions are trained to say what.
 
     Attention is causal, so no token ever sees the padding behind it, and no mask is needed. `position_ids` start again
-    at each example of a packed row; from that transformers keeps attention inside each example.
+    at each example of a packed row; from that transformers keeps attention inside each example. A flat batch is one row
+    with all examples (slipway_train_torch.causal_lm.flat), and knows where each lies.
     """
 
     input_ids: torch.Tensor
@@ -38,6 +51,15 @@ class Batch:
     """Of each position [rows, length], the tokens of the example that it belongs to; 1 where there is padding."""
     tokens: int
     """Tokens that are not padding."""
+    rows: Rows | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what the model is told beside the tokens."""
+        found: dict[str, Any] = {} if self.position_ids is None else {"position_ids": self.position_ids}
+        if self.rows is not None:
+            # A mask of four dimensions is taken as it is: none is made, and attention inside each row needs none.
+            found |= {"rows": self.rows, "attention_mask": self.rows.ends.new_empty((1, 1, 1, 1))}
+        return found
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on `device`."""
@@ -49,6 +71,7 @@ class Batch:
             at=self.at.to(device),
             targets=self.targets.to(device),
             lengths=self.lengths.to(device),
+            rows=None if self.rows is None else replace(self.rows, ends=self.rows.ends.to(device)),
         )
 
 

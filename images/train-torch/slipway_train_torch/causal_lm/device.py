@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+"""Options of glibc's mallopt: how much may lie free at the end of the heap, how many blocks may lie outside of it."""
+KEPT_BYTES = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -62,3 +67,15 @@ def deterministic() -> None:
     # Filling fresh memory finds bugs of torch, costs a tenth of the time, and changes no result of ours.
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False
+
+
+def keep_freed_memory() -> None:
+    """Let the allocator keep what was freed instead of giving it back to the kernel.
+
+    Activations come and go with each layer; fresh pages are zeroed by the kernel before each use, which cost a CPU a
+    part of each step (docs/decisions/training-speed.md). Does nothing where the C library is not glibc.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(M_MMAP_MAX, 0)

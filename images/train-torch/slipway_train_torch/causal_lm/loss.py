@@ -32,9 +32,7 @@ def summed_loss(model: Any, weight: torch.Tensor, batch: Batch) -> torch.Tensor:
 
     `model` is run without its output layer; logits exist for positions that bear loss only, `CHUNK` at a time.
     """
-    arguments = {} if batch.position_ids is None else {"position_ids": batch.position_ids}
-    decoder = model.get_decoder()
-    hidden = decoder(input_ids=batch.input_ids, use_cache=False, **arguments).last_hidden_state
+    hidden = model.get_decoder()(input_ids=batch.input_ids, use_cache=False, **batch.arguments()).last_hidden_state
     picked = hidden.flatten(0, 1).index_select(0, batch.at)
     loss: torch.Tensor = LinearCrossEntropy.apply(picked, weight, batch.targets)
     return loss
@@ -65,10 +63,11 @@ class LinearCrossEntropy(torch.autograd.Function):
                 rows = hidden[start : start + CHUNK]
                 said = targets[start : start + CHUNK, None]
                 logits = torch.mm(rows, weight.t(), out=buffer[: len(rows)]).float()
-                norm = logits.logsumexp(1, keepdim=True)
-                total += (norm - logits.gather(1, said)).sum()
+                # In place: row by row, in the processor's own memory.
+                chances = torch.log_softmax(logits, 1, out=logits)
+                total -= chances.gather(1, said).sum()
                 if gradient is not None or of_weight is not None:
-                    share = logits.sub_(norm).exp_()
+                    share = chances.exp_()
                     share.scatter_add_(1, said, torch.full_like(said, -1, dtype=share.dtype))
                     if gradient is not None:
                         torch.mm(share.to(weight.dtype), weight, out=gradient[start : start + CHUNK])

@@ -25,7 +25,7 @@ from slipway_pod.errors import BadData
 from slipway_pod.progress import Reporter
 from slipway_pod.seal import Seal
 from slipway_pod.stop import StopFlag
-from slipway_train_torch.causal_lm import base, batches, data, device, early, export, methods
+from slipway_train_torch.causal_lm import base, batches, data, device, early, export, faster, flat, methods
 from slipway_train_torch.causal_lm.batches import Row
 from slipway_train_torch.causal_lm.checkpoint import Checkpoints, State
 from slipway_train_torch.causal_lm.ladder import Ladder
@@ -98,6 +98,7 @@ class Recipe:
         self.seal = Seal(self.job)
         self.report("Fetching")
         device.deterministic()
+        device.keep_freed_memory()
         self.device = device.choose(self.recipe.precision)
         fetch(self.job.dataset, self.scratch / "dataset", self.job.store)
         self.go_on()
@@ -113,6 +114,7 @@ class Recipe:
         export.check(self.job, model.config, self.scratch / "base")
         pad = self.tokenizer.pad_token_id
         self.pad = pad if pad is not None else self.tokenizer.eos_token_id
+        self.flat = flat.enable(model, self.recipe.max_tokens)
         self.go_on()
         self.train_split, self.validation = data.load(self.scratch / "dataset", self.tokenizer, self.recipe.max_tokens)
         self.rows = batches.rows(self.train_split.examples, self.recipe.batching, self.recipe.max_tokens)
@@ -130,6 +132,7 @@ class Recipe:
         self.tuned = methods.tuned(model, self.recipe, uri)
         self.model = self.tuned.model
         self.parameters = self.tuned.trainable()
+        faster.quicken(self.model)
         self.noise = Noise(float(self.recipe.neftune_alpha or 0), model.get_input_embeddings())
         self.limits = Limits.of(self.recipe.stop_gradient_norm, len(self.head))
         self.layers = Layers(model, self.parameters, self.recipe)
@@ -240,7 +243,8 @@ class Recipe:
 
     def loss(self, lines: Sequence[Row]) -> torch.Tensor:
         """Return the summed loss of `lines`."""
-        batch = batches.collate(lines, self.pad).to(self.device.torch)
+        collated = flat.collate(lines) if self.flat else batches.collate(lines, self.pad)
+        batch = collated.to(self.device.torch)
         self.noise.on(batch)
         with self.device.autocast():
             return summed_loss(self.model, self.head.to(self.device.dtype), batch)

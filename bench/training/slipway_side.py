@@ -1,0 +1,95 @@
+"""What does Slipway's recipe make of the plan? `python -m bench.training.slipway_side PLAN BASE DATASET OUT`
+
+The recipe itself, whole, on a store that is a folder; timed around its steps. The last line is one JSON object (Speed).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from bench.training.plan import Plan, Speed, peak_mib
+from slipway.api.common import ArtifactRef
+from slipway.api.trainingjob import CausalLM, Checkpoint
+from slipway.api.trainingjob import Recipe as RecipeSpec
+from slipway.contract.job import Store, Train
+from slipway.contract.result import Trained
+from slipway_pod.artifact import publish_at
+from slipway_pod.stop import StopFlag
+from slipway_train_torch.causal_lm.batches import targets
+from slipway_train_torch.causal_lm.recipe import Recipe
+
+
+class Timed(Recipe):  # type: ignore[misc]
+    """The recipe, with a clock beside it."""
+
+    began = 0.0
+    ended = 0.0
+    trained = 0
+
+    def step(self) -> None:
+        """Do a step, and note what it did."""
+        self.began = self.began or time.monotonic()
+        self.trained += targets(self.batch())
+        super().step()
+        self.ended = time.monotonic()
+        speed = self.trained / (self.ended - self.began)
+        print(
+            f"      Slipway: step {self.state.step} of {self.steps}, {speed:.0f} tokens/s", file=sys.stderr, flush=True
+        )
+
+
+def main() -> None:
+    """Run the command line."""
+    plan = Plan.read(Path(sys.argv[1]))
+    base, dataset, out = map(Path, sys.argv[2:5])
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        (scratch / "store" / "slipway").mkdir(parents=True)
+        run = Timed(job(plan, base, dataset, scratch / "store"), scratch / "work", StopFlag())
+        (scratch / "work").mkdir()
+        result = run.run()
+        assert isinstance(result, Trained)
+        artefact = scratch / "store" / result.artifact.uri.removeprefix("s3://")
+        shutil.copytree(artefact / "adapter", out, dirs_exist_ok=True)
+    speed = Speed(run.trained, run.state.tokens, run.ended - run.began, peak_mib(), {"torch": torch.__version__})
+    print(json.dumps(asdict(speed)))
+
+
+def job(plan: Plan, base: Path, dataset: Path, folder: Path) -> Train:
+    """Return the job that does `plan` on a store in `folder`."""
+    store = Store(endpoint=f"file://{folder}", bucket="slipway")
+    model = publish_at(base, "s3://slipway/models/base/", store)
+    data = publish_at(dataset, "s3://slipway/datasets/rows/", store)
+    recipe = CausalLM(
+        rank=plan.rank,
+        learning_rate=plan.learning_rate,
+        warmup_percent=plan.warmup_percent,
+        epochs=plan.epochs,
+        batch_size=plan.batch_size,
+        max_tokens=plan.max_tokens,
+    )
+    return Train(
+        namespace="bench",
+        name="train",
+        store=store,
+        model="bench",
+        dataset=ArtifactRef(uri=data.uri, digest=data.digest),
+        base_model=ArtifactRef(uri=model.uri, digest=model.digest),
+        recipe=RecipeSpec(causal_lm=recipe),
+        checkpoint=Checkpoint(every_steps=1_000_000),
+        checkpoint_uri="s3://slipway/checkpoints/train/",
+        export=("SafeTensors",),
+        seed=plan.seed,
+    )
+
+
+if __name__ == "__main__":
+    main()
