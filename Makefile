@@ -70,10 +70,6 @@ bench-rollback: venv ## how long a bad version keeps its traffic, beside argo-ro
 bench-scale: venv ## what thousands of Rollouts cost, beside argo-rollouts; writes docs/benchmarks.md
 	@$(PYTHON) -m bench.scale $(ARGUMENTS)
 
-.PHONY: bench-data
-bench-data: venv ## how fast text becomes a Dataset, beside datatrove; writes docs/benchmarks.md
-	@$(PYTHON) -m bench.data $(ARGUMENTS)
-
 .PHONY: bench-train
 bench-train: venv ## how fast and how well a language model is tuned, beside TRL; writes docs/benchmarks.md
 	@$(PYTHON) -m bench.train $(ARGUMENTS)
@@ -86,7 +82,6 @@ generate: venv ## write CRDs, the chart's CRDs and the reference documentation f
 lock: venv ## resolve dependencies again and write the hashed locks
 	$(COMPILE) --universal --extra dev pyproject.toml -o requirements/dev.lock
 	$(COMPILE) --extra train-test pyproject.toml -o requirements/train.lock
-	$(COMPILE) --extra bench-datatrove pyproject.toml -o requirements/bench-datatrove.lock
 	$(COMPILE) --extra bench-trl --constraint requirements/train.lock pyproject.toml -o requirements/bench-trl.lock
 	@for extra in $(EXTRAS); do \
 		echo "locking images/$$extra/requirements.lock" && \
