@@ -69,6 +69,10 @@ def running(name: str, command: Sequence[str], log: Path, env: Mapping[str, str]
     child = Child(name, process, log)
     try:
         yield child
+    except Exception as error:
+        state = "runs" if child.alive else f"had ended with {process.returncode}"
+        error.add_note(f"{name} {state}; the end of its log:\n{child.tail()}")
+        raise
     finally:
         child.stop()
 
