@@ -22,7 +22,6 @@ class Plan:
     epochs: int = 1
     rank: int = 16
     learning_rate: str = "1e-3"
-    warmup_percent: int = 5
     seed: int = 7
     threads: int = 2
 

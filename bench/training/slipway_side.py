@@ -71,7 +71,8 @@ def job(plan: Plan, base: Path, dataset: Path, folder: Path) -> Train:
     recipe = CausalLM(
         rank=plan.rank,
         learning_rate=plan.learning_rate,
-        warmup_percent=plan.warmup_percent,
+        # Both schedules are the same cosine then; they differ in how they begin to warm up.
+        warmup_percent=0,
         epochs=plan.epochs,
         batch_size=plan.batch_size,
         max_tokens=plan.max_tokens,

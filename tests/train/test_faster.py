@@ -160,3 +160,13 @@ def test_a_quickened_run_ends_where_a_plain_one_does(bench: Bench, monkeypatch: 
     assert not same(quick, plain), "it was not exchanged"
     for name, tensor in quick.items():
         torch.testing.assert_close(tensor, plain[name], rtol=1e-3, atol=2e-4)
+
+
+def test_a_quickened_run_in_sixteen_bits_learns_as_one_in_thirty_two(bench: Bench) -> None:
+    wide, half = (
+        bench.history(bench.run(bench.job(name.lower(), precision=name, max_steps=4))) for name in ("FP32", "BF16")
+    )
+    for one, other in zip(wide, half, strict=True):
+        assert one.keys() == other.keys()
+        if "loss" in one:
+            assert other["loss"] == pytest.approx(one["loss"], rel=0.02)
