@@ -293,7 +293,12 @@ def main() -> None:
     if arguments.only:
         wanted = {"slipway": "Slipway", "argo": "argo-rollouts, "}[arguments.only]
         sides = [(side, whole) for side, whole in sides if side.name.startswith(wanted)]
-    plan = [(size, side, whole) for size in sizes for side, whole in sides if size <= PEER_UP_TO or isinstance(side, Slipway)]
+    plan = [
+        (size, side, whole)
+        for size in sizes
+        for side, whole in sides
+        if size <= PEER_UP_TO or isinstance(side, Slipway)
+    ]
     steps = Steps(len(plan))
     found: dict[tuple[int, str], Figures] = {}
     try:

@@ -158,7 +158,7 @@ def may(
 
 def as_pod(workload: Manifest, namespace: str = NAMESPACE) -> Manifest:
     """Return the first pod of a Deployment, StatefulSet, Job or CronJob."""
-    if workload["kind"] == "CronJob":
+    if workload.get("kind") == "CronJob":
         workload = workload["spec"]["jobTemplate"]
     template = yaml.safe_load(yaml.safe_dump(workload["spec"]["template"]))
     spec = template["spec"]

@@ -65,7 +65,8 @@ class Backlog:
 
     def urgent(self) -> bool:
         """Tell whether a key of the highest priority waits to be taken."""
-        return any(waiting.priority is Priority.HIGH for waiting in self._waiting.values())
+        self._forget_raised()
+        return bool(self._ready) and self._ready[0][0] is Priority.HIGH
 
     @property
     def working(self) -> int:
@@ -128,15 +129,13 @@ class Backlog:
     def take(self, now: float) -> Taken | None:
         """Return the next key, and count it as being worked on."""
         self.fire(now)
-        while self._ready:
-            priority, order, key = heapq.heappop(self._ready)
-            waiting = self._waiting.get(key)
-            if waiting is None or (waiting.priority, waiting.order) != (priority, order):
-                continue  # raised to a higher priority since
-            del self._waiting[key]
-            self._working[key] = now
-            return Taken(key, now - waiting.since, priority)
-        return None
+        self._forget_raised()
+        if not self._ready:
+            return None
+        priority, _, key = heapq.heappop(self._ready)
+        waiting = self._waiting.pop(key)
+        self._working[key] = now
+        return Taken(key, now - waiting.since, priority)
 
     def done(self, key: Key, now: float, rest: float = 0.0) -> float:
         """Release `key`, look at it again (after `rest`) if it was added meanwhile; return how long the work took.
@@ -150,6 +149,15 @@ class Backlog:
         elif again is not None:
             self._push(key, *again)
         return now - started
+
+    def _forget_raised(self) -> None:
+        """Drop from the front what was raised to a higher priority since, and stands there a second time."""
+        while self._ready:
+            priority, order, key = self._ready[0]
+            waiting = self._waiting.get(key)
+            if waiting is not None and (waiting.priority, waiting.order) == (priority, order):
+                return
+            heapq.heappop(self._ready)
 
     def _push(self, key: Key, priority: Priority, since: float) -> None:
         self._order += 1
