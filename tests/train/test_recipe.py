@@ -53,8 +53,14 @@ def without_measures(line: dict[str, Any]) -> dict[str, Any]:
         {},
         {"batching": "Packed"},
         {"neftune_alpha": "5"},
-        # With a learning rate this high, the best of these weights are not the last.
-        {"publish": "Best", "evaluate_every_steps": 2, "learning_rate": "0.5"},
+        # With a learning rate this high to the end, the best of these weights are not the last.
+        {
+            "publish": "Best",
+            "evaluate_every_steps": 2,
+            "learning_rate": "3",
+            "schedule": "Constant",
+            "max_gradient_norm": "0",
+        },
     ],
 )
 def test_a_resumed_run_ends_in_the_bits_of_one_that_never_stopped(bench: Bench, more: dict[str, object]) -> None:
