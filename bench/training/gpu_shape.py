@@ -23,9 +23,7 @@ from slipway_train_torch.causal_lm.batches import Row
 from slipway_train_torch.causal_lm.data import Example
 from slipway_train_torch.causal_lm.device import Device
 from slipway_train_torch.causal_lm.loss import head_weight, summed_loss
-
-PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L40S": 362e12}
-"""Dense BF16 operations a second, by a part of the device's name; from the vendor's data sheets."""
+from slipway_train_torch.causal_lm.work import peak, work
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,9 @@ def measured(shape: Shape, on: Device, steps: int) -> dict[str, Any]:
     weights = sum(p.numel() for p in model.parameters()) - model.get_input_embeddings().weight.numel()
     if not flat.enable(model, shape.tokens):
         raise SystemExit("the model takes no flat batches on this device: nothing to measure")
-    tuned = methods.tuned(model, CausalLM(rank=16), "random weights")
+    recipe = CausalLM(rank=16)
+    tuned = methods.tuned(model, recipe, "random weights")
+    asked = work(model, recipe)
     faster.quicken(tuned.model)
     parameters = tuned.trainable()
     optimiser = torch.optim.AdamW(parameters.values(), lr=1e-4, fused=True)
@@ -123,9 +123,8 @@ def measured(shape: Shape, on: Device, steps: int) -> dict[str, Any]:
         )
     seconds, tokens, targets = (sum(column) for column in zip(*times[2:], strict=True))
     name = torch.cuda.get_device_name(on.torch) if on.torch.type == "cuda" else "CPU"
-    peak = next((figure for part, figure in PEAKS.items() if part in name), None)
-    # LoRA: 2 operations a weight and token forward, 2 more for the gradient of activations.
-    mfu = None if peak is None else round(100 * 4 * weights * tokens / seconds / peak, 1)
+    best = peak(on)
+    mfu = None if best is None or asked is None else round(100 * asked.of(tokens, targets) / seconds / best, 1)
     memory = torch.cuda.max_memory_allocated(on.torch) / 2**20 if on.torch.type == "cuda" else None
     return {
         "tokens_per_s": round(targets / seconds, 1),

@@ -62,6 +62,11 @@ class Run:
         return self.ends[-1] if self.ends else None
 
     @property
+    def objects(self) -> frozenset[tuple[str, str]]:
+        """(kind, name) of the Job and its job file, which has its name."""
+        return frozenset({("Job", self.name), ("ConfigMap", self.name)})
+
+    @property
     def result(self) -> Result | None:
         """What the newest ended pod reported."""
         return self.last.result if self.last is not None else None

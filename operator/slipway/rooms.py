@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
-
-from pydantic import ValidationError
 
 from slipway.plan import View
 
@@ -18,8 +17,10 @@ def children(uid: str, view: View, owns: Iterable[str]) -> frozenset[tuple[str, 
     return frozenset((kind, child["metadata"]["name"]) for kind in owns for child in view.owned(uid, kind))
 
 
-def first_fault(error: ValidationError) -> str:
-    """Return the first thing wrong with an object, and where: `steps.0.parse: Field required`."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else first["msg"]
+@dataclass(frozen=True)
+class Missing:
+    """What an object waits for before it can begin; `stalled` where nothing but a change by a person helps."""
+
+    reason: str
+    said: str
+    stalled: bool = False

@@ -65,11 +65,13 @@ def job_config(root: Root, name: str, job: JobBase) -> Manifest:
 
 def store_environment(settings: Settings) -> list[dict[str, Any]]:
     """Return the variables through which a pod may use the object store, by reference to a Secret."""
+    keys = {"AWS_ACCESS_KEY_ID": "accessKeyId", "AWS_SECRET_ACCESS_KEY": "secretAccessKey"}
+    return [from_secret(variable, settings.store_secret, key) for variable, key in keys.items()]
 
-    def secret(variable: str, key: str) -> dict[str, Any]:
-        return {"name": variable, "valueFrom": {"secretKeyRef": {"name": settings.store_secret, "key": key}}}
 
-    return [secret("AWS_ACCESS_KEY_ID", "accessKeyId"), secret("AWS_SECRET_ACCESS_KEY", "secretAccessKey")]
+def from_secret(variable: str, secret: str, key: str) -> dict[str, Any]:
+    """Return a variable whose value is the entry `key` of a Secret of the pod's namespace."""
+    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
 
 
 CONTAINER_SECURITY = {

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import Base64Bytes, ValidationError
 
 from slipway.api.base import StatusModel
+from slipway.api.faults import first_fault
 from slipway_pod.keys import PublicKey, algorithm, hint
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -90,9 +91,7 @@ def opened(content: bytes, keys: Iterable[PublicKey]) -> Opened:
     try:
         bundle = _Bundle.model_validate_json(content)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise NotAnEnvelope(f"{where}: {first['msg']}" if where else first["msg"]) from error
+        raise NotAnEnvelope(first_fault(error)) from error
     envelope = bundle.dsse_envelope
     if bundle.media_type != MEDIA_TYPE or envelope.payload_type != PAYLOAD_TYPE:
         raise NotAnEnvelope(f"it is a {bundle.media_type} of {envelope.payload_type}")

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import ValidationError
 
 from slipway import __version__
+from slipway.api.conditions import timestamp
 from slipway.contract.artifact import ArtifactFile
 from slipway.contract.job import Store, Train
 from slipway.contract.provenance import Made, Provenance, provenance
@@ -67,7 +68,7 @@ def sign_provenance(uri: str, files: tuple[ArtifactFile, ...], key: ec.EllipticC
 
 def now() -> str:
     """Return the time, as RFC 3339 writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return timestamp(datetime.now(UTC))
 
 
 def _write(store: Store, uri: str, content: bytes) -> None:

@@ -8,14 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
+from pydantic import BaseModel, ValidationError
 
 from slipway.contract.job import Store
 from slipway_pod.errors import BadConfig, PodError, StoreUnreachable, shortened
+
+Kept = TypeVar("Kept", bound=BaseModel)
 
 CHUNK = 16 * 1024 * 1024
 """Bytes of one ranged read: what a transfer may hold in memory, and what a broken one repeats."""
@@ -82,6 +85,17 @@ class Bucket:
         """Return a small object."""
         with self._speaking(key):
             return bytes(obstore.get(self._backend, key).bytes())
+
+    def kept(self, key: str, kind: type[Kept]) -> Kept | None:
+        """Return what was kept as JSON under `key`; None where nothing is, or what another version kept."""
+        try:
+            return kind.model_validate_json(self.read(key))
+        except ValidationError:
+            return None
+        except PodError as error:
+            if error.reason != "NoSuchObject":
+                raise
+            return None
 
     def stream(self, key: str, size: int | None = None) -> Iterator[bytes]:
         """Yield an object piece by piece; a broken connection repeats one piece only."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from slipway.api.common import ArtifactRef
+from slipway.api.faults import first_fault
 from slipway.contract.artifact import digest
 from slipway.contract.job import Evaluate, Fetch, Store, Subject
 from slipway.contract.provenance import Provenance
@@ -90,7 +91,7 @@ class Guard:
         try:
             signed = FilesStatement.model_validate_json(found.payload).files()
         except (ValidationError, ValueError) as error:
-            raise Untrusted("SignatureInvalid", f"{at} is no signature of files: {_first(error)}") from error
+            raise Untrusted("SignatureInvalid", f"{at} is no signature of files: {_said(error)}") from error
         self._compare(ref, signed, at)
         log.info("%s is signed with key %s", ref.uri, found.key)
         return found.key
@@ -123,7 +124,7 @@ class Guard:
         try:
             provenance = Provenance.model_validate_json(found.payload)
         except ValidationError as error:
-            raise Untrusted("SignatureInvalid", f"{at} is no provenance: {_first(error)}") from error
+            raise Untrusted("SignatureInvalid", f"{at} is no provenance: {first_fault(error)}") from error
         self._compare(ref, provenance.files(), at)
         return provenance.base_models()
 
@@ -172,8 +173,5 @@ def _bases(subject: Subject) -> tuple[ArtifactRef, ...]:
     return (subject.base_model,) if subject.base_model is not None else ()
 
 
-def _first(error: ValueError) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False)[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    return str(error)
+def _said(error: ValueError) -> str:
+    return first_fault(error) if isinstance(error, ValidationError) else str(error)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import urllib3
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from slipway.api.dataset_annotate import Annotate, Augment, LanguageModel
 from slipway.contract.artifact import digest_of
@@ -30,7 +30,7 @@ from slipway_data.annotate import annotated, named, question
 from slipway_data.augment import copy, unlike
 from slipway_data.rows import ANNOTATION_FAILED, Rejected, Row
 from slipway_data.sources.web import REAL, Clock, Web
-from slipway_pod.errors import BadConfig, PodError
+from slipway_pod.errors import BadConfig
 from slipway_pod.store import open_store
 
 log = logging.getLogger("slipway")
@@ -163,7 +163,7 @@ class FromModel:
 
     def _answer(self, digest: str, asked: Mapping[str, Any]) -> Answer:
         key = f"{self._folder}/{digest[:2]}/{digest}.json"
-        if (kept := self._kept(key)) is not None:
+        if (kept := self._bucket.kept(key, Answer)) is not None:
             return kept
         url = f"{self._model.url.rstrip('/')}/chat/completions"
         body = json.dumps(asked, ensure_ascii=False).encode()
@@ -192,16 +192,6 @@ class FromModel:
         if not isinstance(text, str) or not text.strip():
             return Answer(fault="the model answered nothing")
         return Answer(text=text.strip())
-
-    def _kept(self, key: str) -> Answer | None:
-        try:
-            return Answer.model_validate_json(self._bucket.read(key))
-        except ValidationError:
-            return None
-        except PodError as error:
-            if error.reason != "NoSuchObject":
-                raise
-            return None
 
 
 def _web(model: LanguageModel, field: str, token: str, clock: Clock) -> Web:

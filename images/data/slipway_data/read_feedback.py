@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from slipway.api.dataset import Schema
 from slipway.api.dataset_feedback import FeedbackSource
+from slipway.api.faults import first_fault
 from slipway.contract.feedback import FeedbackRecord
 from slipway_data.raw import RawFile, Refused, decoded
 from slipway_data.rows import (
@@ -70,7 +71,7 @@ class Feedback:
                 try:
                     yield from self._record(where, FeedbackRecord.model_validate_json(decoded(line)))
                 except ValidationError as error:
-                    yield Rejected(where, SCHEMA_VIOLATION, _fault(error))
+                    yield Rejected(where, SCHEMA_VIOLATION, first_fault(error))
                 except Refused as error:
                     yield error.rejected(where)
         except Refused as error:
@@ -181,9 +182,3 @@ class Feedback:
 
 def _id(prompt: bytes, *answers: bytes) -> str:
     return "/".join(["feedback", *(digest.hex()[:HEX] for digest in (prompt, *answers))])
-
-
-def _fault(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(map(str, first["loc"]))
-    return f"{where}: {first['msg']}" if where else str(first["msg"])

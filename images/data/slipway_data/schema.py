@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slipway.api.dataset import Schema
+from slipway.api.faults import first_fault
 from slipway_data.raw import Refused
 from slipway_data.rows import (
     NOTHING_TO_TRAIN_ON,
@@ -74,10 +75,7 @@ def parsed(
     try:
         checked = model.model_validate_json(found) if isinstance(found, str) else model.model_validate(found)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        message = f"{where}: {first['msg']}" if where else first["msg"]
-        raise Refused(SCHEMA_VIOLATION, f"{message}. The schema {schema} wants {WANTED[schema]}") from None
+        raise Refused(SCHEMA_VIOLATION, f"{first_fault(error)}. The schema {schema} wants {WANTED[schema]}") from None
     content = _content(checked)
     check(content)
     others = {"project": checked.project, **(checked.model_extra or {})}

@@ -200,3 +200,8 @@ Percent = Annotated[int, Field(ge=0, le=100)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Globs = Annotated[list[Annotated[str, bounded(256)]], Field(min_length=1, max_length=32, json_schema_extra=LISTED)]
 """Glob patterns, of which a path must match one."""
+
+
+def significant(value: float) -> str:
+    """Return a number of any size as a Decimal, with six digits."""
+    return f"{value:.6g}".replace("e+", "e")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -31,6 +31,8 @@ from slipway.api.tracking import Tracking
 
 Export = Literal["SafeTensors", "GGUF"]
 TrainingState = Literal["Pending", "Suspended", "Queued", "Running", "Publishing", "Succeeded", "Failed", "Stopped"]
+ENDED: Final[tuple[TrainingState, ...]] = ("Succeeded", "Failed", "Stopped")
+"""A run that ended never starts again."""
 
 
 class DatasetName(Model):

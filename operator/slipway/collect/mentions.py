@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from slipway.api.trainingjob import ENDED
 from slipway.contract.garbage import InUse
 from slipway.plan import Manifest
 
@@ -17,7 +18,6 @@ KINDS: Final = ("Dataset", "TrainingJob", "ModelVersion", "Rollout", "Controller
 """Whatever may name an artefact. A ControllerRevision is what a Rollout keeps of a revision that it may return to."""
 REVISIONS: Final = ("stable", "candidate")
 """Of a Rollout's status. Its history, and what it remembers of versions that failed, keep nothing."""
-ENDED: Final = ("Succeeded", "Failed")
 
 _URI = re.compile(r"s3://[^\s\"'`,;()<>]+")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")

@@ -11,13 +11,13 @@ from slipway.api.dataset_steps import Step
 from slipway.contract.source import CLAIM_FOLDER, GITHUB, language_models, step_variables, variables
 from slipway.egress import port_of, way_out
 from slipway.plan import Manifest
-from slipway.workload import Mount, Root
+from slipway.workload import Mount, Root, from_secret
 
 
 def environment(source: Source, steps: Sequence[Step] = ()) -> tuple[dict[str, Any], ...]:
     """Return the variables of the pod, by reference to Secrets of the Dataset's namespace."""
     return tuple(
-        {"name": name, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": secret.key}}}
+        from_secret(name, secret.name, secret.key)
         for name, secret in (variables(source) | step_variables(steps)).items()
     )
 

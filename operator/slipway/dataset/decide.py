@@ -10,11 +10,12 @@ from slipway.api.dataset import DatasetStatus, Rows
 from slipway.api.dataset_mix import MemberStatus
 from slipway.attempt import Again, Done, Going, Hopeless, Terms, number, outcome
 from slipway.contract.result import Prepared
-from slipway.dataset.members import MEMBER_REASONS, Missing
+from slipway.dataset.members import MEMBER_REASONS
 from slipway.dataset.objects import CONFIG_LIMIT, Dataset, config_bytes, preparation
 from slipway.dataset.observe import Observed
 from slipway.jobs import Run
 from slipway.plan import Event, Plan
+from slipway.rooms import Missing
 from slipway.settings import Settings
 
 PREPARING: Final = "Preparing"
@@ -82,7 +83,7 @@ def _after(run: Run, dataset: Dataset, seen: Observed, now: datetime, settings: 
 
 
 def _objects_of(run: Run) -> frozenset[tuple[str, str]]:
-    return frozenset((kind, run.name) for kind in ("Job", "ConfigMap", "NetworkPolicy"))
+    return run.objects | {("NetworkPolicy", run.name)}
 
 
 def _starting(dataset: Dataset, now: datetime, settings: Settings, attempt: int) -> Plan:

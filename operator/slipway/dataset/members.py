@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from pydantic import ValidationError
@@ -11,10 +10,11 @@ from pydantic import ValidationError
 from slipway.api.common import ArtifactRef
 from slipway.api.dataset import DatasetSpec, DatasetStatus
 from slipway.api.dataset_mix import DatasetsSource, MixMember
+from slipway.api.faults import first_fault
 from slipway.contract import job
 from slipway.dataset.objects import Dataset
 from slipway.plan import Manifest, View
-from slipway.rooms import first_fault
+from slipway.rooms import Missing
 
 MEMBER_NOT_FOUND: Final = "MemberNotFound"
 MEMBER_NOT_READY: Final = "MemberNotReady"
@@ -22,15 +22,6 @@ MEMBER_FAILED: Final = "MemberFailed"
 MEMBER_SCHEMA: Final = "MemberSchema"
 MIX_OF_ITSELF: Final = "MixOfItself"
 MEMBER_REASONS: Final = frozenset({MEMBER_NOT_FOUND, MEMBER_NOT_READY, MEMBER_FAILED, MEMBER_SCHEMA, MIX_OF_ITSELF})
-
-
-@dataclass(frozen=True)
-class Missing:
-    """Why a mix cannot begin. Where it is stalled, nothing but a change by a person helps."""
-
-    reason: str
-    said: str
-    stalled: bool = False
 
 
 def pinned(dataset: Dataset, view: View) -> tuple[job.MixMember, ...] | Missing:

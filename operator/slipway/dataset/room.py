@@ -9,12 +9,13 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from slipway.api.conditions import Progressing, kstatus
+from slipway.api.faults import first_fault
 from slipway.dataset.decide import decide, waiting
-from slipway.dataset.members import Missing, pinned
+from slipway.dataset.members import pinned
 from slipway.dataset.observe import observe, parse, status_of
 from slipway.plan import Facts, Key, Manifest, Plan, View
 from slipway.relations import dataset as dataset_relation
-from slipway.rooms import INVALID_SPEC, children, first_fault
+from slipway.rooms import INVALID_SPEC, Missing, children
 from slipway.settings import Settings
 
 

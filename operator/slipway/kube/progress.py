@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
+from slipway.api.base import significant
 from slipway.api.conditions import moment, timestamp
 from slipway.api.trainingjob import TrainingProgress
 from slipway.contract.job import PROGRESS_AUDIENCE
@@ -64,11 +65,6 @@ def decimal(value: float | None, places: int) -> str | None:
     return "0" if text == "-0" else text
 
 
-def significant(value: float | None) -> str | None:
-    """Return a float of any size as the API writes numbers, with six digits."""
-    return None if value is None else f"{value:.6g}".replace("e+", "e")
-
-
 def to_status(progress: Progress, at: str) -> TrainingProgress:
     """Return status.progress for what a pod pushed."""
     percent = min(progress.step * 100 // progress.steps, 100) if progress.steps else 0
@@ -82,8 +78,8 @@ def to_status(progress: Progress, at: str) -> TrainingProgress:
         trained_tokens_per_second=_rounded(progress.trained_tokens_per_second),
         mfu_percent=_rounded(progress.mfu_percent),
         loss=decimal(progress.loss, 6),
-        learning_rate=significant(progress.learning_rate),
-        gradient_norm=significant(progress.gradient_norm),
+        learning_rate=_significant(progress.learning_rate),
+        gradient_norm=_significant(progress.gradient_norm),
         memory_bytes=progress.memory_bytes,
         validation_loss=decimal(progress.validation_loss, 6),
         validation_step=progress.validation_step,
@@ -95,6 +91,10 @@ def to_status(progress: Progress, at: str) -> TrainingProgress:
         phase=progress.phase or None,
         updated_at=at,
     )
+
+
+def _significant(value: float | None) -> str | None:
+    return None if value is None else significant(value)
 
 
 def _rounded(value: float | None) -> int | None:

@@ -53,12 +53,12 @@ def decide(version: Version, seen: Observed, now: datetime, settings: Settings) 
         return _starting(version, seen, now, settings, attempt=1)
     if version.status.state == "Failed" and run.phase != "Active":
         # Its pods may be gone by now, and with them the reason that status still tells.
-        return _plan(version, seen, version.status, now, keep=_objects_of(run))
+        return _plan(version, seen, version.status, now, keep=run.objects)
     return _after(run, version, seen, now, settings)
 
 
 def _after(run: Run, version: Version, seen: Observed, now: datetime, settings: Settings) -> Plan:
-    mine = _objects_of(run)
+    mine = run.objects
     match outcome(run, TERMS, now):
         case Going(_, said, look):
             return _evaluating(version, seen, now, said, mine, wait=look)
@@ -74,10 +74,6 @@ def _after(run: Run, version: Version, seen: Observed, now: datetime, settings: 
             return _failed(version, seen, now, DIGEST_MISMATCH, said, mine)
         case Done(result):
             return _judged(version, seen, result, now)
-
-
-def _objects_of(run: Run) -> Names:
-    return frozenset({("Job", run.name), ("ConfigMap", run.name)})
 
 
 def _starting(version: Version, seen: Observed, now: datetime, settings: Settings, attempt: int) -> Plan:

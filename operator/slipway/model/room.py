@@ -8,12 +8,13 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from slipway.api.conditions import Progressing, kstatus
+from slipway.api.faults import first_fault
 from slipway.model.decide import JUDGED, decide
 from slipway.model.observe import observe, parse, status_of
 from slipway.model.stage import stage, uses
 from slipway.plan import Facts, Key, Manifest, Plan, View
 from slipway.relations import model
-from slipway.rooms import INVALID_SPEC, children, first_fault
+from slipway.rooms import INVALID_SPEC, children
 from slipway.settings import Settings
 
 

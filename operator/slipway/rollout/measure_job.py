@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 from pydantic import StrictBool, StrictFloat, StrictInt, ValidationError, model_validator
 
 from slipway.api.base import StatusModel
+from slipway.api.faults import first_fault
 from slipway.api.measures import EnvVar, JobMetric
 from slipway.api.rollout import RevisionRef, RolloutStatus
 from slipway.contract.artifact import digest_of
@@ -24,8 +25,7 @@ from slipway.plan import Answer, Manifest, View
 from slipway.rollout.pod import SERVING_PORT
 from slipway.rollout.rollout import Rollout
 from slipway.rollout.routes import service_name
-from slipway.rooms import first_fault
-from slipway.workload import CONTAINER_SECURITY, POD_SECURITY, Root, metadata, placement, resources
+from slipway.workload import CONTAINER_SECURITY, POD_SECURITY, Root, from_secret, metadata, placement, resources
 
 ASK_ANNOTATION: Final = "slipway.dev/ask"
 LAG: Final = timedelta(seconds=60)
@@ -183,8 +183,7 @@ def _environment(rollout: Rollout, status: RolloutStatus, metric: JobMetric) -> 
 def _variable(variable: EnvVar) -> dict[str, Any]:
     if variable.secret is None:
         return {"name": variable.name, "value": variable.value or ""}
-    reference = {"name": variable.secret.name, "key": variable.secret.key}
-    return {"name": variable.name, "valueFrom": {"secretKeyRef": reference}}
+    return from_secret(variable.name, variable.secret.name, variable.secret.key)
 
 
 def _network_policy(root: Root) -> Manifest:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from slipway.api.conditions import Progressing, kstatus
+from slipway.api.faults import first_fault
 from slipway.api.rollout import RolloutStatus
 from slipway.plan import Facts, Key, Manifest, Plan, View
 from slipway.relations import version
@@ -16,7 +17,6 @@ from slipway.rollout.decide import decide
 from slipway.rollout.objects import OWNS
 from slipway.rollout.observe import observe
 from slipway.rollout.rollout import Rollout
-from slipway.rooms import first_fault
 from slipway.settings import Settings
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from slipway.api.faults import first_fault
 from slipway.api.modelversion import ModelVersionSpec, ModelVersionStatus
 from slipway.api.rollout import RevisionRef
 from slipway.plan import Manifest
 from slipway.rollout import reasons, revision
 from slipway.rollout.revision import Template
 from slipway.rollout.rollout import Rollout
-from slipway.rooms import first_fault
 from slipway.settings import Settings
 
 

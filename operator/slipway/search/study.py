@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from slipway.api.base import significant
+
 Parameters = dict[str, str]
 """Values by field, as texts: what the recipe is given, and what stands in status."""
 
@@ -103,17 +105,12 @@ def size(axes: tuple[Axis, ...]) -> int | None:
     return count
 
 
-def number(value: float) -> str:
-    """Return `value` as a recipe has it: six digits, in a form that the API takes."""
-    return f"{value:.6g}".replace("e+", "e")
-
-
 def text(axis: Axis, value: object) -> str:
     """Return a drawn value as the recipe is given it. Six digits never leave the range."""
     match axis:
         case FloatAxis():
             assert isinstance(value, float)
-            written = number(value)
+            written = significant(value)
             return written if axis.low <= float(written) <= axis.high else repr(value).replace("e+", "e")
         case _:
             return str(value)

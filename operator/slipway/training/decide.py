@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from slipway.api.conditions import Progressing, moment, timestamp
-from slipway.api.trainingjob import CausalLM, TrainingJobStatus
+from slipway.api.trainingjob import ENDED, CausalLM, TrainingJobStatus
 from slipway.attempt import Again, Done, Going, Hopeless, Terms, number, outcome
 from slipway.contract.result import Trained
 from slipway.jobs import Run
@@ -19,7 +19,7 @@ from slipway.training.objects import Training, checkpoints, run_objects, snapsho
 from slipway.training.observe import Observed
 from slipway.training.plans import dumped as _dumped
 from slipway.training.plans import plan as _plan
-from slipway.training.publish import holds, made_by, made_with, model_version
+from slipway.training.publish import holds, made_by, made_with, model_version, taken
 from slipway.training.report import linked
 from slipway.training.trial import Stop, measured, remembered
 
@@ -40,9 +40,6 @@ TERMS: Final = Terms(
     more_time="raise spec.deadlineSeconds",
     more_memory="raise spec.resources.memory, or lower microBatchSize or maxTokens",
 )
-
-ENDED: Final = ("Succeeded", "Failed", "Stopped")
-"""A run that ended never starts again."""
 
 
 def decide(training: Training, seen: Observed, now: datetime, settings: Settings) -> Plan:
@@ -74,9 +71,8 @@ def _living(training: Training, seen: Observed, status: TrainingJobStatus, now: 
 
 def _before(training: Training, seen: Observed, status: TrainingJobStatus, now: datetime, settings: Settings) -> Plan:
     """Return what is missing for a start, all of it checked before a GPU is asked for; or the start."""
-    taken = seen.version is not None and not made_by(seen.version, training.root.name)
-    if taken:
-        said = f"{_taken(training)}; {TAKEN_CURE}"
+    if seen.version is not None and not made_by(seen.version, training.root.name):
+        said = f"{taken(training)}; {TAKEN_CURE}"
         return _waiting(training, status, now, VERSION_TAKEN, said, stalled=True)
     lack = missing(training.root, training.spec.dataset.name, seen.data) if status.snapshot is None else None
     if lack is not None:
@@ -122,7 +118,7 @@ def _begin(
         assert seen.data.artifact is not None
         fixed = snapshot(training, seen.data.artifact, settings)
     if seen.version is not None and not made_with(seen.version, fixed):
-        said = f"{_taken(training)}, made by another recipe; {TAKEN_CURE}"
+        said = f"{taken(training)}, made by another recipe; {TAKEN_CURE}"
         return _waiting(training, status, now, VERSION_TAKEN, said, stalled=True)
     before = earlier_restarts(status, attempt)
     status = status.model_copy(
@@ -225,7 +221,7 @@ def _publishing(training: Training, seen: Observed, status: TrainingJobStatus, r
     if seen.version is not None and holds(seen.version, result.artifact.digest):
         return _succeeded(training, seen, found, now)
     if seen.version is not None:
-        said = f"{_taken(training)}; the artefact is {result.artifact.uri} ({result.artifact.digest})"
+        said = f"{taken(training)}; the artefact is {result.artifact.uri} ({result.artifact.digest})"
         return _failed(training, seen, found, now, VERSION_TAKEN, said)
     assert status.snapshot is not None
     made = model_version(training, status.snapshot, result)
@@ -314,7 +310,3 @@ def _kept(training: Training, seen: Observed, status: TrainingJobStatus, now: da
         return {"keep": keep}
     left = moment(status.finished_at) + timedelta(seconds=ttl) - now
     return {"keep": keep, "requeue_after": left} if left > timedelta() else {}
-
-
-def _taken(training: Training) -> str:
-    return f"ModelVersion {training.model_version} exists already and holds something else"

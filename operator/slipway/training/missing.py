@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from slipway.rooms import Missing
 from slipway.training.data import Data
 from slipway.workload import Root
 
 DATASET_NOT_FOUND: Final = "DatasetNotFound"
 DATASET_NOT_READY: Final = "DatasetNotReady"
 DATASET_FAILED: Final = "DatasetFailed"
-
-
-@dataclass(frozen=True)
-class Missing:
-    """What is not there yet; `stalled` where it does not come by waiting."""
-
-    reason: str
-    said: str
-    stalled: bool = False
 
 
 def missing(root: Root, dataset: str, data: Data) -> Missing | None:

@@ -51,6 +51,11 @@ def _goes_with(root: Root) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": root.kind, "name": root.name, "uid": root.uid}
 
 
+def taken(training: Training) -> str:
+    """Return that another artefact has the name of the result."""
+    return f"ModelVersion {training.model_version} exists already and holds something else"
+
+
 def holds(found: Manifest, digest: str) -> bool:
     """Tell whether the ModelVersion `found` is of the artefact `digest`."""
     artifact: dict[str, Any] = (found.get("spec") or {}).get("artifact") or {}

@@ -8,11 +8,13 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from slipway.api.conditions import Progressing, kstatus
+from slipway.api.faults import first_fault
+from slipway.api.trainingjob import ENDED
 from slipway.plan import Facts, Key, Manifest, Plan, View
 from slipway.relations import dataset, model
-from slipway.rooms import INVALID_SPEC, children, first_fault
+from slipway.rooms import INVALID_SPEC, children
 from slipway.settings import Settings
-from slipway.training.decide import ENDED, decide
+from slipway.training.decide import decide
 from slipway.training.observe import observe, parse, status_of
 from slipway.training.search import decide as searches
 from slipway.training.search import trials

@@ -6,6 +6,7 @@ from typing import Any
 
 from slipway.api.trainingjob import TrainingJobSpec
 from slipway.egress import port_of
+from slipway.workload import from_secret
 
 
 def environment(spec: TrainingJobSpec) -> tuple[dict[str, Any], ...]:
@@ -22,10 +23,7 @@ def environment(spec: TrainingJobSpec) -> tuple[dict[str, Any], ...]:
     return (
         {"name": "MLFLOW_TRACKING_URI", "value": mlflow.tracking_uri},
         {"name": "MLFLOW_EXPERIMENT_NAME", "value": mlflow.experiment or spec.model},
-        *(
-            {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
-            for name, (secret, key) in secrets.items()
-        ),
+        *(from_secret(name, secret, key) for name, (secret, key) in secrets.items()),
     )
 
 

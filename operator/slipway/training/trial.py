@@ -6,13 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from slipway.api.base import API_VERSION
+from slipway.api.base import API_VERSION, significant
 from slipway.api.search import Measurement, Pruning, TrialStatus
 from slipway.api.trainingjob import TrainingJobStatus
 from slipway.contract.result import Trained
 from slipway.names import STOP_ANNOTATION, TRIAL_LABEL
 from slipway.plan import Manifest
-from slipway.search.study import number as decimal
 
 PRUNED: Final = "Pruned"
 SEARCH_ENDED: Final = "SearchEnded"
@@ -94,7 +93,7 @@ def remembered(status: TrainingJobStatus, result: Trained) -> TrainingJobStatus:
     """Return `status` with what a ModelVersion of `result` needs, for pods and their words are deleted."""
     update: dict[str, Any] = {"kind": result.kind, "formats": list(result.formats), "parameters": result.parameters}
     if result.tokens > 0 and result.seconds > 0:
-        update["tokens_per_second"] = decimal(result.tokens / result.seconds)
+        update["tokens_per_second"] = significant(result.tokens / result.seconds)
     return status.model_copy(update={"trial": (status.trial or TrialStatus()).model_copy(update=update)})
 
 

@@ -62,7 +62,13 @@ def test_a_revision_that_a_rollout_keeps_is_in_use_though_its_version_is_gone() 
 
 @pytest.mark.parametrize(
     ("state", "since"),
-    [("Succeeded", None), ("Failed", None), ("Suspended", "2026-11-01T00:00:00Z"), (None, "2026-11-01T00:00:00Z")],
+    [
+        ("Succeeded", None),
+        ("Failed", None),
+        ("Stopped", None),
+        ("Suspended", "2026-11-01T00:00:00Z"),
+        (None, "2026-11-01T00:00:00Z"),
+    ],
 )
 def test_the_oldest_run_that_has_not_ended_is_known(state: str | None, since: str | None) -> None:
     status = {"state": state} if state else {}

@@ -12,15 +12,15 @@ from typing import Any, Final
 
 from slipway.api.conditions import Progressing, timestamp
 from slipway.api.search import Search
-from slipway.api.trainingjob import Snapshot, TrainingJobStatus
+from slipway.api.trainingjob import ENDED, Snapshot, TrainingJobStatus
 from slipway.plan import Event, Facts, Manifest, Plan
 from slipway.settings import Settings
 from slipway.training.clock import time_left
-from slipway.training.decide import ENDED, PUBLISHING, QUEUED, STOPPING, SUSPENDED, TAKEN_CURE, TRAINED, VERSION_TAKEN
+from slipway.training.decide import PUBLISHING, QUEUED, STOPPING, SUSPENDED, TAKEN_CURE, TRAINED, VERSION_TAKEN
 from slipway.training.missing import missing
 from slipway.training.objects import Training, snapshot
 from slipway.training.plans import dumped, plan
-from slipway.training.publish import holds, model_version
+from slipway.training.publish import holds, model_version, taken
 from slipway.training.search.draws import draw, most
 from slipway.training.search.objects import kept, trial, trial_name
 from slipway.training.search.page import drawing
@@ -81,7 +81,7 @@ def _snapshot(search: Training, seen: Observed, settings: Settings) -> Snapshot 
 def _unready(search: Training, seen: Observed, status: TrainingJobStatus, now: datetime) -> Plan | None:
     """Return the plan of a search that must not start yet, or whose space is none."""
     if seen.version is not None:
-        return _stalled(search, seen, status, now, VERSION_TAKEN, f"{_taken(search)}; {TAKEN_CURE}")
+        return _stalled(search, seen, status, now, VERSION_TAKEN, f"{taken(search)}; {TAKEN_CURE}")
     if wrong := fault(search.spec):
         said = f"{wrong.rstrip('.')}. A spec never changes: create the corrected TrainingJob with a new name"
         return _stalled(search, seen, status, now, INVALID_SEARCH, said)
@@ -208,7 +208,7 @@ def _publishing(search: Training, seen: Observed, status: TrainingJobStatus, now
         view = Progressing(ready="False", reconciling=True, reason=PUBLISHING, message=said)
         return plan(search, found, now, "Publishing", view, unowned=(model_version(search, fixed, result),), **rest)
     if not holds(seen.version, result.artifact.digest):
-        said = f"{_taken(search)}; the artefact is {result.artifact.uri} ({result.artifact.digest})"
+        said = f"{taken(search)}; the artefact is {result.artifact.uri} ({result.artifact.digest})"
         return _failed(search, seen, found, now, VERSION_TAKEN, said, leader)
     drawn = ", ".join(f"{field} {value}" for field, value in leader.parameters.items())
     said = f"ModelVersion {search.model_version} is the best of {len(seen.trials)} trials, {leader.name}: {drawn}"
@@ -253,7 +253,3 @@ def _failed(
     view = Progressing(ready="False", stalled=True, reason=reason, message=said)
     events = (Event(reason, said, type="Warning"),)
     return plan(search, ended, now, "Failed", view, succeeded="False", events=events, **_trials(search, seen))
-
-
-def _taken(search: Training) -> str:
-    return f"ModelVersion {search.model_version} exists already and holds something else"

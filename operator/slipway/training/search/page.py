@@ -64,8 +64,8 @@ def drawing(
         left = (run.ended or now) + LONGEST_WAIT - now
         if left <= timedelta():
             return status, Page()  # its Job goes, and with that another one is made
-        return status, Page(keep=_names(run), look=left)
-    return status, Page(keep=_names(run))
+        return status, Page(keep=run.objects, look=left)
+    return status, Page(keep=run.objects)
 
 
 def plotted(search: Search, trials: Sequence[Seen]) -> PlottedStudy:
@@ -118,7 +118,3 @@ def _objects(search: Training, trials: Sequence[Seen], settings: Settings) -> tu
 
 def _key(search: Training, settings: Settings) -> str:
     return study_key(settings.store.prefix, search.root.namespace, search.root.name, search.root.uid)
-
-
-def _names(run: Run) -> frozenset[tuple[str, str]]:
-    return frozenset({("Job", run.name), ("ConfigMap", run.name)})

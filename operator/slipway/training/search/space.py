@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from slipway.api.base import significant
 from slipway.api.search import Parameter, Search
 from slipway.api.trainingjob import Recipe, TrainingJobSpec
-from slipway.search.study import Axis, ChoiceAxis, FloatAxis, IntAxis, Parameters, number
+from slipway.search.study import Axis, ChoiceAxis, FloatAxis, IntAxis, Parameters
 
 _WITHIN: Final = 0.3819660113
 """A place in a range that is no whole number, whatever its ends: fields of whole numbers take no float."""
@@ -78,7 +79,7 @@ def fault(spec: TrainingJobSpec) -> str:
 def _extremes(axis: Axis) -> Sequence[str]:
     match axis:
         case FloatAxis(low=low, high=high):
-            return number(low), number(low + (high - low) * _WITHIN), number(high)
+            return significant(low), significant(low + (high - low) * _WITHIN), significant(high)
         case IntAxis(low=low, high=high):
             return str(low), str(high)
         case ChoiceAxis(choices=choices):

@@ -17,6 +17,7 @@ from slipway.plan import Manifest, View
 from slipway.search.study import Parameters
 from slipway.training.data import Data, data_of
 from slipway.training.objects import Training
+from slipway.training.observe import status_of
 from slipway.training.search.space import parameters_of
 from slipway.training.trial import PRUNED, Stop, trial_of
 
@@ -89,7 +90,7 @@ def _trials(search: Training, children: Iterable[Manifest]) -> tuple[Seen, ...]:
 
 
 def _seen(search: Search, child: Manifest, number: int, stop: Stop | None) -> Seen:
-    status = _status(child)
+    status = status_of(child)
     ended = find(status.conditions, SUCCEEDED)
     said = ended.reason if ended is not None else None
     parameters = _parameters(child, search)
@@ -106,13 +107,6 @@ def _seen(search: Search, child: Manifest, number: int, stop: Stop | None) -> Se
             return Seen(**common, outcome="Pruned" if said == PRUNED else "Stopped", reason=said)
         case _:
             return Seen(**common, outcome="Running", stop=stop)
-
-
-def _status(child: Manifest) -> TrainingJobStatus:
-    try:
-        return TrainingJobStatus.model_validate(child.get("status") or {})
-    except ValidationError:
-        return TrainingJobStatus()
 
 
 def _parameters(child: Manifest, search: Search) -> Parameters:

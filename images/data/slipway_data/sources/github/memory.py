@@ -11,12 +11,11 @@ import hashlib
 import uuid
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from slipway.api.dataset_github import GitHubSource
 from slipway.contract.artifact import digest_of
 from slipway.contract.job import PrepareDataset
-from slipway_pod.errors import PodError
 from slipway_pod.store import Bucket, open_store
 
 FORMAT = 1
@@ -58,7 +57,7 @@ class Memory:
         what = source.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"max_calls"})
         digest = digest_of([job.namespace, job.name, what]).removeprefix("sha256:")
         self._key = f"{self._folder}/runs/{digest}.json"
-        found = self._read(self._key, Run)
+        found = self._bucket.kept(self._key, Run)
         self.run = found if found is not None and now - found.started < LONGEST_RUN else self._new(now)
 
     def _new(self, now: float) -> Run:
@@ -75,7 +74,7 @@ class Memory:
 
     def answer(self, url: str) -> Answer | None:
         """Return the last answer to a request, if there is one."""
-        found = self._read(self._page(url), Answer)
+        found = self._bucket.kept(self._page(url), Answer)
         return found if found is not None and found.url == url else None
 
     def keep(self, answer: Answer) -> None:
@@ -99,17 +98,6 @@ class Memory:
 
     def _blob(self, sha: str) -> str:
         return f"{self._folder}/blobs/{sha[:2]}/{sha}"
-
-    def _read(self, key: str, kind: type[Any]) -> Any:
-        """Return what is kept under `key`; None where nothing is, or what another version kept."""
-        try:
-            return kind.model_validate_json(self._bucket.read(key))
-        except ValidationError:
-            return None
-        except PodError as error:
-            if error.reason != "NoSuchObject":
-                raise
-            return None
 
     def _write(self, key: str, value: Remembered) -> None:
         self._bucket.put(key, value.model_dump_json().encode())
