@@ -33,12 +33,20 @@ def claims(root: Manifest) -> frozenset[str]:
 
 
 def mentions(root: Manifest) -> frozenset[str]:
-    """Return what `root` refers to: its line of versions, the ModelVersion that it names, the Dataset that it reads."""
+    """Return what `root` refers to: its line of versions, the ModelVersion that it names, the Datasets it reads."""
     spec = _fields(root.get("spec"))
     line = spec.get("model")
     found = {model: line if isinstance(line, str) else ""}
     found |= {version: _name(spec.get("version")), dataset: _name(spec.get("dataset"))}
-    return frozenset(relation(name) for relation, name in found.items() if name)
+    staged = (dataset(name) for name in _of_stages(spec) if name)
+    return frozenset(relation(name) for relation, name in found.items() if name).union(staged)
+
+
+def _of_stages(spec: dict[str, Any]) -> list[str]:
+    """Return the Datasets of a TrainingJob's stages."""
+    recipe = _fields(spec.get("recipe"))
+    stages = _items(_fields(recipe.get("causalLM")).get("stages"))
+    return [_name(_fields(stage).get("dataset")) for stage in stages]
 
 
 def model(name: str) -> str:

@@ -14,10 +14,13 @@ dataset and is no part of it, so that equal data has one digest whoever prepared
     datasets/refused/<job>/                     report and rejected.jsonl of data that was refused
 
 A Parquet row has the columns: id (string), group (string), messages (list of {role, content}) for Chat, or prompt and
-completion (strings) for Completion. Chat rows train on assistant messages, Completion rows on the completion.
+completion (strings) for Completion, or prompt, chosen and rejected (each a list of {role, content}) for Preference.
+Chat rows train on assistant messages, Completion rows on the completion, Preference rows on both answers compared.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import Field
 
@@ -31,12 +34,13 @@ REPORT_DATA = "report.json"
 EXPORTS = "exports"
 LEFT_OUT = "left-out.jsonl"
 SPLITS = ("train", "validation", "test")
+PREFERENCE: Literal["Preference"] = "Preference"
 
 
 class DatasetCard(StatusModel):
     """What the dataset is, for its readers."""
 
-    schema_: Schema = Field(alias="schema")
+    schema_: Schema | Literal["Preference"] = Field(alias="schema")
     rows: Rows
     recipe: str
     licences: dict[str, int] | None = None

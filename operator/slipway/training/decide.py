@@ -13,14 +13,12 @@ from slipway.jobs import Run
 from slipway.plan import Event, Plan
 from slipway.settings import Settings
 from slipway.training.clock import earlier_restarts, ticked, time_left
+from slipway.training.datasets import DATASET_NOT_READY, inputs, lacking, names
 from slipway.training.layout import ended, noticed, running
 from slipway.training.objects import Training, checkpoints, run_objects, snapshot
 from slipway.training.observe import Observed
 from slipway.training.publish import holds, made_by, made_with, model_version
 
-DATASET_NOT_FOUND: Final = "DatasetNotFound"
-DATASET_NOT_READY: Final = "DatasetNotReady"
-DATASET_FAILED: Final = "DatasetFailed"
 VERSION_TAKEN: Final = "VersionTaken"
 TAKEN_CURE: Final = "create a TrainingJob with another spec.version, or delete that ModelVersion"
 SUSPENDED: Final = "Suspended"
@@ -64,20 +62,13 @@ def decide(training: Training, seen: Observed, now: datetime, settings: Settings
 
 def _before(training: Training, seen: Observed, status: TrainingJobStatus, now: datetime, settings: Settings) -> Plan:
     """Return what is missing for a start, all of it checked before a GPU is asked for; or the start."""
-    name = training.spec.dataset.name
     taken = seen.version is not None and not made_by(seen.version, training.root.name)
     if taken:
         said = f"{_taken(training)}; {TAKEN_CURE}"
         return _waiting(training, status, now, VERSION_TAKEN, said, stalled=True)
-    if status.snapshot is None and not seen.data.exists:
-        said = f"Dataset {name} does not exist in namespace {training.root.namespace}: create it"
-        return _waiting(training, status, now, DATASET_NOT_FOUND, said)
-    if status.snapshot is None and seen.data.failed:
-        said = f"Dataset {name} failed: {seen.data.said.rstrip('.')}. Correct it; the run then starts by itself"
-        return _waiting(training, status, now, DATASET_FAILED, said, stalled=True)
-    if status.snapshot is None and seen.data.artifact is None:
-        said = f"waiting for Dataset {name}: {seen.data.said or 'it is not prepared yet'}"
-        return _waiting(training, status, now, DATASET_NOT_READY, said)
+    lack = lacking(training.spec, seen.data, training.root.namespace) if status.snapshot is None else None
+    if lack is not None:
+        return _waiting(training, status, now, lack.reason, lack.said, stalled=lack.stalled)
     if training.spec.suspend:
         said = "spec.suspend is true; nothing has started"
         return _plan(training, status, now, "Suspended", Progressing(ready="False", reason=SUSPENDED, message=said))
@@ -91,11 +82,13 @@ def _remembering(
 
     The Job's name carries a digest of what it was told: if the data is still the same, the snapshot is what it was.
     """
-    if seen.data.artifact is None:
-        said = f"status is lost, and Dataset {training.spec.dataset.name} is not Ready; Job {run.name} is left alone"
+    data = inputs(training.spec, seen.data)
+    if data is None:
+        which = ", ".join(names(training.spec))
+        said = f"status is lost, and not all data is Ready (Dataset {which}); Job {run.name} is left alone"
         view = Progressing(ready="False", reconciling=True, reason=DATASET_NOT_READY, message=said)
         return _plan(training, status, now, "Pending", view, keep=seen.owned)
-    fixed = snapshot(training, seen.data.artifact, settings)
+    fixed = snapshot(training, *data, settings)
     _, job = run_objects(training, fixed, number(run), settings, suspend=False)
     if job["metadata"]["name"] != run.name:
         return _begin(training, seen, status, now, settings, number(run) + 1)
@@ -116,8 +109,9 @@ def _begin(
 ) -> Plan:
     fixed = status.snapshot
     if fixed is None:
-        assert seen.data.artifact is not None
-        fixed = snapshot(training, seen.data.artifact, settings)
+        data = inputs(training.spec, seen.data)
+        assert data is not None, "asked for before"
+        fixed = snapshot(training, *data, settings)
     if seen.version is not None and not made_with(seen.version, fixed):
         said = f"{_taken(training)}, made by another recipe; {TAKEN_CURE}"
         return _waiting(training, status, now, VERSION_TAKEN, said, stalled=True)
@@ -196,7 +190,8 @@ def _going(
     if going.running:
         phase = status.progress.phase if status.progress is not None else None
         state = "Publishing" if phase == PUBLISHING else "Running"
-        view = Progressing(ready="False", reconciling=True, reason=RUNNING, message=f"Job {run.name} trains")
+        said = f"Job {run.name} trains{_stage(status)}"
+        view = Progressing(ready="False", reconciling=True, reason=RUNNING, message=said)
         return _plan(training, status, now, state, view, **rest)
     said = f"Job {run.name} waits for its pod" + (f": {going.said}" if going.said else "")
     view = Progressing(ready="False", reconciling=True, reason=QUEUED, message=said)
@@ -248,6 +243,14 @@ def _recipe(training: Training) -> CausalLM:
     found = training.spec.recipe.chosen
     assert isinstance(found, CausalLM)
     return found
+
+
+def _stage(status: TrainingJobStatus) -> str:
+    """Return which stage the pod has pushed last, for people; nothing for a run without stages."""
+    progress = status.progress
+    if progress is None or progress.stage is None:
+        return ""
+    return f", stage {progress.stage} ({progress.stage_number} of {progress.stages})"
 
 
 def _chosen(status: TrainingJobStatus) -> bool:

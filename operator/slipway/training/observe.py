@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from slipway.api.common import ArtifactRef
-from slipway.api.dataset import DatasetStatus
 from slipway.api.trainingjob import TrainingJobSpec, TrainingJobStatus
 from slipway.attempt import order
 from slipway.jobs import Run, runs
 from slipway.plan import Manifest, View
 from slipway.rooms import children
+from slipway.training import datasets
 from slipway.training.objects import Training
 from slipway.workload import Root
-
-
-@dataclass(frozen=True)
-class Data:
-    """The Dataset as far as the run is concerned."""
-
-    exists: bool = False
-    failed: bool = False
-    artifact: ArtifactRef | None = None
-    """What is prepared, once the Dataset is Ready."""
-    said: str = ""
 
 
 @dataclass(frozen=True)
 class Observed:
     """Everything outside the TrainingJob that matters."""
 
-    data: Data = Data()
+    data: Mapping[str, datasets.Data] = field(default_factory=dict)
+    """The Datasets that the run reads, by name."""
     run: Run | None = None
     """The newest attempt."""
     version: Manifest | None = None
@@ -59,27 +48,10 @@ def status_of(root: Manifest) -> TrainingJobStatus:
 def observe(training: Training, view: View, owns: Iterable[str]) -> Observed:
     """Read what `training` depends on."""
     root = training.root
+    data = {name: datasets.of(view.get("Dataset", root.namespace, name)) for name in datasets.names(training.spec)}
     return Observed(
-        data=_data(view.get("Dataset", root.namespace, training.spec.dataset.name)),
+        data=data,
         run=max(runs(view, root.uid), key=order, default=None),
         version=view.get("ModelVersion", root.namespace, training.model_version),
         owned=children(root.uid, view, owns),
-    )
-
-
-def _data(found: Manifest | None) -> Data:
-    if found is None:
-        return Data()
-    try:
-        status = DatasetStatus.model_validate(found.get("status") or {})
-    except ValidationError:
-        status = DatasetStatus()
-    settled = status.observed_generation == found["metadata"].get("generation", 1)
-    ready = status.state == "Ready" and settled and status.artifact is not None
-    artifact = status.artifact
-    return Data(
-        exists=True,
-        failed=status.state == "Failed" and settled,
-        artifact=ArtifactRef(uri=artifact.uri, digest=artifact.digest) if ready and artifact is not None else None,
-        said=status.message,
     )
