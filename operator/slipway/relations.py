@@ -40,7 +40,15 @@ def mentions(root: Manifest) -> frozenset[str]:
     found |= {version: _name(spec.get("version")), dataset: _name(spec.get("dataset"))}
     members = _items(_fields(_fields(spec.get("source")).get("datasets")).get("members"))
     mixed = {dataset(name) for name in map(_name, members) if name}
-    return frozenset(relation(name) for relation, name in found.items() if name) | mixed
+    staged = {dataset(name) for name in _of_stages(spec) if name}
+    return frozenset(relation(name) for relation, name in found.items() if name) | mixed | staged
+
+
+def _of_stages(spec: dict[str, Any]) -> list[str]:
+    """Return the Datasets of a TrainingJob's stages."""
+    recipe = _fields(spec.get("recipe"))
+    stages = _items(_fields(recipe.get("causalLM")).get("stages"))
+    return [_name(_fields(stage).get("dataset")) for stage in stages]
 
 
 def model(name: str) -> str:

@@ -42,8 +42,9 @@ def test_a_guides_manifest_is_taken(server: ApiServer, page: str) -> None:
     assert answer.code == 201, answer.message
 
 
-def test_the_guide_to_training_is_taken(server: ApiServer) -> None:
-    whole, *recipes = manifests("train-causal-lm")
+@pytest.mark.parametrize("page", ["train-causal-lm", "train-on-preferences", "train-in-stages", "new-tokens"])
+def test_a_guide_to_training_is_taken(server: ApiServer, page: str) -> None:
+    whole, *recipes = manifests(page)
     whole = objects.changed(whole, "metadata.namespace", "default")
     answer = objects.offer(server, whole)
     assert answer.code == 201, answer.message

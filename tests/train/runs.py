@@ -19,6 +19,7 @@ from slipway.contract.result import Preempted, Trained
 from slipway_pod.artifact import fetch
 from slipway_pod.stop import StopFlag
 from slipway_train_torch.causal_lm.recipe import Recipe
+from slipway_train_torch.causal_lm.runs import run_of
 
 QUICK: dict[str, Any] = {"rank": 4, "max_steps": 6, "batch_size": 4, "max_tokens": 192, "learning_rate": "5e-3"}
 
@@ -50,7 +51,9 @@ class Bench:
 
     def recipe(self, job: Train, stop: StopFlag | None = None) -> Recipe:
         """Return a run of `job` that has not begun."""
-        return Recipe(job, Path(tempfile.mkdtemp(dir=self.folder)), stop or StopFlag())
+        made = run_of(job, Path(tempfile.mkdtemp(dir=self.folder)), stop or StopFlag())
+        assert isinstance(made, Recipe), "it has no stages"
+        return made
 
     def run(self, job: Train, stop: StopFlag | None = None) -> Trained | Preempted:
         """Run `job` to its end."""

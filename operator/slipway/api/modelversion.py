@@ -22,6 +22,7 @@ from slipway.api.base import (
 )
 from slipway.api.common import ArtifactRef, Evaluation
 from slipway.api.conditions import CONDITIONS, Condition
+from slipway.api.stages import BY_NAME, StageData
 
 Format = Literal["SafeTensors", "GGUF"]
 VersionState = Literal["Pending", "Evaluating", "Ready", "Rejected", "Failed"]
@@ -50,6 +51,13 @@ class Lineage(Model):
 
     training_job: Name | None = Field(default=None, description="trainingJob that made the artefact.")
     dataset: ArtifactRef | None = Field(default=None, description="dataset that the model was trained on, by digest.")
+    stages: list[StageData] | None = Field(
+        default=None,
+        max_length=8,
+        json_schema_extra=BY_NAME,
+        description="stages are the datasets that each stage of the run trained on, by digest, in order; absent means "
+        "that it had none.",
+    )
     recipe_digest: Digest | None = Field(
         default=None, description="recipeDigest is the digest of the full description of the run."
     )

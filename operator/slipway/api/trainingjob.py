@@ -27,7 +27,9 @@ from slipway.api.base import (
 from slipway.api.common import ArtifactRef, ArtifactStatus, Evaluation, Resources
 from slipway.api.conditions import CONDITIONS, Condition
 from slipway.api.search import Search, SearchStatus, TrialStatus
+from slipway.api.stages import BY_NAME, DPO, Stage, StageData
 from slipway.api.tracking import Tracking
+from slipway.api.vocabulary import NewTokens
 
 Export = Literal["SafeTensors", "GGUF"]
 TrainingState = Literal["Pending", "Suspended", "Queued", "Running", "Publishing", "Succeeded", "Failed", "Stopped"]
@@ -77,6 +79,20 @@ class CausalLM(Model):
             # The apiserver fills in the default rank before it asks.
             "self.method != 'Full' || (!has(self.alpha) && self.dropoutPercent == 0 && self.rank == 16)",
             "method Full makes no adapter: remove rank, alpha and dropoutPercent, or choose LoRA or DoRA",
+        ),
+        Rule(
+            "!has(self.dpo) || !has(self.stages)",
+            "with stages, dpo belongs to the stage that learns from pairs: move it into stages[]",
+        ),
+        Rule(
+            "self.batching != 'Packed' || !(has(self.dpo) || (has(self.stages) && self.stages.exists(s, has(s.dpo))))",
+            "the answers of a pair are compared with each other and not packed: set batching to LengthBuckets, or "
+            "remove dpo",
+        ),
+        Rule(
+            "!has(self.stages) || !has(self.newTokens) || !has(self.newTokens.learned)",
+            "tokens are learned from one Dataset, and each stage may have its own: list them under newTokens.listed, "
+            "or remove stages",
         ),
     )
 
@@ -180,6 +196,24 @@ class CausalLM(Model):
         'alpha/sqrt(tokens x width), as a string, for example "5"; absent means none. It helps small sets of chats '
         "against learning by heart.",
     )
+    dpo: DPO | None = Field(
+        default=None,
+        description="dpo lets the run learn from pairs of answers, one chosen and one rejected: the Dataset has schema "
+        "Preference, and batchSize counts pairs. Absent means that the run learns to say the answers of its Dataset.",
+    )
+    new_tokens: NewTokens | None = Field(
+        default=None,
+        description="newTokens are added to the base model's vocabulary; absent means none. Their embeddings begin as "
+        "the mean of those of their pieces and are trained in FP32, which takes 16 bytes for each weight of all.",
+    )
+    stages: list[Stage] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=8,
+        json_schema_extra=BY_NAME,
+        description="stages are gone through in order, each with a Dataset, schedule and gate of its own; what a stage "
+        "does not state is that of the recipe. Absent means one pass through everything, on the Dataset of spec.",
+    )
 
 
 class Recipe(OneOf):
@@ -219,7 +253,10 @@ class TrainingJobSpec(Model):
         default=None,
         description="version of the result, for example 1.2.0; absent means 0.1.0- and the name of this TrainingJob.",
     )
-    dataset: DatasetName = Field(description="dataset to train on, of this namespace.")
+    dataset: DatasetName = Field(
+        description="dataset to train on, of this namespace. With stages, those that name no other train on it; the "
+        "result is evaluated on its test split."
+    )
     base_model: ArtifactRef = Field(
         description="baseModel to start from: a folder with safetensors and config.json, or one GGUF file."
     )
@@ -322,6 +359,21 @@ class TrainingProgress(StatusModel):
     best_validation_loss: Decimal | None = Field(
         default=None, description="bestValidationLoss is the lowest validation loss so far, in nats per trained token."
     )
+    reward_margin: Decimal | None = Field(
+        default=None,
+        description="rewardMargin is, with dpo, how much the chosen answers of the validation split gained over the "
+        "rejected ones since the start, in nats times beta, as last measured.",
+    )
+    reward_accuracy_percent: Count | None = Field(
+        default=None,
+        description="rewardAccuracyPercent is, with dpo, the share of the validation split's pairs whose chosen answer "
+        "gained more than the rejected one, as last measured.",
+    )
+    stage: Label | None = Field(
+        default=None, description="stage that the run is in; step, steps and epoch are those of the stage."
+    )
+    stage_number: Count | None = Field(default=None, description="stageNumber of the stage, from 1.")
+    stages: Count | None = Field(default=None, description="stages is the number of stages of the run.")
     phase: Annotated[str, bounded(64)] | None = Field(
         default=None, description="phase is what the pod does now, for example Training."
     )
@@ -348,6 +400,12 @@ class Snapshot(StatusModel):
     """Everything that determines the result, fixed when the run first starts."""
 
     dataset: ArtifactRef = Field(description="dataset is the prepared data trained on, by digest.")
+    stages: list[StageData] | None = Field(
+        default=None,
+        max_length=8,
+        json_schema_extra=BY_NAME,
+        description="stages are the prepared data that each stage trains on, by digest.",
+    )
     image: Annotated[str, bounded(512)] = Field(description="image that trains, by digest.")
     recipe_digest: Digest = Field(description="recipeDigest is the digest of the full job description.")
     code_version: Annotated[str, bounded(64)] = Field(

@@ -15,11 +15,13 @@ dataset and is no part of it, so that equal data has one digest whoever prepared
 
 A Parquet row has the columns: id (string), group (string), messages (list of {role, content}) for Chat, or prompt and
 completion (strings) for Completion, or prompt, chosen and rejected (lists of {role, content}) for Preference. Chat rows
-train on assistant messages, Completion rows on the completion; of Preference rows, chosen is what the assistant should
-rather have said after prompt, rejected what it should not.
+train on assistant messages, Completion rows on the completion, Preference rows on both answers compared: chosen is what
+the assistant should rather have said after prompt, rejected what it should not.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import Field
 
@@ -33,6 +35,7 @@ REPORT_DATA = "report.json"
 EXPORTS = "exports"
 LEFT_OUT = "left-out.jsonl"
 SPLITS = ("train", "validation", "test")
+PREFERENCE: Literal["Preference"] = "Preference"
 
 
 class Mixed(StatusModel):

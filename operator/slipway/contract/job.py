@@ -79,6 +79,8 @@ class Train(JobBase):
     type: Literal["Train"] = "Train"
     model: str
     dataset: ArtifactRef
+    # Of each stage, in order. Left out while empty: runs without stages keep the digests that they had.
+    stage_data: tuple[ArtifactRef, ...] = Field(default=(), exclude_if=lambda data: not data)
     base_model: ArtifactRef
     recipe: Recipe
     checkpoint: Checkpoint

@@ -12,7 +12,10 @@ A base model is a folder with safetensors and config.json, or one GGUF file; lla
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from slipway.api.base import StatusModel
+from slipway.api.stages import StageData
 
 CARD = "model.json"
 ADAPTER = "adapter"
@@ -28,5 +31,7 @@ class ModelCard(StatusModel):
     kind: str
     base_digest: str = ""
     dataset_digest: str = ""
+    stages: tuple[StageData, ...] = Field(default=(), exclude_if=lambda stages: not stages)
+    """What each stage trained on."""
     recipe: str = ""
     parameters: dict[str, str] = {}

@@ -37,3 +37,9 @@ class Progress(StatusModel):
     best_validation_loss: float | None = Field(default=None, allow_inf_nan=False)
     report: StoreUri | None = None
     """The page of the run, once it is there (slipway.contract.training_report)."""
+    reward_margin: float | None = Field(default=None, allow_inf_nan=False)
+    reward_accuracy: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
+    """Share of the validation split's pairs whose chosen answer gained more than the rejected one."""
+    stage: str | None = Field(default=None, min_length=1, max_length=63)
+    stage_number: int | None = Field(default=None, ge=1)
+    stages: int | None = Field(default=None, ge=1)

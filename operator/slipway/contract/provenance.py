@@ -91,6 +91,7 @@ def provenance(job: Train, uri: str, files: Iterable[ArtifactFile], made: Made) 
                 "internalParameters": dict(made.parameters),
                 "resolvedDependencies": [
                     _artifact(DATASET, job.dataset),
+                    *(_artifact(DATASET, data) for data in job.stage_data if data != job.dataset),
                     _artifact(BASE_MODEL, job.base_model),
                     *([_image(job.image)] if job.image else []),
                 ],

@@ -88,6 +88,11 @@ def to_status(progress: Progress, at: str) -> TrainingProgress:
         best_step=progress.best_step,
         best_validation_loss=decimal(progress.best_validation_loss, 6),
         report=progress.report,
+        reward_margin=decimal(progress.reward_margin, 6),
+        reward_accuracy_percent=None if progress.reward_accuracy is None else round(progress.reward_accuracy * 100),
+        stage=progress.stage,
+        stage_number=progress.stage_number,
+        stages=progress.stages,
         phase=progress.phase or None,
         updated_at=at,
     )

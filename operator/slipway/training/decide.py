@@ -13,8 +13,8 @@ from slipway.jobs import Run
 from slipway.plan import Event, Plan
 from slipway.settings import Settings
 from slipway.training.clock import earlier_restarts, ticked, time_left
+from slipway.training.datasets import DATASET_NOT_READY, inputs, lacking, names
 from slipway.training.layout import ended, noticed, running
-from slipway.training.missing import DATASET_NOT_READY, missing
 from slipway.training.objects import Training, checkpoints, run_objects, snapshot
 from slipway.training.observe import Observed
 from slipway.training.plans import dumped as _dumped
@@ -74,7 +74,7 @@ def _before(training: Training, seen: Observed, status: TrainingJobStatus, now: 
     if seen.version is not None and not made_by(seen.version, training.root.name):
         said = f"{taken(training)}; {TAKEN_CURE}"
         return _waiting(training, status, now, VERSION_TAKEN, said, stalled=True)
-    lack = missing(training.root, training.spec.dataset.name, seen.data) if status.snapshot is None else None
+    lack = lacking(training.spec, seen.data, training.root.namespace) if status.snapshot is None else None
     if lack is not None:
         return _waiting(training, status, now, lack.reason, lack.said, stalled=lack.stalled)
     if training.spec.suspend:
@@ -90,11 +90,13 @@ def _remembering(
 
     The Job's name carries a digest of what it was told: if the data is still the same, the snapshot is what it was.
     """
-    if seen.data.artifact is None:
-        said = f"status is lost, and Dataset {training.spec.dataset.name} is not Ready; Job {run.name} is left alone"
+    data = inputs(training.spec, seen.data)
+    if data is None:
+        which = ", ".join(names(training.spec))
+        said = f"status is lost, and not all data is Ready (Dataset {which}); Job {run.name} is left alone"
         view = Progressing(ready="False", reconciling=True, reason=DATASET_NOT_READY, message=said)
         return _plan(training, status, now, "Pending", view, keep=seen.owned)
-    fixed = snapshot(training, seen.data.artifact, settings)
+    fixed = snapshot(training, *data, settings)
     *_, job = run_objects(training, fixed, number(run), settings, suspend=False)
     if job["metadata"]["name"] != run.name:
         return _begin(training, seen, status, now, settings, number(run) + 1)
@@ -115,8 +117,9 @@ def _begin(
 ) -> Plan:
     fixed = status.snapshot
     if fixed is None:
-        assert seen.data.artifact is not None
-        fixed = snapshot(training, seen.data.artifact, settings)
+        data = inputs(training.spec, seen.data)
+        assert data is not None, "asked for before"
+        fixed = snapshot(training, *data, settings)
     if seen.version is not None and not made_with(seen.version, fixed):
         said = f"{taken(training)}, made by another recipe; {TAKEN_CURE}"
         return _waiting(training, status, now, VERSION_TAKEN, said, stalled=True)
@@ -195,7 +198,8 @@ def _going(
     if going.running:
         phase = status.progress.phase if status.progress is not None else None
         state = "Publishing" if phase == PUBLISHING else "Running"
-        view = Progressing(ready="False", reconciling=True, reason=RUNNING, message=f"Job {run.name} trains")
+        said = f"Job {run.name} trains{_stage(status)}"
+        view = Progressing(ready="False", reconciling=True, reason=RUNNING, message=said)
         return _plan(training, status, now, state, view, **rest)
     said = f"Job {run.name} waits for its pod" + (f": {going.said}" if going.said else "")
     view = Progressing(ready="False", reconciling=True, reason=QUEUED, message=said)
@@ -273,6 +277,14 @@ def _recipe(training: Training) -> CausalLM:
     found = training.spec.recipe.chosen
     assert isinstance(found, CausalLM)
     return found
+
+
+def _stage(status: TrainingJobStatus) -> str:
+    """Return which stage the pod has pushed last, for people; nothing for a run without stages."""
+    progress = status.progress
+    if progress is None or progress.stage is None:
+        return ""
+    return f", stage {progress.stage} ({progress.stage_number} of {progress.stages})"
 
 
 def _chosen(status: TrainingJobStatus) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from slipway import __version__
 from slipway.api.common import ArtifactRef
+from slipway.api.stages import StageData
 from slipway.api.trainingjob import Snapshot, TrainingJobSpec, TrainingJobStatus
 from slipway.contract.artifact import digest_of
 from slipway.contract.job import Train
@@ -52,8 +54,8 @@ def checkpoints(training: Training, settings: Settings) -> str:
     return f"s3://{store.bucket}/{store.prefix}/checkpoints/{root.namespace}/{root.name}-{root.uid[:8]}/"
 
 
-def told(training: Training, dataset: ArtifactRef, settings: Settings) -> Train:
-    """Return what the pod is told to do."""
+def told(training: Training, dataset: ArtifactRef, stages: Iterable[StageData], settings: Settings) -> Train:
+    """Return what the pod is told to do with the prepared data of spec and of each stage."""
     spec = training.spec
     return Train(
         namespace=training.root.namespace,
@@ -62,6 +64,7 @@ def told(training: Training, dataset: ArtifactRef, settings: Settings) -> Train:
         progress_url=settings.progress_url,
         model=spec.model,
         dataset=dataset,
+        stage_data=tuple(stage.dataset for stage in stages),
         base_model=spec.base_model,
         recipe=spec.recipe,
         checkpoint=spec.checkpoint,
@@ -74,13 +77,20 @@ def told(training: Training, dataset: ArtifactRef, settings: Settings) -> Train:
     )
 
 
-def snapshot(training: Training, dataset: ArtifactRef, settings: Settings) -> Snapshot:
+def snapshot(training: Training, dataset: ArtifactRef, stages: tuple[StageData, ...], settings: Settings) -> Snapshot:
     """Return what is fixed when the run first starts."""
     where = {"namespace", "name", "store", "progress_url", "checkpoint", "checkpoint_uri", "grace_seconds", "signing"}
     where |= {"tensor_board"}  # who is told changes no result
-    recipe = told(training, dataset, settings).model_dump(mode="json", by_alias=True, exclude_none=True, exclude=where)
+    document = told(training, dataset, stages, settings)
+    recipe = document.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=where)
     image = settings.images.train_torch
-    return Snapshot(dataset=dataset, image=image, recipe_digest=digest_of([recipe, image]), code_version=__version__)
+    return Snapshot(
+        dataset=dataset,
+        stages=list(stages) or None,
+        image=image,
+        recipe_digest=digest_of([recipe, image]),
+        code_version=__version__,
+    )
 
 
 def run_objects(
@@ -92,7 +102,7 @@ def run_objects(
     a Job forgets its running time when it is suspended; the Job's own bounds an attempt while no operator runs.
     """
     spec = training.spec
-    document = told(training, fixed.dataset, settings).model_copy(update={"image": fixed.image})
+    document = told(training, fixed.dataset, fixed.stages or (), settings).model_copy(update={"image": fixed.image})
     parts: list[object] = [document.fingerprint(), document.progress_url, fixed.image, attempt]
     if document.signing is not None:
         parts.append(document.signing.secret)

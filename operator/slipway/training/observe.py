@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -13,7 +13,7 @@ from slipway.attempt import order
 from slipway.jobs import Run, runs
 from slipway.plan import Manifest, View
 from slipway.rooms import children
-from slipway.training.data import Data, data_of
+from slipway.training import datasets
 from slipway.training.objects import Training
 from slipway.training.trial import Trial, trial_of
 from slipway.workload import Root
@@ -23,7 +23,8 @@ from slipway.workload import Root
 class Observed:
     """Everything outside the TrainingJob that matters."""
 
-    data: Data = field(default_factory=Data)
+    data: Mapping[str, datasets.Data] = field(default_factory=dict)
+    """The Datasets that the run reads, by name."""
     run: Run | None = None
     """The newest attempt."""
     version: Manifest | None = None
@@ -54,25 +55,31 @@ def observe(training: Training, view: View, owns: Iterable[str]) -> Observed:
     run = max(runs(view, root.uid), key=order, default=None)
     owned = children(root.uid, view, owns)
     if training.trial is not None:
-        data, pruning = _of_search(training.trial, view.get("TrainingJob", root.namespace, training.trial.search))
+        search = view.get("TrainingJob", root.namespace, training.trial.search)
+        data, pruning = _of_search(training, training.trial, search)
         return Observed(data, run, owned=owned, pruning=pruning)
     return Observed(
-        data=data_of(view.get("Dataset", root.namespace, training.spec.dataset.name)),
+        data=datasets.read(training.spec, root.namespace, view),
         run=run,
         version=view.get("ModelVersion", root.namespace, training.model_version),
         owned=owned,
     )
 
 
-def _of_search(trial: Trial, found: Manifest | None) -> tuple[Data, Pruning | None]:
+def _of_search(
+    training: Training, trial: Trial, found: Manifest | None
+) -> tuple[Mapping[str, datasets.Data], Pruning | None]:
     """Return the data that the search fixed for all its trials, and how it prunes them."""
     if found is None or found["metadata"]["uid"] != trial.uid:
-        return Data(exists=True, said=f"TrainingJob {trial.search}, whose trial this is, is gone"), None
+        said = f"TrainingJob {trial.search}, whose trial this is, is gone"
+        return datasets.unready(training.spec, said), None
     fixed = status_of(found).snapshot
     if fixed is None:
-        return Data(exists=True, said=f"TrainingJob {trial.search}, whose trial this is, has not fixed its data"), None
+        said = f"TrainingJob {trial.search}, whose trial this is, has not fixed its data"
+        return datasets.unready(training.spec, said), None
     try:
         search = TrainingJobSpec.model_validate(found.get("spec") or {}).search
     except ValidationError:
         search = None
-    return Data(exists=True, artifact=fixed.dataset), search.pruning if search is not None else None
+    data = datasets.fixed(training.spec, fixed.dataset, fixed.stages or ())
+    return data, search.pruning if search is not None else None

@@ -29,6 +29,7 @@ def model_version(training: Training, fixed: Snapshot, result: Trained) -> Manif
         lineage=Lineage(
             training_job=training.root.name,
             dataset=fixed.dataset,
+            stages=fixed.stages,
             recipe_digest=fixed.recipe_digest,
             image=fixed.image,
             code_version=fixed.code_version,

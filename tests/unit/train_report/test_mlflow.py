@@ -40,7 +40,7 @@ def history(steps: int) -> list[dict[str, Any]]:
 def told(server: Server, given: Train, lines: list[dict[str, Any]], status: str = "FINISHED", **api: str) -> None:
     """Let an attempt tell of `lines` and end."""
     attempt = MLflowRun(MLflow(server.url, **api), given, "assistant", interval=3600)
-    attempt.start(lines, PARAMETERS)
+    attempt.start(lambda: lines, PARAMETERS)
     attempt.end(status, {"slipway.report": "s3://slipway/report.html"})  # type: ignore[arg-type]
 
 
@@ -87,7 +87,7 @@ def test_a_server_that_was_away_gets_what_it_missed(
     server.down = True
     attempt = MLflowRun(MLflow(server.url), given, "assistant", interval=0.01)
     with caplog.at_level(logging.WARNING, logger="slipway"):
-        attempt.start(lines, PARAMETERS)
+        attempt.start(lambda: lines, PARAMETERS)
         for _ in range(3):
             assert server.answered.wait(30)
             server.answered.clear()
@@ -109,7 +109,7 @@ def test_parameters_that_were_lost_are_sent_by_the_next_attempt(server: Server, 
 def test_a_layout_that_memory_changed_is_no_conflict(server: Server, given: Train) -> None:
     told(server, given, history(1), "SCHEDULED")
     attempt = MLflowRun(MLflow(server.url), given, "assistant", interval=3600)
-    attempt.start(history(2), PARAMETERS | {"rank": "8"})
+    attempt.start(lambda: history(2), PARAMETERS | {"rank": "8"})
     attempt.end("FINISHED", {})
     assert server.only().params == PARAMETERS
     assert server.only().status == "FINISHED"
@@ -154,7 +154,7 @@ def test_credentials_are_sent_and_never_logged(
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://name.invalid:5000"])
 def test_no_trouble_reaches_the_run(given: Train, url: str, caplog: pytest.LogCaptureFixture) -> None:
     attempt = MLflowRun(MLflow(url), given, "assistant", interval=3600)
-    attempt.start(history(1), {})
+    attempt.start(lambda: history(1), {})
     attempt.end("FINISHED", {})
     assert "no answer" in caplog.text
 
@@ -173,7 +173,7 @@ def test_mlflows_own_variables_ask_for_it(server: Server, given: Train, caplog: 
     assert "does not begin with http" in caplog.text
     attempt = from_environment(given, {"MLFLOW_TRACKING_URI": server.url, "MLFLOW_EXPERIMENT_NAME": "mine"})
     assert attempt is not None
-    attempt.start(history(1), {})
+    attempt.start(lambda: history(1), {})
     attempt.end("FINISHED", {})
     assert list(server.experiments) == ["mine"]
 
@@ -201,7 +201,7 @@ def test_a_slow_server_holds_up_no_end(given: Train, server: Server, monkeypatch
     answer = server.answer
     monkeypatch.setattr(server, "answer", lambda path, body: go_on.wait(30) and answer(path, body))
     attempt = MLflowRun(MLflow(server.url), given, "assistant", interval=3600)
-    attempt.start(history(1), {})
+    attempt.start(lambda: history(1), {})
     attempt.end("FINISHED", {})
     assert server.runs == {}
     go_on.set()

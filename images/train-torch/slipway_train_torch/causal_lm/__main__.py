@@ -20,10 +20,10 @@ def train(job: Train) -> Trained | Preempted:
     logging.getLogger("gguf").setLevel(logging.WARNING)
     warnings.simplefilter("ignore", FutureWarning)
     # Seconds of imports: a SIGTERM that comes meanwhile is noted, not fatal.
-    from slipway_train_torch.causal_lm.recipe import Recipe
+    from slipway_train_torch.causal_lm.runs import run_of
 
     with tempfile.TemporaryDirectory() as scratch:
-        return Recipe(job, Path(scratch), stop).run()
+        return run_of(job, Path(scratch), stop).run()
 
 
 if __name__ == "__main__":

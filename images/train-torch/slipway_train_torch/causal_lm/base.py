@@ -9,6 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from slipway_pod.errors import BadConfig
+from slipway_train_torch.causal_lm import vocabulary
 from slipway_train_torch.causal_lm.device import Device
 from slipway_train_torch.evaluate.files import complete
 from slipway_train_torch.gguf.reading import read_once
@@ -33,6 +34,13 @@ def load(folder: Path, uri: str, device: Device, dtype: torch.dtype | None = Non
         raise BadConfig(
             "BaseModelUnreadable", f"the base model {uri} cannot be read by transformers: {error}"
         ) from error
+    # In a GGUF file both are one; what transformers adds to its tokens is never said.
+    if weights.folder is not None and (wrong := vocabulary.misfit(model, tokenizer)) is not None:
+        raise BadConfig(
+            "TokenizerDoesNotFit",
+            f"the tokenizer and the weights of the base model {uri} are not of one model: {wrong}. Bring the tokenizer "
+            "that the weights were trained with (to give a model more tokens, use recipe.causalLM.newTokens)",
+        )
     _forget_quantisation(model)
     model.requires_grad_(False)
     model.config.use_cache = False

@@ -19,8 +19,8 @@ from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
 from slipway.api.common import ArtifactRef
-from slipway.contract.artifact import MANIFEST, ArtifactManifest, digest
-from slipway.contract.job import Store
+from slipway.contract.artifact import MANIFEST, ArtifactManifest, digest, digest_of
+from slipway.contract.job import Store, Train
 from slipway_pod.artifact import fetch, publish_at
 from slipway_pod.errors import BadConfig, DigestMismatch
 from slipway_pod.seal import now
@@ -30,6 +30,18 @@ log = logging.getLogger("slipway")
 
 STATE, TENSORS = "state.json", "state.safetensors"
 PARAMETER, OPTIMISER, RANDOM, BEST = "parameter", "optimiser", "random", "best"
+
+
+def mark(job: Train, start: str = "") -> str:
+    """Return the digest of what determines the numbers of a run, and of no more.
+
+    An upgrade of the operator must not lose a run's progress. `start` is the digest of the weights that a stage begins
+    with; empty where that is the base model.
+    """
+    assert job.recipe.causal_lm is not None
+    parts = [job.dataset.digest, job.base_model.digest, job.recipe.dump(), job.seed]
+    # What most runs have not is left out, so that they keep the marks that they had.
+    return digest_of([*parts, *(data.digest for data in job.stage_data), *([start] if start else [])])
 
 
 @dataclass
@@ -123,7 +135,13 @@ class Checkpoints:
         """Return the steps of complete checkpoints, newest first."""
         bucket, prefix = open_uri(self._store, self._uri)
         found = (stored.key.removeprefix(prefix).split("/") for stored in bucket.list(prefix))
-        return sorted((int(p[0][5:]) for p in found if len(p) == 2 and p[1] == MANIFEST), reverse=True)
+        whole = (p[0] for p in found if len(p) == 2 and p[1] == MANIFEST)
+        return sorted((int(name[5:]) for name in whole if name.startswith("step-")), reverse=True)
+
+    def clear(self) -> None:
+        """Delete them all: what the run has made lies elsewhere."""
+        for step in self.steps():
+            self._delete(step)
 
     def _at(self, step: int) -> str:
         return f"{self._uri}step-{step:08d}/"

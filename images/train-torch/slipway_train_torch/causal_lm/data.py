@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from slipway.contract.dataset import CARD, DatasetCard
+from slipway.contract.dataset import CARD, PREFERENCE, DatasetCard
 from slipway_pod.errors import BadConfig, BadData
 from slipway_train_torch.evaluate.encode import encode
 from slipway_train_torch.evaluate.items import Item, read
@@ -66,12 +66,15 @@ def load(folder: Path, tokenizer: Any, max_tokens: int) -> tuple[Split, Split]:
 
     Raises BadData when no row of the train split would train on anything, BadConfig when the model cannot read chats.
     """
-    if card(folder).schema_ == "Chat" and not tokenizer.chat_template:
+    schema = card(folder).schema_
+    if schema == PREFERENCE:
         raise BadConfig(
-            "NoChatTemplate",
-            "the dataset's schema is Chat, but the base model's tokenizer has no chat template: use an instruct model, "
-            "or a Dataset with schema Completion",
+            "DatasetDoesNotFit",
+            f"the dataset has pairs of answers (schema {PREFERENCE}), and nothing says what to learn from them: set "
+            "recipe.causalLM.dpo (or that of the stage), or name a Dataset with schema Chat or Completion",
         )
+    if schema == "Chat":
+        require_chats(schema, tokenizer)
     train = encoded("train", read(folder, "train"), tokenizer, max_tokens)
     if not train.examples:
         if not train.untrained:
@@ -83,6 +86,16 @@ def load(folder: Path, tokenizer: Any, max_tokens: int) -> tuple[Split, Split]:
             example=train.untrained[0],
         )
     return train, encoded("validation", read(folder, "validation"), tokenizer, max_tokens)
+
+
+def require_chats(schema: str, tokenizer: Any) -> None:
+    """Raise BadConfig when rows of `schema` are chats and `tokenizer` cannot write any."""
+    if not tokenizer.chat_template:
+        raise BadConfig(
+            "NoChatTemplate",
+            f"the dataset's schema is {schema}, but the base model's tokenizer has no chat template: use an instruct "
+            "model, or a Dataset with schema Completion",
+        )
 
 
 def encoded(name: str, items: Iterable[Item], tokenizer: Any, max_tokens: int) -> Split:

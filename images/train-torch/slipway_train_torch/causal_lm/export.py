@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from peft import PeftModel
 
+from slipway.api.stages import StageData
 from slipway.contract.job import Train
 from slipway.contract.model import ADAPTER, ADAPTER_GGUF, CARD, HISTORY, MODEL_GGUF, ModelCard
 from slipway_pod.errors import BadConfig
@@ -22,10 +23,12 @@ def kind(job: Train) -> Literal["Adapter", "Model"]:
     """Return what the artefact of `job` is.
 
     llama.cpp knows no DoRA adapter: where GGUF is asked for, it is merged into the base, and the artefact is a Model.
+    An adapter cannot bring new tokens: what has any is a Model.
     """
-    assert job.recipe.causal_lm is not None
-    method = job.recipe.causal_lm.method
-    merged = method == "DoRA" and "GGUF" in job.export
+    recipe = job.recipe.causal_lm
+    assert recipe is not None
+    method = recipe.method
+    merged = recipe.new_tokens is not None or (method == "DoRA" and "GGUF" in job.export)
     return "Model" if method == "Full" or merged else "Adapter"
 
 
@@ -39,11 +42,13 @@ def check(job: Train, config: Any, base: Path) -> None:
     lora.architecture(config)
     if kind(job) == "Model" and complete(base, job.base_model.uri).gguf is None:
         assert job.recipe.causal_lm is not None
+        new = job.recipe.causal_lm.new_tokens is not None
         raise BadConfig(
             "GGUFNotSupported",
-            f"with method {job.recipe.causal_lm.method} the GGUF is a complete model, made from the base model's, "
-            f"and {job.base_model.uri} has none: take GGUF out of spec.export, use a base model that is a GGUF file, "
-            "or method LoRA",
+            f"with method {job.recipe.causal_lm.method}{' and newTokens' if new else ''} the GGUF is a complete model, "
+            f"made from the base model's, and {job.base_model.uri} has none: take GGUF out of spec.export, use a base "
+            "model that is a GGUF file, "
+            f"or method LoRA{' without newTokens' if new else ''}",
         )
 
 
@@ -68,11 +73,14 @@ def write(
         _model(folder, tuned, tokenizer, job, base)
     lines = "".join(json.dumps(line) + "\n" for line in history)
     (folder / HISTORY).write_text(lines, encoding="utf-8")
+    assert job.recipe.causal_lm is not None
+    stages = zip(job.recipe.causal_lm.stages or (), job.stage_data, strict=True)
     card = ModelCard(
         model=job.model,
         kind=kind(job),
         base_digest=job.base_model.digest,
         dataset_digest=job.dataset.digest,
+        stages=tuple(StageData(name=stage.name, dataset=data) for stage, data in stages),
         recipe=job.fingerprint(),
         parameters=dict(parameters),
     )
@@ -96,4 +104,4 @@ def _model(folder: Path, tuned: Tuned, tokenizer: Any, job: Train, base: Path) -
     if "GGUF" in job.export:
         source = complete(base, job.base_model.uri).gguf
         assert source is not None, "checked before training"
-        whole_gguf.write(source, model, folder / MODEL_GGUF)
+        whole_gguf.write(source, model, folder / MODEL_GGUF, tuned.new_tokens)

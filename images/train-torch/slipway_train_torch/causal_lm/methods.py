@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -20,6 +21,8 @@ class Tuned:
     model: Any
     """The model of transformers; an adapter's layers are inside."""
     adapter: PeftModel | None = None
+    new_tokens: Mapping[int, str] = field(default_factory=dict)
+    """What was added to the vocabulary of the base model, by number."""
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
         """Return the parameters that are trained, by name, all of them float32."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import time
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -15,7 +14,6 @@ import torch
 
 from slipway.api.common import ArtifactRef
 from slipway.api.trainingjob import CausalLM
-from slipway.contract.artifact import digest_of
 from slipway.contract.job import Train
 from slipway.contract.progress import Progress
 from slipway.contract.result import Preempted, Rung, Trained
@@ -25,9 +23,9 @@ from slipway_pod.errors import BadData
 from slipway_pod.progress import Reporter
 from slipway_pod.seal import Seal
 from slipway_pod.stop import StopFlag
-from slipway_train_torch.causal_lm import base, batches, data, device, early, export, faster, flat, methods
+from slipway_train_torch.causal_lm import base, batches, data, device, early, export, faster, flat, methods, vocabulary
 from slipway_train_torch.causal_lm.batches import Row
-from slipway_train_torch.causal_lm.checkpoint import Checkpoints, State
+from slipway_train_torch.causal_lm.checkpoint import Checkpoints, State, mark
 from slipway_train_torch.causal_lm.ladder import Ladder
 from slipway_train_torch.causal_lm.layers import Layers
 from slipway_train_torch.causal_lm.layout import Layout
@@ -35,9 +33,9 @@ from slipway_train_torch.causal_lm.loss import head_weight, summed_loss
 from slipway_train_torch.causal_lm.noise import Noise
 from slipway_train_torch.causal_lm.pace import Lap, Pace, memory_bytes
 from slipway_train_torch.causal_lm.schedule import factor
+from slipway_train_torch.causal_lm.stages.plan import Passed, Place
 from slipway_train_torch.causal_lm.stops import PATIENCE, Limits, Step, require_targets
 from slipway_train_torch.causal_lm.work import peak, work
-from slipway_train_torch.report import mlflow_run
 from slipway_train_torch.report.build import Facts
 from slipway_train_torch.report.journal import Journal
 
@@ -55,16 +53,22 @@ class Recipe:
     the same bits as one that was not (on a CPU; on a GPU as far as its kernels allow).
     """
 
-    def __init__(self, job: Train, scratch: Path, stop: StopFlag) -> None:
+    def __init__(self, job: Train, scratch: Path, stop: StopFlag, journal: Journal, place: Place | None = None) -> None:
+        """Make a run of `job` that `journal` reports; `place` is where it stands when it is a stage of a longer one."""
         assert job.recipe.causal_lm is not None, "the operator starts this program for causalLM only"
         self.job = job
+        self.place = place
+        self.passed = place.passed if place is not None else Passed()
+        self.whole = place.told if place is not None else job
+        """The job of all stages; what is published is theirs."""
+        self.mark = mark(job, self.passed.digest)
         self.recipe: CausalLM = job.recipe.causal_lm
         self.scratch = scratch
         self.stop = stop
         self.progress = Reporter(job.progress_url)
         self.state = State()
         self.pace = Pace()
-        self.journal = Journal(job, self.facts, scratch, mlflow_run.from_environment(job, os.environ))
+        self.journal = journal
         self.result: Trained | None = None
         self.saved = 0
         self.epoch: tuple[int, Sequence[Sequence[Row]]] = (-1, ())
@@ -73,29 +77,26 @@ class Recipe:
 
     def run(self) -> Trained | Preempted:
         """Set up, train, publish; or stop when asked to, with everything saved."""
-        with self.progress:
-            try:
-                return self.go()
-            except Stopped:
-                self.save()
-                self.journal.stop()
-                log.info("stopped after step %d, %.1f s after SIGTERM", self.state.step, self.stop.seconds)
-                return Preempted(step=self.state.step)
-            except Exception as error:
-                self.journal.fail(error)
-                raise
+        with self.progress, self.journal.failure():
+            return self.trained() or self.publish()
 
-    def go(self) -> Trained:
-        """Do all of it."""
-        self.setup()
-        self.train()
-        return self.publish()
+    def trained(self) -> Preempted | None:
+        """Set up and train; return where it stopped when it was asked to, with everything saved."""
+        try:
+            self.setup()
+            self.train()
+        except Stopped:
+            self.save()
+            self.journal.stop()
+            log.info("stopped after step %d, %.1f s after SIGTERM", self.state.step, self.stop.seconds)
+            return Preempted(step=self.state.step)
+        return None
 
     # --- set up ---------------------------------------------------------------------------------------------------
 
     def setup(self) -> None:
         """Fetch and read data and base model, make ready what is trained, and go to where another attempt stopped."""
-        self.seal = Seal(self.job)
+        self.seal = Seal(self.whole)
         self.report("Fetching")
         device.deterministic()
         device.keep_freed_memory()
@@ -110,14 +111,14 @@ class Recipe:
         # All of a model is trained in float32, whatever it runs forward in: small updates would be lost in BF16.
         dtype = torch.float32 if self.recipe.method == "Full" else None
         model, self.tokenizer = base.load(self.scratch / "base", uri, self.device, dtype)
+        self.vocabulary = vocabulary.extended(model, self.tokenizer, self.recipe.new_tokens, self.scratch / "dataset")
         self.head = head_weight(model)
         export.check(self.job, model.config, self.scratch / "base")
         pad = self.tokenizer.pad_token_id
         self.pad = pad if pad is not None else self.tokenizer.eos_token_id
         self.flat = flat.enable(model, self.recipe.max_tokens)
         self.go_on()
-        self.train_split, self.validation = data.load(self.scratch / "dataset", self.tokenizer, self.recipe.max_tokens)
-        self.rows = batches.rows(self.train_split.examples, self.recipe.batching, self.recipe.max_tokens)
+        self.load_data()
         self.per_epoch = math.ceil(len(self.rows) / self.recipe.batch_size)
         self.steps = min(self.per_epoch * self.recipe.epochs, self.recipe.max_steps or math.inf)
         if early.publishes_best(self.recipe) and not self.validation.examples:
@@ -129,7 +130,7 @@ class Recipe:
         self.go_on()
 
         torch.manual_seed(self.job.seed)
-        self.tuned = methods.tuned(model, self.recipe, uri)
+        self.tuned = self.vocabulary.trained(methods.tuned(model, self.recipe, uri))
         self.model = self.tuned.model
         self.parameters = self.tuned.trainable()
         faster.quicken(self.model)
@@ -138,7 +139,7 @@ class Recipe:
         self.layers = Layers(model, self.parameters, self.recipe)
         self.layers.require_all_opened(int(self.steps))
         self.optimiser = torch.optim.AdamW(
-            self.layers.groups(),
+            self.vocabulary.groups(self.layers.groups()),
             lr=float(self.recipe.learning_rate),
             weight_decay=float(self.recipe.weight_decay),
             fused=True,
@@ -146,19 +147,29 @@ class Recipe:
         layout = Layout(self.recipe.micro_batch_size or self.recipe.batch_size)
         self.ladder = Ladder(self.device, model, layout, lambda: self.optimiser.zero_grad(set_to_none=True))
         self.pace = Pace(work(model, self.recipe), peak(self.device))
+        self.begin()
         self.resume()
-        self.journal.begin()
+        self.journal.begin(self.facts)
         log.info(
             "%d of %d parameters are trained, on %s in %s with %d threads; %d steps, %d an epoch",
             sum(p.numel() for p in self.parameters.values()), sum(p.numel() for p in self.model.parameters()),
             self.device.torch, self.device.precision, torch.get_num_threads(), self.steps, self.per_epoch,
         )  # fmt: skip
 
+    def load_data(self) -> None:
+        """Read the data as tokens: the lines that batches are made of, and those that are measured."""
+        self.train_split, self.validation = data.load(self.scratch / "dataset", self.tokenizer, self.recipe.max_tokens)
+        self.rows = batches.rows(self.train_split.examples, self.recipe.batching, self.recipe.max_tokens)
+        self.held_out: Sequence[Row] = tuple((example,) for example in self.validation.examples)
+
+    def begin(self) -> None:
+        """Take the weights that the stage before ended with, where there was one."""
+        if self.place is not None:
+            self.place.begin(self.parameters, self.held_out)
+
     def resume(self) -> None:
         """Go to the newest checkpoint of this run, if there is one."""
         job = self.job
-        # What determines the run's numbers, and no more: an upgrade of the operator must not lose a run's progress.
-        self.mark = digest_of([job.dataset.digest, job.base_model.digest, job.recipe.dump(), job.seed])
         self.checkpoints = Checkpoints(job.checkpoint_uri, job.store, self.mark, job.checkpoint.keep, self.scratch)
         found = self.checkpoints.restore(self.parameters, self.optimiser)
         if found is None:
@@ -231,7 +242,7 @@ class Recipe:
         """Leave in each parameter the gradient of the mean loss per trained token of `batch`; return that loss."""
         self.model.train()
         self.optimiser.zero_grad(set_to_none=True)
-        tokens = batches.targets(batch)
+        tokens = self.share(batch)
         require_targets(tokens, self.state.step + 1, self.steps, ids(batch))
         total = torch.zeros((), device=self.device.torch)
         for piece in self.ladder.layout.cut(batch):
@@ -241,19 +252,30 @@ class Recipe:
             total += loss.detach()
         return total.item() / tokens
 
+    def share(self, lines: Sequence[Row]) -> int:
+        """Return by what the summed loss of `lines` is divided: their trained tokens."""
+        return batches.targets(lines)
+
     def loss(self, lines: Sequence[Row]) -> torch.Tensor:
         """Return the summed loss of `lines`."""
+        batch = self.batch_of(lines)
+        with self.device.autocast():
+            return summed_loss(self.model, self.head.to(self.device.dtype), batch)
+
+    def batch_of(self, lines: Sequence[Row]) -> batches.Batch:
+        """Return `lines` as the model takes them, on its device."""
         collated = flat.collate(lines) if self.flat else batches.collate(lines, self.pad)
         batch = collated.to(self.device.torch)
         self.noise.on(batch)
-        with self.device.autocast():
-            return summed_loss(self.model, self.head.to(self.device.dtype), batch)
+        return batch
 
     # --- evaluate -------------------------------------------------------------------------------------------------
 
     def evaluation_is_due(self) -> bool:
         """Tell whether the validation split is to be measured before the next step."""
         step, every = self.state.step, self.recipe.evaluate_every_steps
+        if self.place is not None and self.place.measures_first and not self.measured:
+            return True
         if not self.validation.examples or self.state.evaluated == step:
             return False
         return step >= self.steps or (every is not None and step % every == 0 and step > 0)
@@ -262,7 +284,7 @@ class Recipe:
         """Measure the mean loss per trained token of the validation split, a few rows at a time."""
         self.report("Evaluating")
         self.model.eval()
-        lines = sorted(((e,) for e in self.validation.examples), key=lambda row: (len(row[0].ids), row[0].id))
+        lines = sorted(self.held_out, key=lambda row: (sum(len(example.ids) for example in row), row[0].id))
         total = 0.0
         with torch.no_grad():
             at = 0
@@ -270,9 +292,9 @@ class Recipe:
                 self.go_on()
                 total += self.ladder.do(lambda at=at: self.measure(lines[at:]), self.state.step)
                 at += self.ladder.layout.micro_batch
-        self.state.validation_loss = total / self.validation.targets
+        self.state.validation_loss = total / self.share(lines)
         self.state.evaluated = self.state.step
-        self.note(validationLoss=self.state.validation_loss)
+        self.note(validationLoss=self.state.validation_loss, **self.figures())
         self.best.remember(self.measured, self.state.step, self.parameters)
         self.report("Training")
         log.info("step %d: validation loss %.4f", self.state.step, self.state.validation_loss)
@@ -280,6 +302,10 @@ class Recipe:
     def measure(self, lines: Sequence[Row]) -> float:
         """Return the summed loss of as many of the first `lines` as are measured together."""
         return self.loss(lines[: self.ladder.layout.micro_batch]).item()
+
+    def figures(self) -> dict[str, float]:
+        """Return what the last measurement found beside the loss."""
+        return {}
 
     # --- save -----------------------------------------------------------------------------------------------------
 
@@ -310,13 +336,13 @@ class Recipe:
         parameters = self.resolved() | ({"publishedStep": str(chosen.step)} if chosen is not None else {})
         kind = export.kind(self.job)
         folder = export.write(
-            self.scratch / "model", self.tuned, self.tokenizer, self.job, self.scratch / "base", parameters,
-            self.state.history,
+            self.scratch / "model", self.tuned, self.tokenizer, self.whole, self.scratch / "base", parameters,
+            self.history(),
         )  # fmt: skip
         where = f"s3://{self.job.store.bucket}/{self.job.store.prefix}/models"
         artifact = publish(
             folder, where, self.job.store,
-            lambda uri, files: self.seal.record(uri, files, parameters, self.state.started),
+            lambda uri, files: self.seal.record(uri, files, parameters, self.passed.started or self.state.started),
         )  # fmt: skip
         verify(ArtifactRef(uri=artifact.uri, digest=artifact.digest), self.job.store)
         loss = chosen.loss if chosen is not None else self.state.validation_loss
@@ -325,12 +351,12 @@ class Recipe:
             kind=kind,
             # Safetensors are always there; the job says what else.
             formats=tuple(dict.fromkeys(("SafeTensors", *self.job.export))),
-            steps=self.state.step,
-            published_step=chosen.step if chosen is not None else self.state.step,
-            tokens=self.state.tokens,
+            steps=self.passed.steps + self.state.step,
+            published_step=self.passed.steps + (chosen.step if chosen is not None else self.state.step),
+            tokens=self.passed.tokens + self.state.tokens,
             validation_loss=decimal(loss) if loss is not None and math.isfinite(loss) else None,
-            seconds=round(self.state.seconds),
-            rungs=tuple(self.ladder.rungs),
+            seconds=round(self.passed.seconds + self.state.seconds),
+            rungs=self.rungs(),
             parameters=parameters,
         )
         self.journal.write("Succeeded")
@@ -387,27 +413,41 @@ class Recipe:
                 micro_batch_size=layout.micro_batch if layout is not None else None,
                 recompute=layout.recompute if layout is not None else None,
                 report=self.journal.page or None,
+                **self.shown(),
             )
         )
 
     def facts(self) -> Facts:
         """Return where the run is and what it did, once it is set up."""
-        best, done = early.best(self.measured), self.result
+        best, done, before = early.best(self.measured), self.result, self.passed
         loss = self.state.validation_loss if done is None or done.validation_loss is None else done.validation_loss
         return Facts(
-            mark=self.mark,
-            step=self.state.step,
-            steps=int(self.steps),
-            tokens=self.state.tokens,
-            seconds=self.state.seconds,
-            history=self.state.history,
-            rungs=self.ladder.rungs,
+            mark=mark(self.whole),
+            step=before.steps + self.state.step,
+            steps=before.steps + int(self.steps),
+            tokens=before.tokens + self.state.tokens,
+            seconds=before.seconds + self.state.seconds,
+            history=self.history(),
+            rungs=self.rungs(),
             parameters=self.resolved() if done is None else done.parameters,
-            best=Lowest(step=best.step, validation_loss=best.loss) if best is not None else None,
+            best=Lowest(step=before.steps + best.step, validation_loss=best.loss) if best is not None else None,
             validation_loss=float(loss) if loss is not None else None,
             published_step=done.published_step if done is not None else None,
             artifact=done.artifact if done is not None else None,
         )
+
+    def history(self) -> Sequence[Mapping[str, Any]]:
+        """Return the history of all stages so far, steps counted from the first; most runs have one stage."""
+        return self.state.history if self.place is None else self.place.whole(self.state.history)
+
+    def rungs(self) -> tuple[Rung, ...]:
+        """Return the rungs of all stages so far, steps counted from the first."""
+        own = (rung.model_copy(update={"step": self.passed.steps + rung.step}) for rung in self.ladder.rungs)
+        return (*self.passed.rungs, *own)
+
+    def shown(self) -> dict[str, Any]:
+        """Return what progress shows beside what every run has."""
+        return self.place.shown() if self.place is not None else {}
 
     def resolved(self) -> dict[str, str]:
         """Return every parameter that the run had, defaults filled in."""
@@ -424,12 +464,15 @@ class Recipe:
             "trainRowsLeftOut": len(self.train_split.untrained),
             "torch": torch.__version__,
         }
+        found |= self.vocabulary.parameters()
+        if self.place is not None:
+            found |= self.place.parameters()
         return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in found.items()}
 
 
 def ids(batch: Sequence[Row]) -> list[str]:
-    """Return the ids of all rows in `batch`."""
-    return [example.id for row in batch for example in row]
+    """Return the ids of all rows in `batch`; both answers of a pair are of one row."""
+    return list(dict.fromkeys(example.id for row in batch for example in row))
 
 
 def decimal(value: float) -> str:

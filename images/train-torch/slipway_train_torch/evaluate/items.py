@@ -91,8 +91,11 @@ def read(folder: Path, split: str) -> Iterator[Item]:
         except (OSError, pyarrow.ArrowInvalid) as error:
             raise BadData("DatasetUnreadable", f"{split}/{path.name}: {error}: prepare the Dataset again") from error
         for row in rows:
-            messages = tuple((m["role"], m["content"]) for m in row.get("messages") or ())
-            yield Item(row["id"], row["group"], messages, row.get("prompt") or "", row.get("completion") or "")
+            # Of a pair of answers, the chosen one is what a model is judged on.
+            pair = [*row["prompt"], *row["chosen"]] if row.get("chosen") else None
+            messages = tuple((m["role"], m["content"]) for m in pair or row.get("messages") or ())
+            prompt = "" if pair else row.get("prompt") or ""
+            yield Item(row["id"], row["group"], messages, prompt, row.get("completion") or "")
 
 
 def _mark(item: Item) -> str:

@@ -20,6 +20,7 @@ from slipway_train_torch.evaluate.files import Served, Weights
 from slipway_train_torch.gguf.reading import read_once
 
 LORA_A, LORA_B = ".lora_a", ".lora_b"
+TOKENIZER = "tokenizer_config.json"
 
 
 def load(weights: Weights, device: torch.device) -> tuple[Any, Any]:
@@ -29,9 +30,12 @@ def load(weights: Weights, device: torch.device) -> tuple[Any, Any]:
         where = {"pretrained_model_name_or_path": str(weights.gguf.parent), "gguf_file": weights.gguf.name}
     else:
         where = {"pretrained_model_name_or_path": str(weights.folder)}
+    written = weights.folder is not None and (weights.folder / TOKENIZER).is_file()
+    # transformers reads no added tokens from a GGUF file; llama.cpp does.
+    tokens = {"pretrained_model_name_or_path": str(weights.folder)} if written else where
     try:
         with read_once():
-            tokenizer = AutoTokenizer.from_pretrained(**where)
+            tokenizer = AutoTokenizer.from_pretrained(**tokens)
             model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, use_safetensors=True)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         place = weights.gguf.name if weights.gguf is not None else "the safetensors folder"

@@ -6,6 +6,7 @@ that is what llama.cpp has been told of this model all along.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,18 @@ from numpy.typing import NDArray
 
 from slipway_pod.errors import BadConfig
 from slipway_train_torch.gguf.lora import INTERLEAVED, architecture, heads, interleaved
+from slipway_train_torch.gguf.tokens import with_tokens
 
 ARCHITECTURE, FILE_TYPE = gguf.Keys.General.ARCHITECTURE, gguf.Keys.General.FILE_TYPE
 FLOAT32 = gguf.GGMLQuantizationType.F32
 
 
-def write(base: Path, model: Any, target: Path) -> None:
+def write(base: Path, model: Any, target: Path, new_tokens: Mapping[int, str] = {}) -> None:
     """Write GGUF file `base` to `target`, with the weights of `model` in the place of its own.
 
-    A tensor that is float32 in `base` stays so, all others are written in 16 bits. Raises BadConfig for a model that
-    this translation does not know, or whose weights 16 bits do not hold.
+    A tensor that is float32 in `base` stays so, all others are written in 16 bits. `new_tokens` are those that `model`
+    has and `base` has not, by number. Raises BadConfig for a model that this translation does not know, or whose
+    weights 16 bits do not hold.
     """
     kind = architecture(model.config)
     names = gguf.get_tensor_name_map(kind, model.config.num_hidden_layers)
@@ -32,7 +35,7 @@ def write(base: Path, model: Any, target: Path) -> None:
     weights = model.state_dict()
     reader = gguf.GGUFReader(base)
     writer = gguf.GGUFWriter(target, gguf.MODEL_ARCH_NAMES[kind])
-    _copy_fields(reader, writer)
+    _copy_fields(reader, writer, new_tokens)
     all_wide = all(tensor.tensor_type == FLOAT32 for tensor in reader.tensors)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32 if all_wide else gguf.LlamaFileType.MOSTLY_F16)
     for tensor in reader.tensors:
@@ -59,12 +62,13 @@ def write(base: Path, model: Any, target: Path) -> None:
     writer.close()
 
 
-def _copy_fields(reader: gguf.GGUFReader, writer: gguf.GGUFWriter) -> None:
+def _copy_fields(reader: gguf.GGUFReader, writer: gguf.GGUFWriter, new_tokens: Mapping[int, str]) -> None:
     for field in reader.fields.values():
         if field.name.startswith("GGUF.") or field.name in (ARCHITECTURE, FILE_TYPE):
             continue
         inner = field.types[-1] if field.types[0] == gguf.GGUFValueType.ARRAY else None
-        writer.add_key_value(field.name, field.contents(), field.types[0], inner)
+        value = with_tokens(field.name, field.contents(), new_tokens)
+        writer.add_key_value(field.name, value, field.types[0], inner)
 
 
 def _narrow(data: NDArray[numpy.float32], name: str) -> NDArray[numpy.float16]:

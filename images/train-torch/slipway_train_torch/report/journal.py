@@ -7,7 +7,8 @@ can hold, that there was a restart and why, is read back from the report that th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -38,7 +39,7 @@ EVENTS: Final = "tensorboard/events.out.tfevents.0000000000.slipway"
 
 
 class Journal:
-    """Writes the report of one run, of which `facts` says how far it is. Trouble is logged and costs the run nothing.
+    """Writes the report of one run. Trouble is logged and costs the run nothing.
 
     An attempt that ends before `begin` has no facts: what the report said before stays, and its end is added.
     """
@@ -46,28 +47,30 @@ class Journal:
     def __init__(
         self,
         job: Train,
-        facts: Callable[[], Facts],
         scratch: Path,
         mlflow: MLflowRun | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._job = job
-        self._facts = facts
+        self._facts: Callable[[], Facts] | None = None
         self._scratch = scratch
         self._mlflow = mlflow
         self._events: EventFile | None = None
         self._now = now
         self._files = Files(job)
-        self._begun = False
         self._restarts: tuple[Restart, ...] = ()
         self.page = ""
         """The address of the report's page, once it is written."""
 
-    def begin(self) -> None:
-        """Note where this attempt starts, and write the first report of it."""
-        self._without_harm(self._remember)
-        self._begun = True
-        self._without_harm(self._start_mlflow)
+    def begin(self, facts: Callable[[], Facts]) -> None:
+        """Note where this attempt starts, or that another stage goes on from there, and write a report of it.
+
+        From now on `facts` say how far the run is.
+        """
+        first, self._facts = self._facts is None, facts
+        if first:
+            self._without_harm(lambda: self._remember(facts()))
+            self._without_harm(lambda: self._start_mlflow(facts()))
         self.write("Running")
 
     def write(self, outcome: Outcome) -> None:
@@ -79,6 +82,15 @@ class Journal:
         """Write the report of an attempt that was asked to stop."""
         self.write("Stopped")
 
+    @contextmanager
+    def failure(self) -> Iterator[None]:
+        """Tell of the error by which what is done inside ends, if it ends by one."""
+        try:
+            yield
+        except Exception as error:
+            self.fail(error)
+            raise
+
     def fail(self, error: Exception) -> None:
         """Write the report of an attempt that ends by `error`, and let the error say where it is."""
         unexpected = PodError("Unexpected", f"{type(error).__name__}: {error}. The pod's log has the trace")
@@ -87,9 +99,9 @@ class Journal:
         fault.report = fault.report or self.page
         self._without_harm(lambda: self._tell_mlflow("Failed"))
 
-    def _remember(self) -> None:
+    def _remember(self, facts: Facts) -> None:
         """Take over the restarts before this attempt, and add the one that it is."""
-        before, facts = self._files.before(), self._facts()
+        before = self._files.before()
         if before is None or before.mark != facts.mark:
             return
         ended = before.failure.reason if before.failure is not None else HOW_ENDED[before.outcome]
@@ -97,7 +109,7 @@ class Journal:
         self._restarts = (*before.restarts, again)[-RESTARTS:]
 
     def _put(self, outcome: Outcome, fault: PodError | None) -> None:
-        facts = self._facts() if self._begun else None
+        facts = self._facts() if self._facts is not None else None
         if facts is not None:
             report = build.told(self._job, facts, self._restarts, outcome, self._time())
         else:
@@ -117,16 +129,18 @@ class Journal:
         self._events.extend(history)
         return self._events.path
 
-    def _start_mlflow(self) -> None:
+    def _start_mlflow(self, facts: Facts) -> None:
         if self._mlflow is not None:
-            facts = self._facts()
-            self._mlflow.start(facts.history, facts.parameters)
+            self._mlflow.start(self._history, facts.parameters)
+
+    def _history(self) -> Sequence[Mapping[str, Any]]:
+        return self._facts().history if self._facts is not None else ()
 
     def _tell_mlflow(self, outcome: Outcome) -> None:
         """Let MLflow know that the attempt is over, if it is."""
         if self._mlflow is None or outcome == "Running":
             return
-        facts = self._facts() if self._begun else None
+        facts = self._facts() if self._facts is not None else None
         tags = {"slipway.report": self.page}
         if facts is not None and facts.artifact is not None:
             tags |= {"slipway.artifact": facts.artifact.uri, "slipway.artifactDigest": facts.artifact.digest}

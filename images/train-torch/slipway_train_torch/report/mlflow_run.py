@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -69,7 +69,7 @@ class MLflowRun:
         self._job = job
         self._experiment = experiment
         self._interval = interval
-        self._history: Sequence[Mapping[str, Any]] = ()
+        self._history: Callable[[], Sequence[Mapping[str, Any]]] = tuple
         self._parameters: Mapping[str, str] = {}
         self._id = ""
         self._known: Mapping[str, int] = {}
@@ -79,8 +79,8 @@ class MLflowRun:
         self._complained = ""
         self._thread = threading.Thread(target=self._run, name="mlflow", daemon=True)
 
-    def start(self, history: Sequence[Mapping[str, Any]], parameters: Mapping[str, str]) -> None:
-        """Send what `history` has, and what it gains from now on; returns at once."""
+    def start(self, history: Callable[[], Sequence[Mapping[str, Any]]], parameters: Mapping[str, str]) -> None:
+        """Send what `history` returns, and what it gains from now on; returns at once."""
         self._history, self._parameters = history, dict(parameters)
         self._thread.start()
 
@@ -111,13 +111,13 @@ class MLflowRun:
     def _send(self) -> None:
         if not self._id:
             self._open()
-        upto = len(self._history)
-        metrics = self._metrics(self._history[self._sent : upto])
+        history = self._history()
+        metrics = self._metrics(history[self._sent :])
         while batch := list(islice(metrics, METRICS_PER_CALL)):
             self._server.log(self._id, batch)
             # A later batch may fail: this one is not to be sent again.
             self._known = {**self._known, **{metric.key: metric.step for metric in batch}}
-        self._sent = upto
+        self._sent = len(history)
 
     def _open(self) -> None:
         """Find the run that an attempt before has made, or make one."""

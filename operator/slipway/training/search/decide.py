@@ -16,8 +16,8 @@ from slipway.api.trainingjob import ENDED, Snapshot, TrainingJobStatus
 from slipway.plan import Event, Facts, Manifest, Plan
 from slipway.settings import Settings
 from slipway.training.clock import time_left
+from slipway.training.datasets import inputs, lacking
 from slipway.training.decide import PUBLISHING, QUEUED, STOPPING, SUSPENDED, TAKEN_CURE, TRAINED, VERSION_TAKEN
-from slipway.training.missing import missing
 from slipway.training.objects import Training, snapshot
 from slipway.training.plans import dumped, plan
 from slipway.training.publish import holds, model_version, taken
@@ -74,8 +74,8 @@ def decide(search: Training, seen: Observed, facts: Facts, now: datetime, settin
 def _snapshot(search: Training, seen: Observed, settings: Settings) -> Snapshot | None:
     """Return what all trials have in common: as the first one had it, else as it is now."""
     pinned = next((each.status.snapshot for each in seen.trials if each.status.snapshot is not None), None)
-    data = pinned.dataset if pinned is not None else seen.data.artifact
-    return snapshot(search, data, settings) if data is not None else None
+    data = (pinned.dataset, tuple(pinned.stages or ())) if pinned is not None else inputs(search.spec, seen.data)
+    return snapshot(search, *data, settings) if data is not None else None
 
 
 def _unready(search: Training, seen: Observed, status: TrainingJobStatus, now: datetime) -> Plan | None:
@@ -85,7 +85,7 @@ def _unready(search: Training, seen: Observed, status: TrainingJobStatus, now: d
     if wrong := fault(search.spec):
         said = f"{wrong.rstrip('.')}. A spec never changes: create the corrected TrainingJob with a new name"
         return _stalled(search, seen, status, now, INVALID_SEARCH, said)
-    lack = missing(search.root, search.spec.dataset.name, seen.data) if status.snapshot is None else None
+    lack = lacking(search.spec, seen.data, search.root.namespace) if status.snapshot is None else None
     if lack is not None and lack.stalled:
         return _stalled(search, seen, status, now, lack.reason, lack.said)
     if lack is not None:

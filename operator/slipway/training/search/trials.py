@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from slipway.attempt import order
 from slipway.jobs import Run, runs
 from slipway.plan import Manifest, View
 from slipway.search.study import Parameters
-from slipway.training.data import Data, data_of
+from slipway.training import datasets
 from slipway.training.objects import Training
 from slipway.training.observe import status_of
 from slipway.training.search.space import parameters_of
@@ -56,7 +56,8 @@ class Seen:
 class Observed:
     """Everything outside a search that its next step depends on."""
 
-    data: Data = field(default_factory=Data)
+    data: Mapping[str, datasets.Data] = field(default_factory=dict)
+    """The Datasets that its trials read, by name."""
     trials: tuple[Seen, ...] = ()
     """By number."""
     run: Run | None = None
@@ -71,7 +72,7 @@ def observe(search: Training, view: View, owned: frozenset[tuple[str, str]]) -> 
     """Read what `search` depends on."""
     root = search.root
     return Observed(
-        data=data_of(view.get("Dataset", root.namespace, search.spec.dataset.name)),
+        data=datasets.read(search.spec, root.namespace, view),
         trials=_trials(search, view.owned(root.uid, "TrainingJob")),
         run=max(runs(view, root.uid), key=order, default=None),
         version=view.get("ModelVersion", root.namespace, search.model_version),
