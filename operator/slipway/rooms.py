@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Final
 
 from pydantic import ValidationError
@@ -16,6 +17,13 @@ INVALID_SPEC: Final = "InvalidSpec"
 def children(uid: str, view: View, owns: Iterable[str]) -> frozenset[tuple[str, str]]:
     """Return (kind, name) of what the root `uid` owns."""
     return frozenset((kind, child["metadata"]["name"]) for kind in owns for child in view.owned(uid, kind))
+
+
+def stays(ended: datetime | None, ttl: int | None, now: datetime) -> timedelta | None:
+    """Return how long a Job that `ended` stays by its ttl in seconds; zero or less: no longer. None: for good."""
+    if ttl is None or ended is None:
+        return None
+    return ended + timedelta(seconds=ttl) - now
 
 
 def first_fault(error: ValidationError) -> str:

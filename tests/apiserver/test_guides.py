@@ -66,3 +66,23 @@ def test_every_piece_of_a_guide_to_datasets_is_taken(server: ApiServer, page: st
         manifest = objects.dataset()
         answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | spec_of(piece)})
         assert answer.code == 201, f"{answer.message}\n{piece}"
+
+
+def test_the_guide_to_queues_is_taken(server: ApiServer) -> None:
+    [manifest] = manifests("queue-training")
+    answer = objects.offer(server, objects.changed(manifest, "metadata.namespace", "default"))
+    assert answer.code == 201, answer.message
+
+
+@pytest.mark.parametrize("kind", ["dataset", "training_job", "model_version", "rollout"])
+def test_the_guide_to_pods_is_taken_by_every_kind(server: ApiServer, kind: str) -> None:
+    manifest = getattr(objects, kind)()
+    for piece in manifests("place-and-equip-pods"):
+        where = "spec.serving" if kind == "rollout" else "spec"
+        for field, value in piece.items():
+            if field == "resources" and kind == "model_version":
+                continue  # those of an evaluation are in spec.evaluation
+            if field == "ttlSecondsAfterFinished" and kind == "rollout":
+                continue
+            answer = objects.offer(server, objects.changed(manifest, f"{where}.{field}", value))
+            assert answer.code == 201, (kind, field, answer.message)

@@ -69,6 +69,8 @@ def job_name(dataset: Dataset, attempt: int, settings: Settings) -> str:
         spec.resources.dump(),
         spec.deadline_seconds,
         attempt,
+        # Left out while absent: Jobs of Datasets without them keep the names they had before there were any.
+        *(part.dump() for part in (spec.pod, spec.queue) if part is not None),
     ]
     return child_name(dataset.root.name, f"prepare-{digest_of(parts).removeprefix('sha256:')[:8]}")
 
@@ -86,6 +88,8 @@ def preparation(dataset: Dataset, attempt: int, settings: Settings) -> tuple[Man
         deadline_seconds=dataset.spec.deadline_seconds,
         environment=environment(dataset.spec.source),
         mounts=mounts(dataset.spec.source),
+        pod=dataset.spec.pod,
+        queue=dataset.spec.queue,
     )
     made = job(dataset.root, name, name, shape, settings)
     made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt)}

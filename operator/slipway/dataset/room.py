@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from slipway.api.conditions import Progressing, kstatus
 from slipway.dataset.decide import decide
 from slipway.dataset.observe import observe, parse, status_of
+from slipway.holdups import inquire
 from slipway.plan import Facts, Key, Manifest, Plan, View
 from slipway.rooms import INVALID_SPEC, children, first_fault
 from slipway.settings import Settings
@@ -30,7 +32,9 @@ class Room:
             dataset = parse(root)
         except ValidationError as error:
             return _invalid(root, error, children(root["metadata"]["uid"], view, self.owns), now)
-        return decide(dataset, observe(dataset, view, self.owns, self.settings), now, self.settings)
+        seen = observe(dataset, view, self.owns, self.settings)
+        inquiry = inquire(seen.run, facts, now)
+        return inquiry.asking(decide(dataset, replace(seen, run=inquiry.run), now, self.settings))
 
     def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
         """Return nothing: a Dataset depends on no other root."""

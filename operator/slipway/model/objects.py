@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from slipway.api.common import Resources
@@ -96,6 +96,8 @@ def evaluation(version: Version, compared: Compared | None, attempt: int, settin
 def _shape(spec: ModelVersionSpec, settings: Settings) -> JobShape:
     if spec.evaluation is None:
         command = ("python", "-m", "slipway_pod.verify")
-        return JobShape(settings.images.data, command, VERIFY_RESOURCES, deadline_seconds=DEADLINE_SECONDS)
-    command = ("python", "-m", "slipway_train_torch.evaluate")
-    return JobShape(settings.images.train_torch, command, spec.evaluation.resources, deadline_seconds=DEADLINE_SECONDS)
+        shape = JobShape(settings.images.data, command, VERIFY_RESOURCES)
+    else:
+        command = ("python", "-m", "slipway_train_torch.evaluate")
+        shape = JobShape(settings.images.train_torch, command, spec.evaluation.resources)
+    return replace(shape, deadline_seconds=DEADLINE_SECONDS, pod=spec.pod, queue=spec.queue)

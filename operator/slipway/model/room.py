@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from pydantic import ValidationError
 
 from slipway.api.conditions import Progressing, kstatus
+from slipway.holdups import inquire
 from slipway.model.decide import JUDGED, decide
 from slipway.model.observe import observe, parse, status_of
 from slipway.model.stage import stage, uses
@@ -32,7 +34,9 @@ class Room:
             version = parse(root)
         except ValidationError as error:
             return _invalid(root, error, children(root["metadata"]["uid"], view, self.owns), now)
-        return decide(version, observe(version, view, self.owns), now, self.settings)
+        seen = observe(version, view, self.owns)
+        inquiry = inquire(seen.run, facts, now)
+        return inquiry.asking(decide(version, replace(seen, run=inquiry.run), now, self.settings))
 
     def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
         """Return the versions whose stage the Rollout `changed` moves."""

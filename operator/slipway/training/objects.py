@@ -96,6 +96,8 @@ def run_objects(
         progress=bool(settings.progress_url),
         suspend=suspend,
         environment=(thread_limit(spec.resources),),
+        pod=spec.pod,
+        queue=spec.queue,
     )
     made = job(training.root, name, name, shape, settings)
     made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt), MODEL_LABEL: spec.model}

@@ -38,6 +38,8 @@ class Observed:
     """The newest attempt."""
     version: Manifest | None = None
     """The ModelVersion that has the name of the result."""
+    lingering: tuple[str, ...] = ()
+    """Names of pods of Jobs that are gone, which have not ended."""
     owned: frozenset[tuple[str, str]] = frozenset()
     """(kind, name) of its children."""
 
@@ -59,12 +61,21 @@ def status_of(root: Manifest) -> TrainingJobStatus:
 def observe(training: Training, view: View, owns: Iterable[str]) -> Observed:
     """Read what `training` depends on."""
     root = training.root
+    run = max(runs(view, root.uid), key=order, default=None)
     return Observed(
         data=_data(view.get("Dataset", root.namespace, training.spec.dataset.name)),
-        run=max(runs(view, root.uid), key=order, default=None),
+        run=run,
+        lingering=_open_pods(view, root.uid) if run is None else (),
         version=view.get("ModelVersion", root.namespace, training.model_version),
         owned=children(root.uid, view, owns),
     )
+
+
+def _open_pods(view: View, uid: str) -> tuple[str, ...]:
+    """Return the names of the pods of root `uid` that have not ended."""
+    pods = view.owned(uid, "Pod")
+    ended = ("Succeeded", "Failed")
+    return tuple(pod["metadata"]["name"] for pod in pods if (pod.get("status") or {}).get("phase") not in ended)
 
 
 def _data(found: Manifest | None) -> Data:

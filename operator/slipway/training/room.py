@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from pydantic import ValidationError
 
 from slipway.api.conditions import Progressing, kstatus
+from slipway.holdups import inquire
 from slipway.plan import Facts, Key, Manifest, Plan, View
 from slipway.relations import dataset, model
 from slipway.rooms import INVALID_SPEC, children, first_fault
@@ -31,7 +33,9 @@ class Room:
             training = parse(root)
         except ValidationError as error:
             return _invalid(root, error, children(root["metadata"]["uid"], view, self.owns), now)
-        return decide(training, observe(training, view, self.owns), now, self.settings)
+        seen = observe(training, view, self.owns)
+        inquiry = inquire(seen.run, facts, now)
+        return inquiry.asking(decide(training, replace(seen, run=inquiry.run), now, self.settings))
 
     def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
         """Return the runs that wait for the Dataset `changed`, or that make the ModelVersion `changed`."""
