@@ -1,4 +1,4 @@
-"""Is what Kueue writes understood? Workloads as Kueue 0.15 writes them; the real one runs in tests/apiserver/kueue."""
+"""Is what Kueue writes understood? The Workloads are doubles of those of Kueue 0.15, as its API describes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is what apiserver, scheduler and kubelet say understood? The words are theirs, taken from real clusters."""
+"""Is what apiserver, scheduler and kubelet say understood? The words are such as Kubernetes 1.34 writes."""
 
 from __future__ import annotations
 
