@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
 
+from slipway.causes import with_cure
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import Evaluated, Failed, Prepared, Trained
 from slipway.jobs import PodEnd, Run
@@ -18,6 +19,8 @@ from slipway.names import ATTEMPT_LABEL
 OUT_OF_MEMORY: Final = "OutOfMemory"
 STORE_UNREACHABLE: Final = "StoreUnreachable"
 RESULT_LOST: Final = "ResultLost"
+IN_QUEUE: Final = "WaitingInQueue"
+SUSPENDED_BY_OTHERS: Final = "SuspendedByOthers"
 
 LAG: Final = timedelta(seconds=60)
 """How much later than its Job a pod's result may be seen: two watches, two clocks."""
@@ -55,6 +58,8 @@ class Going:
     running: bool
     said: str = ""
     look: timedelta | None = None
+    reason: str = ""
+    """What holds it up, in a word."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +113,33 @@ def outcome(run: Run, terms: Terms[R], now: datetime) -> Going | Again | Hopeles
             return _fault(run, terms)
 
 
+def beginning(run: Run, now: datetime) -> datetime:
+    """Return since when `run` waits for a pod, or for its turn."""
+    known = (run.created, run.admitted, run.suspended_since, run.waiter.since if run.waiter is not None else None)
+    return max((at for at in known if at is not None), default=now)
+
+
 def _going(run: Run, now: datetime) -> Going:
     running = run.running > 0
+    if run.suspended:
+        return _suspended(run, running)
     if run.trouble:
-        patience = (run.created or now) + GRACE - now
-        return Going(running, run.trouble) if patience <= timedelta() else Going(running, look=patience)
+        patience = beginning(run, now) + GRACE - now
+        if patience > timedelta():
+            return Going(running, look=patience)
+        reason, said = with_cure(run.trouble, run.trouble_reason)
+        return Going(running, said, reason=reason)
     return Going(running, "" if run.last is None or running else f"{_complaint(run.last)}; trying again")
+
+
+def _suspended(run: Run, running: bool) -> Going:
+    if run.queue:
+        return Going(running, run.trouble or f"waits in queue {run.queue}", reason=run.trouble_reason or IN_QUEUE)
+    said = (
+        "was suspended by somebody else. If that was Kueue, set queue in a new object; else let it go on: "
+        f"kubectl patch job {run.name} -n {run.namespace} --type merge -p "
+    )
+    return Going(running, said + """'{"spec":{"suspend":false}}'""", reason=SUSPENDED_BY_OTHERS)
 
 
 def _fault(run: Run, terms: Terms[R]) -> Again | Hopeless:

@@ -10,12 +10,15 @@ from typing import Any, Literal
 from slipway.api.conditions import moment
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import Evaluated, Failed, Preempted, Prepared, Trained, parse_result
+from slipway.names import QUEUE_LABEL
 from slipway.plan import Manifest, View
 
 Phase = Literal["Active", "Complete", "Failed"]
 Result = Failed | Prepared | Trained | Evaluated | Preempted
 
 JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
+SUSPENDED = "Suspended"
+"""Condition of a Job that its controller knows to be suspended."""
 LAST_WORDS = 500
 _WAITING_IS_NORMAL = ("", "ContainerCreating", "PodInitializing")
 
@@ -36,6 +39,20 @@ class PodEnd:
     """The whole termination message."""
     disrupted: bool = False
     """It ended by eviction, preemption or the loss of its node, which is nobody's failure."""
+    created: datetime | None = None
+    """When the pod was made."""
+
+
+@dataclass(frozen=True)
+class Waiter:
+    """A pod of a Job that has not started yet."""
+
+    name: str
+    since: datetime | None
+    reason: str = ""
+    """The word of scheduler or kubelet, for example Unschedulable or ImagePullBackOff; empty while all is normal."""
+    words: str = ""
+    """What they say, with the name of the pod."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +70,23 @@ class Run:
     ended: datetime | None = None
     ends: tuple[PodEnd, ...] = ()
     running: int = 0
+    waiter: Waiter | None = None
+    """The newest pod, while it has not started."""
     trouble: str = ""
-    """Why the newest pod does not start, in the words of scheduler or kubelet; empty when nothing is wrong."""
+    """Why no pod starts, in the words of scheduler, kubelet, apiserver or queue; empty when nothing is wrong."""
+    trouble_reason: str = ""
+    """The same in a word."""
+    namespace: str = ""
+    uid: str = ""
+    admitted: datetime | None = None
+    """When it was last allowed to start pods; None while it is not."""
+    suspended_since: datetime | None = None
+    """None while it is not, or while nobody knows since when."""
+
+    @property
+    def queue(self) -> str | None:
+        """The queue of Kueue that starts and stops it, whoever put it there."""
+        return self.labels.get(QUEUE_LABEL)
 
     @property
     def last(self) -> PodEnd | None:
@@ -82,24 +114,34 @@ def runs(view: View, uid: str) -> tuple[Run, ...]:
 def read(job: Manifest, pods: Iterable[Manifest]) -> Run:
     """Return what `job` and its `pods` show."""
     meta, status = job["metadata"], job.get("status") or {}
-    true = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
+    told = {c["type"]: c for c in status.get("conditions") or ()}
+    true = {name: c for name, c in told.items() if c.get("status") == "True"}
     phase: Phase = "Complete" if "Complete" in true else "Failed" if "Failed" in true else "Active"
     final = true.get(phase, {})
     pods = sorted(pods, key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
     ends = [end for pod in pods if (end := _end(pod)) is not None]
     open_pods = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+    suspended = bool((job.get("spec") or {}).get("suspend"))
+    waiter = _waiter(open_pods[-1]) if phase == "Active" and open_pods and not suspended else None
     return Run(
         name=meta["name"],
         phase=phase,
         labels=meta.get("labels") or {},
         created=_moment(meta.get("creationTimestamp")),
-        suspended=bool((job.get("spec") or {}).get("suspend")),
+        suspended=suspended,
         reason=final.get("reason") or "",
         message=final.get("message") or "",
         ended=_moment(status.get("completionTime") or final.get("lastTransitionTime")),
         ends=tuple(sorted(ends, key=lambda end: end.ended.timestamp() if end.ended else 0.0)),
         running=sum((pod.get("status") or {}).get("phase") == "Running" for pod in open_pods),
-        trouble=_trouble(open_pods[-1]) if phase == "Active" and open_pods else "",
+        waiter=waiter,
+        trouble=waiter.words if waiter is not None else "",
+        trouble_reason=waiter.reason if waiter is not None else "",
+        namespace=meta.get("namespace") or "",
+        uid=meta.get("uid") or "",
+        # Until the Job controller has seen the latest word, what it says is of the time before.
+        admitted=_moment(status.get("startTime")) if not suspended and SUSPENDED not in true else None,
+        suspended_since=_suspended_since(told.get(SUSPENDED), meta) if suspended else None,
     )
 
 
@@ -130,6 +172,7 @@ def _end(pod: Manifest) -> PodEnd | None:
         reason=ended.get("reason") or "",
         said=said,
         disrupted=int(ended.get("exitCode", 1)) == ExitCode.PREEMPTED or _is_target(pod),
+        created=_moment(pod["metadata"].get("creationTimestamp")),
     )
 
 
@@ -138,15 +181,28 @@ def _is_target(pod: Manifest) -> bool:
     return any(c.get("type") == "DisruptionTarget" and c.get("status") == "True" for c in conditions)
 
 
-def _trouble(pod: Manifest) -> str:
-    name = pod["metadata"]["name"]
-    waiting = why_waiting((_main(pod) or {}).get("state") or {})
+def _suspended_since(condition: Manifest | None, meta: Manifest) -> datetime | None:
+    """Return since when a Job is suspended; None while its controller has not seen that it is again."""
+    if condition is None:
+        return _moment(meta.get("creationTimestamp"))  # it was made so
+    return _moment(condition.get("lastTransitionTime")) if condition.get("status") == "True" else None
+
+
+def _waiter(pod: Manifest) -> Waiter | None:
+    """Return what keeps `pod` from starting, if it has not started."""
+    meta, status = pod["metadata"], pod.get("status") or {}
+    if status.get("phase") == "Running":
+        return None
+    name, since = meta["name"], _moment(meta.get("creationTimestamp"))
+    state = (_main(pod) or {}).get("state") or {}
+    waiting = why_waiting(state)
     if waiting:
-        return f"pod {name}: {waiting}"
-    for condition in (pod.get("status") or {}).get("conditions") or ():
+        return Waiter(name, since, state["waiting"]["reason"], f"pod {name}: {waiting}")
+    for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            return f"pod {name} cannot be scheduled: {condition.get('message', '')}".rstrip(": ")[:LAST_WORDS]
-    return ""
+            said = f"pod {name} cannot be scheduled: {condition.get('message', '')}".rstrip(": ")
+            return Waiter(name, since, condition.get("reason") or "Unschedulable", said[:LAST_WORDS])
+    return Waiter(name, since)
 
 
 def why_waiting(state: Mapping[str, Any]) -> str:

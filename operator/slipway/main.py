@@ -20,12 +20,14 @@ from slipway.kube.clock import LoopClock
 from slipway.kube.connection import Connection, InCluster, Kubeconfig
 from slipway.kube.engine import EXIT_LOST, Engine, Options
 from slipway.kube.roots import RootWatch
-from slipway.metrics.credentials import Files, SecretReader, Secrets
+from slipway.metrics.credentials import Files, Secrets
 from slipway.metrics.gateways import Gateways
 from slipway.metrics.http import Http
+from slipway.metrics.kueue import Kueue
 from slipway.metrics.operator import OperatorMetrics
 from slipway.metrics.prometheus import Prometheus
 from slipway.metrics.sources import Sources
+from slipway.metrics.warnings import Warned
 from slipway.metrics.web import Web
 from slipway.model.room import Room as ModelRoom
 from slipway.plan import Room
@@ -66,7 +68,7 @@ def options(settings: Settings, identity: str) -> Options:
     )
 
 
-def sources(settings: Settings, http: Http, api: SecretReader) -> Sources:
+def sources(settings: Settings, http: Http, api: KubeClient) -> Sources:
     """Return whoever answers the questions of plans."""
     files = Files(
         settings.prometheus_ca_file, settings.prometheus_bearer_token_file, settings.prometheus_basic_auth_folder
@@ -78,6 +80,8 @@ def sources(settings: Settings, http: Http, api: SecretReader) -> Sources:
         Secrets(api, settings.analysis_secrets),
         Gateways(api),
         settings.analysis_hosts,
+        warned=Warned(api),
+        kueue=Kueue(api),
     )
 
 

@@ -131,8 +131,45 @@ class Draw:
         return "the sampler"
 
 
-Measurement = PrometheusQuery | WebRequest | GatewayFeatures
-"""Answered by numbers."""
+@dataclass(frozen=True)
+class Warnings:
+    """What was last wrong with an object: one series for each Warning event, with the labels `reason` and `message`.
+
+    The value is when it was last seen, in seconds since 1970.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    timeout: float | None = None
+
+    @property
+    def lane(self) -> str:
+        """The server that answers."""
+        return "kubernetes"
+
+
+@dataclass(frozen=True)
+class QueuePlace:
+    """Where a Job stands in its queue of Kueue: no series while Kueue has made no Workload of it, else one.
+
+    The labels are `workload`, and `condition`, `reason` and `message` of what holds it; the value is its place, from 1,
+    or 0 where Kueue does not tell.
+    """
+
+    namespace: str
+    queue: str
+    job_uid: str
+    timeout: float | None = None
+
+    @property
+    def lane(self) -> str:
+        """The server that answers."""
+        return "kubernetes"
+
+
+Measurement = PrometheusQuery | WebRequest | GatewayFeatures | Warnings | QueuePlace
+"""Answered by series."""
 Question = Measurement | Draw
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from slipway.plan import View
@@ -24,3 +25,10 @@ class Missing:
     reason: str
     said: str
     stalled: bool = False
+
+
+def stays(ended: datetime | None, ttl: int | None, now: datetime) -> timedelta | None:
+    """Return how long a Job that `ended` stays by its ttl in seconds; zero or less: no longer. None: for good."""
+    if ttl is None or ended is None:
+        return None
+    return ended + timedelta(seconds=ttl) - now

@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from slipway import podoptions
 from slipway.api.common import Resources
+from slipway.api.pod import PodOptions
+from slipway.api.queueing import Queue
 from slipway.contract.exitcodes import FINAL, UNCOUNTED
 from slipway.contract.job import (
     JOB_FILE,
@@ -18,7 +21,7 @@ from slipway.contract.job import (
     TERMINATION_LOG,
     JobBase,
 )
-from slipway.names import root_labels
+from slipway.names import QUEUE_LABEL, QUEUE_PRIORITY_LABEL, root_labels
 from slipway.plan import Manifest
 from slipway.settings import Settings
 
@@ -188,10 +191,15 @@ class JobShape:
     suspend: bool = False
     environment: tuple[Mapping[str, Any], ...] = ()
     mounts: tuple[Mount, ...] = ()
+    pod: PodOptions | None = None
+    queue: Queue | None = None
 
 
 def job(root: Root, name: str, config: str, shape: JobShape, settings: Settings) -> Manifest:
-    """Return a Job of one pod that follows the exit code contract: disruptions are free, final codes end it."""
+    """Return a Job of one pod that follows the exit code contract: disruptions are free, final codes end it.
+
+    A Job that has a queue is made suspended: from then on it is Kueue that starts and stops it.
+    """
     mounts: list[Mapping[str, Any]] = (
         [{"name": "token", "mountPath": PROGRESS_TOKEN.rpartition("/")[0], "readOnly": True}] if shape.progress else []
     )
@@ -223,14 +231,15 @@ def job(root: Root, name: str, config: str, shape: JobShape, settings: Settings)
         "backoffLimit": shape.retries,
         "completions": 1,
         "parallelism": 1,
-        "suspend": shape.suspend,
+        "suspend": shape.suspend or shape.queue is not None,
         "podReplacementPolicy": "Failed",
         "podFailurePolicy": {"rules": _failure_rules()},
-        "template": {"metadata": {"labels": root.labels()}, "spec": pod},
+        "template": podoptions.applied({"metadata": {"labels": root.labels()}, "spec": pod}, shape.pod, {"main"}),
     }
     if shape.deadline_seconds is not None:
         spec["activeDeadlineSeconds"] = shape.deadline_seconds
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata(root, name), "spec": spec}
+    meta = metadata(root, name, _queue_labels(shape.queue))
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
 
 
 def thread_limit(wanted: Resources) -> dict[str, str]:
@@ -241,6 +250,13 @@ def thread_limit(wanted: Resources) -> dict[str, str]:
     number = float(wanted.cpu.rstrip("mkKMGTi"))
     cpus = number / 1000 if wanted.cpu.endswith("m") else number
     return {"name": "OMP_NUM_THREADS", "value": str(max(1, math.ceil(cpus)))}
+
+
+def _queue_labels(queue: Queue | None) -> dict[str, str]:
+    if queue is None:
+        return {}
+    priority = {QUEUE_PRIORITY_LABEL: queue.priority_class} if queue.priority_class is not None else {}
+    return {QUEUE_LABEL: queue.local_queue} | priority
 
 
 def _failure_rules() -> list[dict[str, Any]]:

@@ -90,3 +90,23 @@ def test_the_guide_to_searches_is_taken(server: ApiServer) -> None:
     for spec in [whole["spec"], *(whole["spec"] | {"search": search} for search in searches)]:
         answer = objects.offer(server, {**whole, "spec": spec})
         assert answer.code == 201, answer.message
+
+
+def test_the_guide_to_queues_is_taken(server: ApiServer) -> None:
+    [manifest] = manifests("queue-training")
+    answer = objects.offer(server, objects.changed(manifest, "metadata.namespace", "default"))
+    assert answer.code == 201, answer.message
+
+
+@pytest.mark.parametrize("kind", ["dataset", "training_job", "model_version", "rollout"])
+def test_the_guide_to_pods_is_taken_by_every_kind(server: ApiServer, kind: str) -> None:
+    manifest = getattr(objects, kind)()
+    for piece in manifests("place-and-equip-pods"):
+        where = "spec.serving" if kind == "rollout" else "spec"
+        for field, value in piece.items():
+            if field == "resources" and kind == "model_version":
+                continue  # those of an evaluation are in spec.evaluation
+            if field == "ttlSecondsAfterFinished" and kind == "rollout":
+                continue
+            answer = objects.offer(server, objects.changed(manifest, f"{where}.{field}", value))
+            assert answer.code == 201, (kind, field, answer.message)

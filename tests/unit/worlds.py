@@ -39,6 +39,8 @@ class World:
     now: datetime = NOON
     writes: int = 0
     events: list[Event] = field(default_factory=list)
+    facts: Facts = field(default_factory=Facts)
+    """What the world outside answers."""
 
     OTHERS: ClassVar = ("progress",)
     """Fields of status that another writer owns."""
@@ -96,7 +98,8 @@ class World:
         job = self.newest_job(name)["metadata"]["name"]
         labels = {UID_LABEL: self.uid(name), "batch.kubernetes.io/job-name": job}
         meta = {"name": pod or f"{job}-{self.writes}", "namespace": NAMESPACE, "labels": labels}
-        meta |= {"creationTimestamp": self.stamp()}
+        there = self.store.get("Pod", NAMESPACE, meta["name"])
+        meta |= {"creationTimestamp": there["metadata"]["creationTimestamp"] if there is not None else self.stamp()}
         self.put({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "status": status})
 
     def waiting(self, reason: str, message: str = "", name: str = "") -> None:
@@ -133,7 +136,7 @@ class World:
     # What the engine does
 
     def plan(self, name: str = "") -> Plan:
-        return self.room.plan(self.root(name), self.store, Facts(), self.now)
+        return self.room.plan(self.root(name), self.store, self.facts, self.now)
 
     def step(self, name: str = "") -> Plan:
         """Do what the engine does with one key: status, children, deletions."""

@@ -25,6 +25,8 @@ from slipway.api.dataset_export import ExportStatus, HostedFormat
 from slipway.api.dataset_mix import MemberStatus
 from slipway.api.dataset_source import Source
 from slipway.api.dataset_steps import Step
+from slipway.api.pod import PodOptions
+from slipway.api.queueing import Queue
 
 Schema = Literal["Chat", "Completion", "Preference"]
 DatasetState = Literal["Pending", "Preparing", "Ready", "Failed"]
@@ -173,8 +175,20 @@ class DatasetSpec(Model):
         "exported.",
     )
     resources: Resources = Field(default=Resources(), description="resources of the preparation pod.")
+    pod: PodOptions | None = Field(
+        default=None, description="pod gives the preparation pod its priority, its place and its surroundings."
+    )
+    queue: Queue | None = Field(
+        default=None, description="queue of Kueue in which the Job waits for its turn; absent means that it does not."
+    )
     deadline_seconds: Annotated[Seconds, Field(ge=10)] = Field(
-        default=3600, description="deadlineSeconds bounds one preparation run."
+        default=3600,
+        description="deadlineSeconds bounds one preparation run; time in a queue does not count.",
+    )
+    ttl_seconds_after_finished: Seconds | None = Field(
+        default=None,
+        description="ttlSecondsAfterFinished deletes the Job and its pods that long after the data is Ready; absent "
+        "keeps them. Those of a run that failed stay: to delete them is to try again.",
     )
 
 

@@ -15,6 +15,7 @@ from slipway.api.base import (
     Model,
     Name,
     Rule,
+    Seconds,
     SemVer,
     StatusModel,
     StoreUri,
@@ -22,6 +23,8 @@ from slipway.api.base import (
 )
 from slipway.api.common import ArtifactRef, Evaluation
 from slipway.api.conditions import CONDITIONS, Condition
+from slipway.api.pod import PodOptions
+from slipway.api.queueing import Queue
 from slipway.api.stages import BY_NAME, StageData
 
 Format = Literal["SafeTensors", "GGUF"]
@@ -125,6 +128,21 @@ class ModelVersionSpec(Model):
         default=None, description="lineage says what made the artefact; Slipway fills it in for versions it trained."
     )
     card: Card | None = Field(default=None, description="card says what users of the model should know.")
+    pod: PodOptions | None = Field(
+        default=None,
+        description="pod gives the pod that verifies and evaluates the version its priority, its place and its "
+        "surroundings. A version that a TrainingJob makes has that of its TrainingJob.",
+    )
+    queue: Queue | None = Field(
+        default=None,
+        description="queue of Kueue in which the Job that verifies and evaluates the version waits for its turn; "
+        "absent means that it does not. A version that a TrainingJob makes has that of its TrainingJob.",
+    )
+    ttl_seconds_after_finished: Seconds | None = Field(
+        default=None,
+        description="ttlSecondsAfterFinished deletes the Job and its pods that long after the verdict; absent keeps "
+        "them. Those of an evaluation that failed stay: to delete them is to try again.",
+    )
 
 
 class MetricResult(StatusModel):

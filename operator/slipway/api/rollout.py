@@ -27,6 +27,7 @@ from slipway.api.bluegreen import BlueGreen
 from slipway.api.canary import Canary
 from slipway.api.common import Resources
 from slipway.api.conditions import ROLLOUT_CONDITIONS, Condition
+from slipway.api.pod import PodOptions
 from slipway.api.traffic import MirroringStatus, Traffic, TrafficStatus
 
 COMMAND_PREFIX = "slipway.dev/"
@@ -76,6 +77,11 @@ class Serving(Model):
         description="replicas of stable. A candidate has as many as its share of the traffic needs, rounded up.",
     )
     resources: Resources = Field(default=Resources(), description="resources of the engine of each pod.")
+    pod: PodOptions | None = Field(
+        default=None,
+        description="pod gives each pod its priority, its place and its surroundings. env and volumes reach the engine "
+        "and the container that fetches the model.",
+    )
 
 
 class Strategy(OneOf):

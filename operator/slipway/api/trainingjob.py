@@ -26,6 +26,8 @@ from slipway.api.base import (
 )
 from slipway.api.common import ArtifactRef, ArtifactStatus, Evaluation, Resources
 from slipway.api.conditions import CONDITIONS, Condition
+from slipway.api.pod import PodOptions
+from slipway.api.queueing import Queue
 from slipway.api.search import Search, SearchStatus, TrialStatus
 from slipway.api.stages import BY_NAME, DPO, Stage, StageData
 from slipway.api.tracking import Tracking
@@ -262,6 +264,16 @@ class TrainingJobSpec(Model):
     )
     recipe: Recipe = Field(description="recipe says what is trained and how; exactly one member must be set.")
     resources: Resources = Field(default=Resources(cpu="2", memory="8Gi"), description="resources of the training pod.")
+    pod: PodOptions | None = Field(
+        default=None,
+        description="pod gives the training pod, and the one that evaluates the result, its priority, its place and "
+        "its surroundings.",
+    )
+    queue: Queue | None = Field(
+        default=None,
+        description="queue of Kueue in which the run, and the evaluation of its result, wait for their turn; absent "
+        "means that they do not.",
+    )
     checkpoint: Checkpoint = Field(default=Checkpoint(), description="checkpoint says when the run saves itself.")
     evaluation: Evaluation | None = Field(
         default=None,
@@ -296,6 +308,16 @@ class TrainingJobSpec(Model):
         default=86_400,
         description="deadlineSeconds bounds the time of running, all attempts together; time suspended or queued does "
         "not count.",
+    )
+    queue_deadline_seconds: Annotated[Seconds, Field(ge=1)] | None = Field(
+        default=None,
+        description="queueDeadlineSeconds is how long the run may wait in its queue, each time; then it fails with "
+        "reason QueueDeadlineExceeded. Absent means as long as it takes.",
+    )
+    start_deadline_seconds: Annotated[Seconds, Field(ge=1)] | None = Field(
+        default=None,
+        description="startDeadlineSeconds is how long its pod may take to run once it may start (image, node, "
+        "volumes), each time; then it fails with reason StartDeadlineExceeded. Absent means as long as it takes.",
     )
     ttl_seconds_after_finished: Seconds | None = Field(
         default=None,
@@ -386,14 +408,20 @@ class TrainingProgress(StatusModel):
 class Restarts(StatusModel):
     """How often the run was started again."""
 
-    preempted: Count = Field(default=0, description="preempted counts disruptions (evictions, lost nodes) survived.")
+    preempted: Count = Field(
+        default=0,
+        description="preempted counts disruptions survived: evictions, lost nodes, a queue that took the run back.",
+    )
     failed: Count = Field(default=0, description="failed counts attempts that ended in an error.")
 
 
 class EarlierRestarts(Restarts):
-    """The restarts before an attempt, whose own Job counts from nothing."""
+    """The restarts before an attempt or a pause, which its own pods do not tell."""
 
     attempt: Count = Field(description="attempt is the number of the first attempt that they do not count.")
+    since: Timestamp | None = Field(
+        default=None, description="since is when the first pod was made whose end they do not count; absent means any."
+    )
 
 
 class Snapshot(StatusModel):
@@ -453,6 +481,11 @@ class TrainingJobStatus(StatusModel):
     )
     running_since: Timestamp | None = Field(
         default=None, description="runningSince is when the present attempt's pod was seen to run."
+    )
+    admitted_at: Timestamp | None = Field(
+        default=None,
+        description="admittedAt is when the Job was last allowed to start pods; it moves when a queue took the run "
+        "back and gave it its turn again.",
     )
     finished_at: Timestamp | None = Field(default=None, description="finishedAt is when the run ended.")
     artifact: ArtifactStatus | None = Field(default=None, description="artifact is the model that the run published.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from slipway.api.conditions import STALLED, Progressing, find, kstatus, timestamp
@@ -15,7 +15,7 @@ from slipway.dataset.objects import CONFIG_LIMIT, Dataset, config_bytes, prepara
 from slipway.dataset.observe import Observed
 from slipway.jobs import Run
 from slipway.plan import Event, Plan
-from slipway.rooms import Missing
+from slipway.rooms import Missing, stays
 from slipway.settings import Settings
 
 PREPARING: Final = "Preparing"
@@ -69,8 +69,8 @@ def _waited(status: DatasetStatus) -> bool:
 
 def _after(run: Run, dataset: Dataset, seen: Observed, now: datetime, settings: Settings) -> Plan:
     match outcome(run, TERMS, now):
-        case Going(_, said, look):
-            return _preparing(dataset, now, run, said=said, requeue_after=look)
+        case Going(_, said, look, reason):
+            return _preparing(dataset, now, run, reason or PREPARING, said, requeue_after=look)
         case Again(at, reason, said) if at > now:
             said = f"{said}; trying again at {timestamp(at)}"
             return _preparing(dataset, now, run, reason, said, requeue_after=at - now)
@@ -123,12 +123,21 @@ def _published(dataset: Dataset, seen: Observed, result: Prepared, now: datetime
 
 
 def _ready(dataset: Dataset, seen: Observed, status: DatasetStatus, now: datetime, **rest: Any) -> Plan:
-    """Return the plan of published data. The Job that made it stays, so that its log can be read."""
+    """Return the plan of published data. The Job that made it stays for a while, so that its log can be read."""
     said = _summary(status.rows or Rows())
     view = Progressing(ready="True", reason=PREPARED, message=said)
+    stay = _staying(dataset, seen, now)
     kept = ("recipe", "digest", "artifact", "rows", "report", "exports", "revision", "members")
     update = {name: getattr(status, name) for name in kept}
-    return _plan(dataset, now, view, update | {"state": "Ready"}, keep=_without_policies(seen.owned), **rest)
+    return _plan(dataset, now, view, update | {"state": "Ready"}, **stay, **rest)
+
+
+def _staying(dataset: Dataset, seen: Observed, now: datetime) -> dict[str, Any]:
+    """Return what is kept of the children, and until when."""
+    left = stays(seen.ended, dataset.spec.ttl_seconds_after_finished, now)
+    if left is not None and left <= timedelta():
+        return {}
+    return {"keep": _without_policies(seen.owned), "requeue_after": left}
 
 
 def _without_policies(owned: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:

@@ -71,6 +71,8 @@ def job_name(dataset: Dataset, attempt: int, settings: Settings) -> str:
         spec.resources.dump(),
         spec.deadline_seconds,
         attempt,
+        # Left out while absent: Jobs of Datasets without them keep the names they had before there were any.
+        *(part.dump() for part in (spec.pod, spec.queue) if part is not None),
     ]
     return child_name(dataset.root.name, f"prepare-{digest_of(parts).removeprefix('sha256:')[:8]}")
 
@@ -88,6 +90,8 @@ def preparation(dataset: Dataset, attempt: int, settings: Settings) -> tuple[Man
         deadline_seconds=dataset.spec.deadline_seconds,
         environment=(*environment(dataset.spec.source, dataset.spec.steps), thread_limit(dataset.spec.resources)),
         mounts=mounts(dataset.spec.source),
+        pod=dataset.spec.pod,
+        queue=dataset.spec.queue,
     )
     made = job(dataset.root, name, name, shape, settings)
     made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import ValidationError
 
@@ -25,6 +26,8 @@ class Observed:
     """The newest attempt at what the spec wants now; attempts at earlier specs are not seen."""
     owned: frozenset[tuple[str, str]] = frozenset()
     """(kind, name) of its children."""
+    ended: datetime | None = None
+    """When the newest of its Jobs ended."""
 
 
 def parse(root: Manifest) -> Dataset:
@@ -44,5 +47,10 @@ def status_of(root: Manifest) -> DatasetStatus:
 def observe(dataset: Dataset, view: View, owns: Iterable[str], settings: Settings) -> Observed:
     """Read what `dataset` depends on."""
     uid = dataset.root.uid
-    wanted = [run for run in runs(view, uid) if run.name == job_name(dataset, number(run), settings)]
-    return Observed(run=max(wanted, key=order, default=None), owned=children(uid, view, owns))
+    all_runs = runs(view, uid)
+    wanted = [run for run in all_runs if run.name == job_name(dataset, number(run), settings)]
+    return Observed(
+        run=max(wanted, key=order, default=None),
+        owned=children(uid, view, owns),
+        ended=max((run.ended for run in all_runs if run.ended is not None), default=None),
+    )

@@ -13,6 +13,7 @@ from slipway.api.faults import first_fault
 from slipway.dataset.decide import decide, waiting
 from slipway.dataset.members import pinned
 from slipway.dataset.observe import observe, parse, status_of
+from slipway.holdups import inquire
 from slipway.plan import Facts, Key, Manifest, Plan, View
 from slipway.relations import dataset as dataset_relation
 from slipway.rooms import INVALID_SPEC, Missing, children
@@ -38,7 +39,9 @@ class Room:
         if isinstance(found, Missing):
             return waiting(dataset, found, children(dataset.root.uid, view, self.owns), now)
         dataset = replace(dataset, members=found)
-        return decide(dataset, observe(dataset, view, self.owns, self.settings), now, self.settings)
+        seen = observe(dataset, view, self.owns, self.settings)
+        inquiry = inquire(seen.run, facts, now)
+        return inquiry.asking(decide(dataset, replace(seen, run=inquiry.run), now, self.settings))
 
     def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
         """Return the mixes of which the Dataset `changed` is a member."""

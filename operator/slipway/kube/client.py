@@ -59,15 +59,16 @@ class KubeClient:
         query = {"fieldManager": manager, "force": "true"}
         return await self._call("PATCH", path, query=query, body=manifest, content=APPLY)
 
-    async def get(self, kind: str, namespace: str, name: str) -> dict[str, Any]:
+    async def get(self, kind: str, namespace: str, name: str, subresource: str = "") -> dict[str, Any]:
         """See `KubeApi.get`."""
-        return await self._call("GET", RESOURCES[kind].path(namespace, name))
+        return await self._call("GET", RESOURCES[kind].path(namespace, name, subresource))
 
     async def pages(
-        self, kind: str, namespace: str | None, *, selector: str = "", limit: int = 500
+        self, kind: str, namespace: str | None, *, selector: str = "", fields: str = "", limit: int = 500
     ) -> AsyncGenerator[Page, None]:
-        """See `KubeApi.pages`."""
-        query = {"limit": str(limit)} | ({"labelSelector": selector} if selector else {})
+        """See `KubeApi.pages`; `fields` selects by fields."""
+        chosen = {"labelSelector": selector, "fieldSelector": fields}
+        query = {"limit": str(limit)} | {name: value for name, value in chosen.items() if value}
         async for page in self._listed(kind, namespace, query, JSON):
             yield page
 

@@ -59,6 +59,10 @@ _OTHERS: Final = (
     Resource("Lease", "coordination.k8s.io", "v1", "leases"),
     Resource("Secret", "", "v1", "secrets"),
     Resource("TokenReview", "authentication.k8s.io", "v1", "tokenreviews", namespaced=False),
+    # Kueue, read only while a Job of ours waits in a queue. Version v1beta2 came with Kueue 0.15.
+    Resource("Workload", "kueue.x-k8s.io", "v1beta2", "workloads"),
+    Resource("WorkloadBeta1", "kueue.x-k8s.io", "v1beta1", "workloads"),
+    Resource("VisibleQueue", "visibility.kueue.x-k8s.io", "v1beta1", "localqueues"),
 )
 
 RESOURCES: Final = {resource.kind: resource for resource in (*ROOTS, *CHILDREN, *_OTHERS)}

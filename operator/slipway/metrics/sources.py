@@ -9,10 +9,22 @@ from slipway.metrics import hosts
 from slipway.metrics.credentials import Secrets
 from slipway.metrics.errors import BadQuery, SourceError
 from slipway.metrics.gateways import Gateways
+from slipway.metrics.kueue import Kueue
 from slipway.metrics.prometheus import Prometheus
 from slipway.metrics.samplers import Sampler
+from slipway.metrics.warnings import Warned
 from slipway.metrics.web import Web
-from slipway.plan import Answer, Draw, GatewayFeatures, Measurement, PrometheusQuery, Question, WebRequest
+from slipway.plan import (
+    Answer,
+    Draw,
+    GatewayFeatures,
+    Measurement,
+    PrometheusQuery,
+    Question,
+    QueuePlace,
+    Warnings,
+    WebRequest,
+)
 
 Series = Sequence[tuple[dict[str, str], float]]
 
@@ -33,9 +45,13 @@ class Sources:
         allowed: Sequence[str] = (),
         now: Callable[[], datetime] = _utc_now,
         sampler: Sampler | None = None,
+        *,
+        warned: Warned,
+        kueue: Kueue,
     ) -> None:
         self._prometheus, self._web, self._secrets = prometheus, web, secrets
         self._gateways, self._sampler = gateways, sampler or Sampler()
+        self._warned, self._kueue = warned, kueue
         self._allowed, self._now = tuple(allowed), now
 
     async def ask(self, question: Question) -> Answer:
@@ -63,3 +79,7 @@ class Sources:
                 return () if value is None else (({}, value),)
             case GatewayFeatures(namespace, name):
                 return [({"feature": found}, 1.0) for found in await self._gateways.features(namespace, name)]
+            case Warnings(kind, namespace, name):
+                return await self._warned.about(kind, namespace, name)
+            case QueuePlace(namespace, queue, job_uid):
+                return await self._kueue.place(namespace, queue, job_uid)

@@ -15,6 +15,7 @@ from slipway.model.objects import BASE, Version, evaluation
 from slipway.model.observe import Observed
 from slipway.model.stage import stage
 from slipway.plan import Event, Plan
+from slipway.rooms import stays
 from slipway.settings import Settings
 
 STARTING: Final = "Starting"
@@ -48,7 +49,7 @@ def decide(version: Version, seen: Observed, now: datetime, settings: Settings) 
     """
     run = seen.run
     if version.status.state in JUDGED:
-        return _plan(version, seen, version.status, now, keep=seen.owned)
+        return _plan(version, seen, version.status, now, **_staying(version, seen, now))
     if run is None:
         return _starting(version, seen, now, settings, attempt=1)
     if version.status.state == "Failed" and run.phase != "Active":
@@ -60,8 +61,8 @@ def decide(version: Version, seen: Observed, now: datetime, settings: Settings) 
 def _after(run: Run, version: Version, seen: Observed, now: datetime, settings: Settings) -> Plan:
     mine = run.objects
     match outcome(run, TERMS, now):
-        case Going(_, said, look):
-            return _evaluating(version, seen, now, said, mine, wait=look)
+        case Going(_, said, look, reason):
+            return _evaluating(version, seen, now, said, mine, reason=reason, wait=look)
         case Again(at, _, said) if at > now:
             said = f"{said}; trying again at {timestamp(at)}"
             return _evaluating(version, seen, now, said, mine, reason=RETRYING, wait=at - now)
@@ -146,7 +147,16 @@ def _judged(version: Version, seen: Observed, result: Evaluated, now: datetime) 
 def _verdict(version: Version, seen: Observed, update: dict[str, Any], view: Progressing, now: datetime) -> Plan:
     event = Event(view.reason, view.message, type="Warning" if view.stalled else "Normal")
     status = version.status.model_copy(update=update)
-    return _plan(version, seen, status, now, view, keep=seen.owned, events=(event,))
+    return _plan(version, seen, status, now, view, events=(event,), **_staying(version, seen, now))
+
+
+def _staying(version: Version, seen: Observed, now: datetime) -> dict[str, Any]:
+    """Return what is kept of a judged version's children, and until when."""
+    ended = seen.run.ended if seen.run is not None else None
+    left = stays(ended, version.spec.ttl_seconds_after_finished, now)
+    if left is not None and left <= timedelta():
+        return {}
+    return {"keep": seen.owned, "requeue_after": left}
 
 
 def _failed(version: Version, seen: Observed, now: datetime, reason: str, said: str, keep: Names) -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from slipway.api.common import Resources
@@ -96,8 +96,9 @@ def evaluation(version: Version, compared: Compared | None, attempt: int, settin
 
 
 def _shape(spec: ModelVersionSpec, settings: Settings) -> JobShape:
-    command, image, resources = ("python", "-m", "slipway_pod.verify"), settings.images.data, VERIFY_RESOURCES
+    shape = JobShape(settings.images.data, ("python", "-m", "slipway_pod.verify"), VERIFY_RESOURCES)
     if spec.evaluation is not None:
-        command, image = ("python", "-m", "slipway_train_torch.evaluate"), settings.images.train_torch
-        resources = spec.evaluation.resources
-    return JobShape(image, command, resources, deadline_seconds=DEADLINE_SECONDS, mounts=trust_mounts(settings))
+        command = ("python", "-m", "slipway_train_torch.evaluate")
+        shape = JobShape(settings.images.train_torch, command, spec.evaluation.resources)
+    mounts = trust_mounts(settings)
+    return replace(shape, deadline_seconds=DEADLINE_SECONDS, mounts=mounts, pod=spec.pod, queue=spec.queue)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from pydantic import ValidationError
 
 from slipway.api.conditions import Progressing, kstatus
 from slipway.api.faults import first_fault
+from slipway.holdups import inquire
 from slipway.model.decide import JUDGED, decide
 from slipway.model.observe import observe, parse, status_of
 from slipway.model.stage import stage, uses
@@ -33,7 +35,9 @@ class Room:
             version = parse(root)
         except ValidationError as error:
             return _invalid(root, error, children(root["metadata"]["uid"], view, self.owns), now)
-        return decide(version, observe(version, view, self.owns), now, self.settings)
+        seen = observe(version, view, self.owns)
+        inquiry = inquire(seen.run, facts, now)
+        return inquiry.asking(decide(version, replace(seen, run=inquiry.run), now, self.settings))
 
     def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
         """Return the versions whose stage the Rollout `changed` moves."""

@@ -65,7 +65,9 @@ def observe(rollout: Rollout, manifest: Manifest, view: View, facts: Facts, sett
         contested=rival is not None,
         templates=templates,
         ordinals={name: ordinal for name, (_, ordinal) in kept.items()},
-        pods=pods.read(view.owned(root.uid, "Pod"), view.owned(root.uid, "EndpointSlice")),
+        pods=pods.read(
+            view.owned(root.uid, "Pod"), view.owned(root.uid, "EndpointSlice"), view.owned(root.uid, "Deployment")
+        ),
         deployed={
             name: int((d.get("spec") or {}).get("replicas") or 0)
             for d in view.owned(root.uid, "Deployment")

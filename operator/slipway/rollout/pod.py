@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from slipway import podoptions
 from slipway.api.rollout import LlamaCpp, RevisionRef
 from slipway.contract.artifact import digest_of
 from slipway.contract.job import MODEL_DIR, SCRATCH, Fetch, FetchItem
@@ -70,7 +71,7 @@ def pod_template(root: Root, ref: RevisionRef, made: Template, config: str, sett
     }
     scrape = {"scrape": "true", "port": str(STATUS_PORT), "path": "/stats/prometheus"}
     spread = {"matchLabels": {REVISION_LABEL: ref.revision, ROLLOUT_LABEL: root.name}}
-    return {
+    template = {
         "metadata": {
             "labels": root.labels() | labels,
             "annotations": {f"prometheus.io/{name}": value for name, value in scrape.items()},
@@ -98,6 +99,7 @@ def pod_template(root: Root, ref: RevisionRef, made: Template, config: str, sett
             **placement(made.resources),
         },
     }
+    return podoptions.applied(template, made.pod, {"fetch", "engine"})
 
 
 def _fetch(made: Template, settings: Settings) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from slipway.causes import with_cure
 from slipway.contract.exitcodes import FINAL
 from slipway.contract.result import Failed, parse_result
 from slipway.jobs import why_waiting
@@ -33,8 +35,10 @@ class Pods:
 NONE = Pods()
 
 
-def read(pods: Iterable[Manifest], slices: Iterable[Manifest]) -> Mapping[str, Pods]:
-    """Return the pods of every revision that has some."""
+def read(
+    pods: Iterable[Manifest], slices: Iterable[Manifest], deployments: Iterable[Manifest] = ()
+) -> Mapping[str, Pods]:
+    """Return the pods of every revision that has some, or is refused some."""
     by_revision: dict[str, list[Manifest]] = {}
     for pod in pods:
         if not pod["metadata"].get("deletionTimestamp"):
@@ -42,21 +46,34 @@ def read(pods: Iterable[Manifest], slices: Iterable[Manifest]) -> Mapping[str, P
     ready: dict[str, set[str]] = {}
     for one in slices:
         ready.setdefault(_revision(one), set()).update(_ready_endpoints(one))
+    refused = {_revision(one): said for one in deployments if (said := _refusal(one))}
     return {
-        name: _sum_up(by_revision.get(name, []), len(ready.get(name, ()))) for name in {*by_revision, *ready} if name
+        name: _sum_up(by_revision.get(name, []), len(ready.get(name, ())), refused.get(name, ""))
+        for name in {*by_revision, *ready, *refused}
+        if name
     }
 
 
-def _sum_up(pods: list[Manifest], ready: int) -> Pods:
+def _sum_up(pods: list[Manifest], ready: int, refused: str) -> Pods:
     troubles = [(hopeless, words) for pod in pods for hopeless, words in [_trouble(pod)] if words]
     # The hopeless one explains more than a neighbour that merely cannot be scheduled.
     troubles.sort(key=lambda trouble: (not trouble[0], trouble[1]))
+    problem = troubles[0][1] if troubles else refused
     return Pods(
         ready=ready,
         restarts=max((_restarts(pod) for pod in pods), default=0),
-        problem=troubles[0][1] if troubles else "",
+        problem=with_cure(problem)[1],
         hopeless=bool(troubles) and troubles[0][0],
     )
+
+
+def _refusal(deployment: Manifest) -> str:
+    """Return why the apiserver refuses pods of `deployment` (quota, missing objects); empty: it refuses none."""
+    conditions = (deployment.get("status") or {}).get("conditions") or ()
+    failing: Manifest = next((c for c in conditions if c.get("type") == "ReplicaFailure" and c["status"] == "True"), {})
+    # Every try makes another name; a message that changes with it would be news for ever.
+    said = re.sub(r'pods "[^"]*" is forbidden', "a pod is forbidden", str(failing.get("message") or ""))
+    return said[:LAST_WORDS]
 
 
 def _ready_endpoints(one: Manifest) -> set[str]:

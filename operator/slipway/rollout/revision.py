@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from slipway.api.base import Label, Name, StatusModel
 from slipway.api.common import ArtifactRef, Resources
 from slipway.api.modelversion import ModelVersionSpec
+from slipway.api.pod import PodOptions
 from slipway.api.rollout import RevisionRef, Runtime, Serving
 from slipway.contract.artifact import digest_of
 from slipway.names import REVISION_LABEL
@@ -33,6 +34,7 @@ class Template(StatusModel):
     base_model: ArtifactRef | None = None
     runtime: Runtime
     resources: Resources
+    pod: PodOptions | None = None
     image: str
     """The engine's image when the revision was made: a new operator does not change what was judged."""
     proxy: str
@@ -48,6 +50,7 @@ def template(name: str, version: ModelVersionSpec, serving: Serving, settings: S
         base_model=version.base_model,
         runtime=serving.runtime,
         resources=serving.resources,
+        pod=serving.pod,
         image=settings.images.serve_llamacpp,
         proxy=settings.images.proxy,
     )
@@ -76,7 +79,7 @@ def reference(made: Template, serving: Serving) -> RevisionRef:
 
 def kept_reference(name: str, made: Template) -> RevisionRef:
     """Return the identity of revision `name`, whose template was kept."""
-    hashed = serving_hash(Serving(runtime=made.runtime, resources=made.resources))
+    hashed = serving_hash(Serving(runtime=made.runtime, resources=made.resources, pod=made.pod))
     return RevisionRef(revision=name, version=made.version, digest=made.artifact.digest, template=hashed)
 
 

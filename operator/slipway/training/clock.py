@@ -14,18 +14,25 @@ from slipway.contract.exitcodes import ExitCode
 from slipway.jobs import Run
 
 
-def ticked(status: TrainingJobStatus, run: Run | None, now: datetime) -> TrainingJobStatus:
-    """Return `status` with running time and restarts as `run` shows them at `now`."""
+def ticked(status: TrainingJobStatus, run: Run | None, now: datetime, *, ours: bool) -> TrainingJobStatus:
+    """Return `status` with running time and restarts as `run` shows them at `now`.
+
+    `ours` says that it is the user who wants the run suspended: whoever else suspends its Job has preempted it.
+    """
+    if run is not None and status.running_since is not None:
+        status = _interrupted(status, run, now, ours=ours)
     restarts = status.restarts or Restarts()
     earlier = status.earlier_restarts or EarlierRestarts(attempt=1)
     if run is not None and not run.suspended and number(run) == earlier.attempt:
-        preempted, failed = _counted(run)
+        preempted, failed = _counted(run, moment(earlier.since) if earlier.since is not None else None)
         restarts = Restarts(
             preempted=max(restarts.preempted, earlier.preempted + preempted),
             failed=max(restarts.failed, earlier.failed + failed),
         )
     update: dict[str, object] = {"restarts": restarts if restarts != Restarts() else None}
-    runs = run is not None and run.phase == "Active" and run.running > 0
+    if run is not None and run.admitted is not None:
+        update["admitted_at"] = timestamp(run.admitted)
+    runs = run is not None and run.phase == "Active" and run.running > 0 and not run.suspended
     if runs and status.running_since is None:
         update |= {"running_since": timestamp(now), "started_at": status.started_at or timestamp(now)}
     if not runs and status.running_since is not None:
@@ -36,11 +43,41 @@ def ticked(status: TrainingJobStatus, run: Run | None, now: datetime) -> Trainin
 
 
 def earlier_restarts(status: TrainingJobStatus, attempt: int) -> EarlierRestarts | None:
-    """Return what `attempt` adds its own restarts to; None for the first."""
+    """Return what `attempt` adds its own restarts to; None for the first that begins."""
+    if status.earlier_restarts is not None and status.earlier_restarts.attempt == attempt:
+        return status.earlier_restarts
     if attempt == 1:
         return None
     restarts = status.restarts or Restarts()
     return EarlierRestarts(attempt=attempt, preempted=restarts.preempted, failed=restarts.failed)
+
+
+def paused(status: TrainingJobStatus, run: Run, since: datetime, *, preempted: bool) -> TrainingJobStatus:
+    """Return `status` of a run whose pods are stopped: what they end with is told by this, not by their ends.
+
+    Only pods made from `since` on are counted one by one again.
+    """
+    counted = status.restarts or Restarts()
+    counted = counted.model_copy(update={"preempted": counted.preempted + preempted})
+    earlier = EarlierRestarts(
+        attempt=number(run), preempted=counted.preempted, failed=counted.failed, since=timestamp(since)
+    )
+    return status.model_copy(update={"restarts": counted, "earlier_restarts": earlier})
+
+
+def _interrupted(status: TrainingJobStatus, run: Run, now: datetime, *, ours: bool) -> TrainingJobStatus:
+    """Return `status` of a run that was running when it was last seen, counted if its Job was stopped since."""
+    if run.suspended:
+        return paused(status, run, now, preempted=not ours)
+    admitted = timestamp(run.admitted) if run.admitted is not None else None
+    if run.admitted is None or admitted == status.admitted_at or status.admitted_at is None:
+        return status
+    # Stopped and let go again while nobody looked: it ran at least as long as it told of its progress.
+    assert status.running_since is not None
+    since, told = moment(status.running_since), status.progress.updated_at if status.progress is not None else None
+    ran = max(timedelta(), (moment(told) if told is not None else since) - since)
+    update = {"running_seconds": status.running_seconds + int(ran.total_seconds()), "running_since": None}
+    return paused(status.model_copy(update=update), run, run.admitted, preempted=True)
 
 
 def time_left(status: TrainingJobStatus, deadline_seconds: int, now: datetime) -> timedelta:
@@ -57,8 +94,9 @@ def _stopped(run: Run | None, since: datetime, now: datetime) -> datetime:
     return ended if ended is not None and since <= ended <= now else now
 
 
-def _counted(run: Run) -> tuple[int, int]:
-    """Return how many ends were disruptions, and how many were failures."""
-    ended = [end for end in run.ends if end.exit_code != ExitCode.OK]
+def _counted(run: Run, since: datetime | None) -> tuple[int, int]:
+    """Return how many ends of pods made from `since` on were disruptions, and how many were failures."""
+    fresh = [end for end in run.ends if since is None or end.created is None or end.created >= since]
+    ended = [end for end in fresh if end.exit_code != ExitCode.OK]
     disrupted = sum(end.disrupted for end in ended)
     return disrupted, len(ended) - disrupted

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from slipway.api.conditions import Progressing, moment, timestamp
+from slipway.api.conditions import READY, Progressing, find, moment, timestamp
 from slipway.api.trainingjob import ENDED, CausalLM, TrainingJobStatus
 from slipway.attempt import Again, Done, Going, Hopeless, Terms, number, outcome
 from slipway.contract.result import Trained
 from slipway.jobs import Run
 from slipway.plan import Event, Plan
 from slipway.settings import Settings
-from slipway.training.clock import earlier_restarts, ticked, time_left
+from slipway.training.clock import earlier_restarts, paused, ticked, time_left
 from slipway.training.datasets import DATASET_NOT_READY, inputs, lacking, names
 from slipway.training.layout import ended, noticed, running
 from slipway.training.objects import Training, checkpoints, run_objects, snapshot
@@ -22,6 +22,7 @@ from slipway.training.plans import plan as _plan
 from slipway.training.publish import holds, made_by, made_with, model_version, taken
 from slipway.training.report import linked
 from slipway.training.trial import Stop, measured, remembered
+from slipway.training.waits import wait
 
 VERSION_TAKEN: Final = "VersionTaken"
 TAKEN_CURE: Final = "create a TrainingJob with another spec.version, or delete that ModelVersion"
@@ -30,6 +31,10 @@ STARTED: Final = "TrainingStarted"
 QUEUED: Final = "WaitingForPod"
 RUNNING: Final = "Training"
 STOPPING: Final = "Stopping"
+RESUMING: Final = "Resuming"
+PREEMPTED: Final = "Preempted"
+RESUME: Final = "suspended; set spec.suspend to false to go on"
+TAKEN_BACK: Final = "the Job was suspended from outside; the run goes on from its last checkpoint when it may"
 PUBLISHING: Final = "Publishing"
 TRAINED: Final = "Trained"
 TERMS: Final = Terms(
@@ -44,7 +49,8 @@ TERMS: Final = Terms(
 
 def decide(training: Training, seen: Observed, now: datetime, settings: Settings) -> Plan:
     """Return the children and status that `training` should have at `now`. Total and idempotent."""
-    status = linked(measured(ticked(training.status, seen.run, now), seen.pruning), seen.run)
+    ticking = ticked(training.status, seen.run, now, ours=training.spec.suspend)
+    status = linked(measured(ticking, seen.pruning), seen.run)
     if status.state in ENDED:
         return _ended(training, seen, status, now)
     stop = training.trial.stop if training.trial is not None else None
@@ -63,7 +69,7 @@ def _living(training: Training, seen: Observed, status: TrainingJobStatus, now: 
         return _succeeded(training, seen, status, now)
     if seen.run is not None:
         return _after(seen.run, training, seen, status, now, settings)
-    return _begin(training, seen, status, now, settings, attempt=1)
+    return _begin(training, seen, status, now, settings, _attempt(status))
 
 
 # Before the run
@@ -77,10 +83,28 @@ def _before(training: Training, seen: Observed, status: TrainingJobStatus, now: 
     lack = lacking(training.spec, seen.data, training.root.namespace) if status.snapshot is None else None
     if lack is not None:
         return _waiting(training, status, now, lack.reason, lack.said, stalled=lack.stalled)
-    if training.spec.suspend:
-        said = "spec.suspend is true; nothing has started"
-        return _plan(training, status, now, "Suspended", Progressing(ready="False", reason=SUSPENDED, message=said))
-    return _begin(training, seen, status, now, settings, attempt=1)
+    if seen.lingering or training.spec.suspend:
+        return _paused(training, seen, status, now)
+    return _begin(training, seen, status, now, settings, _attempt(status))
+
+
+def _paused(training: Training, seen: Observed, status: TrainingJobStatus, now: datetime) -> Plan:
+    """Return the plan of a run that may not start, or not yet: two pods must not write the same checkpoints."""
+    if seen.lingering:
+        pod = seen.lingering[0]
+        said = (
+            f"pod {pod} of a Job that is gone saves a checkpoint; the run goes on only when it has ended. If its node "
+            f"is gone: kubectl delete pod {pod} -n {training.root.namespace} --force"
+        )
+        view = Progressing(ready="False", reconciling=True, reason=STOPPING, message=said)
+        return _plan(training, status, now, "Running", view)
+    said = "spec.suspend is true; nothing has started" if status.started_at is None else RESUME
+    return _plan(training, status, now, "Suspended", Progressing(ready="False", reason=SUSPENDED, message=said))
+
+
+def _attempt(status: TrainingJobStatus) -> int:
+    """Return the number of the attempt that a run without a Job goes on with."""
+    return status.earlier_restarts.attempt if status.earlier_restarts is not None else 1
 
 
 def _remembering(
@@ -129,7 +153,8 @@ def _begin(
     )
     children = run_objects(training, fixed, attempt, settings, suspend=training.spec.suspend)
     said = f"starting Job {children[-1]['metadata']['name']} on {fixed.dataset.digest[:19]}"
-    view = Progressing(ready="False", reconciling=True, reason=QUEUED, message=said)
+    reason = RESUMING if training.spec.suspend else QUEUED
+    view = Progressing(ready="False", reconciling=True, reason=reason, message=said)
     return _plan(training, status, now, "Queued", view, children=children, events=(Event(STARTED, said),))
 
 
@@ -162,6 +187,9 @@ def _outcome(
 ) -> Going | Again | Hopeless | Done[Trained]:
     """Return what follows from `run`. A Job's own clock runs while it is queued, which the deadline does not count."""
     found = outcome(run, TERMS, now)
+    late = wait(run, training.spec, now) if isinstance(found, Going) and not training.spec.suspend else None
+    if isinstance(found, Going) and late is not None and late.left <= timedelta():
+        return Hopeless(late.reason, f"{late.said}: {found.said}" if found.said else late.said)
     timed_out = isinstance(found, Hopeless) and found.reason == TERMS.timed_out
     if timed_out and time_left(status, training.spec.deadline_seconds, now) > timedelta():
         return Again(now, QUEUED, f"Job {run.name} waited too long for its pod")
@@ -178,32 +206,67 @@ def _going(
     settings: Settings,
 ) -> Plan:
     suspend = training.spec.suspend
-    status, smaller = noticed(status, running(status), _recipe(training))
-    rest: dict[str, Any] = {"keep": seen.owned, "events": smaller}
-    if run.suspended != suspend and status.snapshot is not None:
+    if suspend and run.queue:
+        return _withdrawn(going, run, training, status, now)
+    status, told = noticed(status, running(status), _recipe(training))
+    if _times_preempted(status) > _times_preempted(training.status) and run.suspended:
+        told = (*told, Event(PREEMPTED, TAKEN_BACK))
+    rest: dict[str, Any] = {"keep": seen.owned, "events": told}
+    # Who suspended a Job lets it go on: one that Kueue or somebody else stopped is left alone.
+    resuming = run.suspended and not suspend and run.queue is None and _paused_by_us(training.status)
+    if status.snapshot is not None and (resuming or (suspend and not run.suspended)):
         wanted = run_objects(training, status.snapshot, number(run), settings, suspend=suspend)
-        rest = {"children": wanted, "events": smaller}
-    if going.look is not None:
-        rest["requeue_after"] = going.look
-    if going.running:
-        rest["requeue_after"] = time_left(status, training.spec.deadline_seconds, now)
+        rest = {"children": wanted, "events": told}
+    late = wait(run, training.spec, now) if not suspend else None
+    left = time_left(status, training.spec.deadline_seconds, now) if going.running else None
+    waits = [one for one in (going.look, left, late.left if late is not None else None) if one is not None]
+    rest["requeue_after"] = min(waits, default=None)
     if suspend:
         stopped = run.suspended and not going.running
-        said = "suspended; set spec.suspend to false to go on" if stopped else "saving a checkpoint, then suspended"
+        said = RESUME if stopped else "saving a checkpoint, then suspended"
         state, reason = ("Suspended", SUSPENDED) if stopped else ("Running", STOPPING)
         return _plan(
             training, status, now, state,
             Progressing(ready="False", reconciling=not stopped, reason=reason, message=said), **rest,
         )  # fmt: skip
-    if going.running:
+    if going.running and not run.suspended:
         phase = status.progress.phase if status.progress is not None else None
         state = "Publishing" if phase == PUBLISHING else "Running"
         said = f"Job {run.name} trains{_stage(status)}"
         view = Progressing(ready="False", reconciling=True, reason=RUNNING, message=said)
         return _plan(training, status, now, state, view, **rest)
-    said = f"Job {run.name} waits for its pod" + (f": {going.said}" if going.said else "")
-    view = Progressing(ready="False", reconciling=True, reason=QUEUED, message=said)
+    reason, said = _held(going, run, resuming=resuming)
+    view = Progressing(ready="False", reconciling=True, reason=reason, message=said)
     return _plan(training, status, now, "Queued", view, **rest)
+
+
+def _held(going: Going, run: Run, *, resuming: bool) -> tuple[str, str]:
+    """Return reason and words of a run whose Job has no pod at work."""
+    if resuming:
+        return RESUMING, f"Job {run.name} goes on"
+    if not run.suspended:
+        more = f": {going.said}" if going.said else ""
+        return going.reason or QUEUED, f"Job {run.name} waits for its pod{more}"
+    saving = "; its pod saves a checkpoint" if going.running else ""
+    return going.reason or QUEUED, f"Job {run.name} {going.said}{saving}"
+
+
+def _withdrawn(going: Going, run: Run, training: Training, status: TrainingJobStatus, now: datetime) -> Plan:
+    """Return the plan that takes a Job out of its queue: one that stays there suspended is started by Kueue again."""
+    status = paused(status, run, now, preempted=False)
+    said = "taking the Job out of its queue" + ("; its pod saves a checkpoint" if going.running else "")
+    view = Progressing(ready="False", reconciling=True, reason=STOPPING, message=said)
+    return _plan(training, status, now, "Running" if going.running else "Suspended", view)
+
+
+def _paused_by_us(status: TrainingJobStatus) -> bool:
+    """Tell whether the last thing said was that we suspended the Job, or are about to let it go on."""
+    ready = find(status.conditions, READY)
+    return ready is not None and ready.reason in (SUSPENDED, STOPPING, RESUMING)
+
+
+def _times_preempted(status: TrainingJobStatus) -> int:
+    return status.restarts.preempted if status.restarts is not None else 0
 
 
 # After the run

@@ -118,6 +118,8 @@ def run_objects(
         suspend=suspend,
         environment=(thread_limit(spec.resources), *environment(spec)),
         mounts=signing_mounts(settings),
+        pod=spec.pod,
+        queue=spec.queue,
     )
     made = job(training.root, name, name, shape, settings)
     made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt), MODEL_LABEL: spec.model}

@@ -29,6 +29,8 @@ class Observed:
     """The newest attempt."""
     version: Manifest | None = None
     """The ModelVersion that has the name of the result; a trial has none."""
+    lingering: tuple[str, ...] = ()
+    """Names of pods of Jobs that are gone, which have not ended."""
     owned: frozenset[tuple[str, str]] = frozenset()
     """(kind, name) of its children."""
     pruning: Pruning | None = None
@@ -54,16 +56,25 @@ def observe(training: Training, view: View, owns: Iterable[str]) -> Observed:
     root = training.root
     run = max(runs(view, root.uid), key=order, default=None)
     owned = children(root.uid, view, owns)
+    lingering = _open_pods(view, root.uid) if run is None else ()
     if training.trial is not None:
         search = view.get("TrainingJob", root.namespace, training.trial.search)
         data, pruning = _of_search(training, training.trial, search)
-        return Observed(data, run, owned=owned, pruning=pruning)
+        return Observed(data, run, lingering=lingering, owned=owned, pruning=pruning)
     return Observed(
         data=datasets.read(training.spec, root.namespace, view),
         run=run,
+        lingering=lingering,
         version=view.get("ModelVersion", root.namespace, training.model_version),
         owned=owned,
     )
+
+
+def _open_pods(view: View, uid: str) -> tuple[str, ...]:
+    """Return the names of the pods of root `uid` that have not ended."""
+    pods = view.owned(uid, "Pod")
+    ended = ("Succeeded", "Failed")
+    return tuple(pod["metadata"]["name"] for pod in pods if (pod.get("status") or {}).get("phase") not in ended)
 
 
 def _of_search(

@@ -26,6 +26,8 @@ def model_version(training: Training, fixed: Snapshot, result: Trained) -> Manif
         base_model=spec.base_model,
         evaluation=spec.evaluation,
         evaluation_data=fixed.dataset if spec.evaluation is not None else None,
+        pod=spec.pod,
+        queue=spec.queue,
         lineage=Lineage(
             training_job=training.root.name,
             dataset=fixed.dataset,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from slipway.api.conditions import Progressing, kstatus
 from slipway.api.faults import first_fault
 from slipway.api.trainingjob import ENDED
+from slipway.holdups import inquire
 from slipway.plan import Facts, Key, Manifest, Plan, View
 from slipway.relations import dataset, model
 from slipway.rooms import INVALID_SPEC, children
@@ -39,7 +41,9 @@ class Room:
         if training.spec.search is not None:
             owned = children(training.root.uid, view, self.owns)
             return searches.decide(training, trials.observe(training, view, owned), facts, now, self.settings)
-        return decide(training, observe(training, view, self.owns), now, self.settings)
+        seen = observe(training, view, self.owns)
+        inquiry = inquire(seen.run, facts, now)
+        return inquiry.asking(decide(training, replace(seen, run=inquiry.run), now, self.settings))
 
     def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
         """Return the runs that wait for the Dataset `changed`, or make the ModelVersion, or search with the trial."""

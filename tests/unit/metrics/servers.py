@@ -13,8 +13,10 @@ from slipway.kube.api import ApiError, NotFound
 from slipway.metrics.credentials import Files, Secrets
 from slipway.metrics.gateways import Gateways
 from slipway.metrics.http import Http
+from slipway.metrics.kueue import Kueue
 from slipway.metrics.prometheus import Prometheus
 from slipway.metrics.sources import Sources
+from slipway.metrics.warnings import Warned
 from slipway.metrics.web import Web
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -63,7 +65,15 @@ class Bench:
     ) -> Sources:
         prometheus = Prometheus(self.http, own, 0.3, files)
         api = cluster or Cluster()
-        return Sources(prometheus, Web(self.http, 0.3), Secrets(api, secrets), Gateways(api), hosts)
+        return Sources(
+            prometheus,
+            Web(self.http, 0.3),
+            Secrets(api, secrets),
+            Gateways(api),
+            hosts,
+            warned=Warned(api),
+            kueue=Kueue(api),
+        )
 
     async def close(self) -> None:
         await self.http.close()

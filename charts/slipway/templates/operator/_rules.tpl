@@ -48,7 +48,15 @@
   resources: [secrets]
   verbs: [get]
 {{- end }}
+# To tell, and to learn why no pod of a waiting Job is made or starts.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [list, create, patch]
+# Only where Kueue is: what holds a Job in its queue, and its place there.
+- apiGroups: [kueue.x-k8s.io]
+  resources: [workloads]
+  verbs: [list]
+- apiGroups: [visibility.kueue.x-k8s.io]
+  resources: [localqueues/pendingworkloads]
+  verbs: [get]
 {{- end }}
