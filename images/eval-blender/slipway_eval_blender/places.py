@@ -1,0 +1,13 @@
+"""How are the files called that a process of Blender and its parent exchange?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+TOLD: Final = "told.json"
+"""What the process is to do, and its limits: seconds, memoryBytes."""
+PROGRESS: Final = "progress.jsonl"
+SCENE: Final = "scene.blend"
+BLEND: Final = "blend.json"
+ANSWER, BEFORE, THEN = "answer", "before", "then"
+"""Pieces of code in told.json."""
