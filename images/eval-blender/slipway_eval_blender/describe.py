@@ -8,6 +8,7 @@ FOLDER has scene.blend and told.json (limits). What is left there is blend.json:
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def main(folder: Path) -> None:
     limit(Limits(told["seconds"], told["memoryBytes"]))
     lock_down()
     try:
-        bpy.ops.wm.open_mainfile(filepath=str(folder / SCENE), load_ui=False, use_scripts=False)
+        bpy.ops.wm.open_mainfile(filepath=str(folder / SCENE), load_ui=True, use_scripts=False)
     except RuntimeError as error:
         said = {REFUSED: " ".join(str(error).split())[:500]}
         (folder / BLEND).write_text(json.dumps(said), encoding="utf-8")
@@ -45,7 +46,7 @@ def described() -> Blend:
     groups, texts = list(data.node_groups), list(data.texts)
     return Blend(
         blender=bpy.app.version_string,
-        scene=_scene(data.scenes[0]),
+        scene=_scene(bpy.context.scene),
         scenes=tuple(scene.name for scene in data.scenes),
         objects=tuple(object_(thing, fresh) for thing in things),
         collections=_collections(),
@@ -81,3 +82,4 @@ def _collections() -> tuple[Collection, ...]:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
+    os._exit(0)  # as in item: leaving is where Blender may hang

@@ -15,7 +15,7 @@ from typing import Any
 from slipway.contract.execution import Fault, Layer, Task, Verdict
 from slipway_eval_blender.describing import describe
 from slipway_eval_blender.names import unknown
-from slipway_eval_blender.places import ANSWER, BEFORE, PROGRESS, THEN, TOLD
+from slipway_eval_blender.places import ANSWER, BEFORE, PATIENCE, PROGRESS, THEN, TOLD
 from slipway_eval_blender.process import End, run
 from slipway_eval_blender.stubs import Stubs
 from slipway_formats.blend_pattern import unmet
@@ -24,8 +24,8 @@ from slipway_pod.errors import BadConfig, BadData
 FENCE = re.compile(r"^ {0,3}```[^\n`]*\n(.*?)(?:^ {0,3}```|\Z)", re.MULTILINE | re.DOTALL)
 CHARACTERS_LIMIT = 100_000
 SHOWN = 300
-STARTING_SECONDS = 30
-"""What Blender may take to start, beside the time that an answer has."""
+STARTING_SECONDS = 120
+"""What Blender may take to start and to save or read a file, beside the time that an answer has."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Judge:
 
     stubs: Stubs
     seconds: int
-    """Of CPU and wall time for each answer."""
+    """That each answer may compute."""
     memory_bytes: int
 
     def verdict(self, task: Task, answer: str) -> Verdict:
@@ -73,7 +73,7 @@ class Judge:
         return "AsAsked", "", ""
 
     def _ran(self, task: Task, text: str, folder: Path) -> tuple[End, list[dict[str, Any]]]:
-        seconds = self.seconds + STARTING_SECONDS
+        seconds = self.seconds * PATIENCE + STARTING_SECONDS
         told = {BEFORE: task.before, ANSWER: text, THEN: task.then, "start": task.start}
         limits = {"seconds": seconds, "answerSeconds": self.seconds, "memoryBytes": self.memory_bytes}
         (folder / TOLD).write_text(json.dumps(told | limits), encoding="utf-8")

@@ -9,5 +9,7 @@ TOLD: Final = "told.json"
 PROGRESS: Final = "progress.jsonl"
 SCENE: Final = "scene.blend"
 BLEND: Final = "blend.json"
+PATIENCE: Final = 5
+"""How many times the seconds that an answer may compute it may take by the clock."""
 ANSWER, BEFORE, THEN = "answer", "before", "then"
 """Pieces of code in told.json."""

@@ -71,13 +71,11 @@ def run(module: str, folder: Path, seconds: float, memory_bytes: int) -> End:
             _kill(child.pid)  # of its group: what it started, if anything could be started
     code = os.waitstatus_to_exitcode(status)
     child.returncode = code
-    # The kernel ends a process whose CPU seconds are used up by SIGXCPU, or SIGKILL where that is the hard limit.
-    timed_out = (
-        late.is_set()
-        or -code in (signal.SIGXCPU, signal.SIGALRM)
-        or (-code == signal.SIGKILL and used.ru_utime + used.ru_stime > seconds * 0.9)
-    )
-    starved = code != 0 and not timed_out and used.ru_maxrss * 1024 > memory_bytes * ENOUGH_OF_ITS_LIMIT
+    full = used.ru_maxrss * 1024 > memory_bytes * ENOUGH_OF_ITS_LIMIT
+    # The kernel ends a process whose CPU seconds are used up by SIGXCPU, and one that ignores that by SIGKILL.
+    late_signals = (signal.SIGXCPU, signal.SIGALRM, *(() if full else (signal.SIGKILL,)))
+    timed_out = late.is_set() or -code in late_signals
+    starved = code != 0 and not timed_out and full
     return End(code, timed_out, starved, _tail(folder / "output.txt"))
 
 

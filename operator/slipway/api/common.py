@@ -136,7 +136,9 @@ class BlenderExecution(Model):
         default="0.8", description="temperature at which answers are drawn, when samples is above 1."
     )
     timeout_seconds: Annotated[int, Field(ge=1, le=600)] = Field(
-        default=20, description="timeoutSeconds is what each answer may run, in seconds of computing and of waiting."
+        default=20,
+        description="timeoutSeconds is what each answer may compute, on all its threads together; by the clock it is "
+        "ended after five times as long.",
     )
 
 

@@ -163,7 +163,7 @@ class Scene(StatusModel):
 
 
 class Blend(StatusModel):
-    """The description of a .blend file; the scene is the first one."""
+    """The description of a .blend file; the scene is the one that it was saved in."""
 
     blender: str = ""
     scene: Scene
