@@ -10,7 +10,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 PYTHON := .venv/bin/python
 CHECKS := $(PYTHON) -m e2e.setup.checks
-EXTRAS := operator data train-torch serve-llamacpp serve-proxy object-store
+EXTRAS := operator data train-torch eval-blender serve-llamacpp serve-proxy object-store
 COMPILE := UV_CACHE_DIR=$(SLIPWAY_CACHE)/uv UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 
@@ -31,7 +31,7 @@ demo: venv ## the whole chain on real data: three models come and go, one stays
 	@$(PYTHON) -m e2e.demo
 
 .PHONY: test
-test: venv ## every check there is: lint, unit, world, engine, apiserver, train, e2e
+test: venv ## every check there is: lint, unit, world, engine, apiserver, train, blender, e2e
 	@$(CHECKS) all
 
 .PHONY: lint
@@ -57,6 +57,10 @@ test-apiserver: venv ## the API on a real etcd and kube-apiserver
 .PHONY: test-train
 test-train: venv ## the trainer with torch, on CPU
 	@$(CHECKS) train
+
+.PHONY: test-blender
+test-blender: venv ## what models write for Blender, run in the real one
+	@$(CHECKS) blender
 
 .PHONY: test-e2e
 test-e2e: venv ## the demo's story with small numbers, and releases under load, on a real cluster

@@ -111,7 +111,7 @@ class Slipway:
         image = self._image or "x@x"
         settings = {
             "namespace": NAMESPACE,
-            "images": dict.fromkeys(("data", "train_torch", "serve_llamacpp", "proxy"), image),
+            "images": dict.fromkeys(("data", "train_torch", "eval_blender", "serve_llamacpp", "proxy"), image),
             "store": {"bucket": "slipway"},
             "http_port": port,
             "progress_port": free_port(),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from e2e.setup import cache
 from e2e.setup.__main__ import prepare
+from e2e.setup.blender import python_with_blender
 from e2e.setup.progress import duration, say
 from e2e.setup.torch import python_with_torch
 
@@ -78,6 +79,12 @@ def train() -> list[list[str]]:
     return [pytest("tests/train", python=str(python_with_torch()))]
 
 
+def blender() -> list[list[str]]:
+    """Return the judge of Blender Python, in the real Blender."""
+    python_with_blender()
+    return [pytest("tests/blender")]
+
+
 def e2e() -> list[list[str]]:
     """Return the story and the releases under load, on a real cluster."""
     return [pytest("-s", "tests/e2e")]
@@ -90,6 +97,7 @@ STAGES = {
     "engine": engine,
     "apiserver": apiserver,
     "train": train,
+    "blender": blender,
     "e2e": e2e,
 }
 

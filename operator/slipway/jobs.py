@@ -152,7 +152,13 @@ def _job_of(pod: Manifest) -> str | None:
 
 
 def _main(pod: Manifest) -> Mapping[str, Any] | None:
-    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    """Return the status of the container that speaks for `pod`: the first one, in order, that has not ended well."""
+    status = pod.get("status") or {}
+    for first in status.get("initContainerStatuses") or ():
+        ended = (first.get("state") or {}).get("terminated")
+        if ended is None or ended.get("exitCode") != ExitCode.OK:
+            return dict(first)
+    statuses = status.get("containerStatuses") or ()
     return next((s for s in statuses if s.get("name") == "main"), None)
 
 

@@ -14,6 +14,7 @@ class Images(BaseModel):
 
     data: str
     train_torch: str
+    eval_blender: str
     serve_llamacpp: str
     proxy: str
 

@@ -24,7 +24,13 @@ SPACE = "slipway-demo"
 NAME = "blueprint-assistant"
 SETTINGS = Settings.model_validate(
     {
-        "images": {"data": "data@x", "train_torch": "train@x", "serve_llamacpp": "serve@x", "proxy": "proxy@x"},
+        "images": {
+            "data": "data@x",
+            "train_torch": "train@x",
+            "eval_blender": "blender@x",
+            "serve_llamacpp": "serve@x",
+            "proxy": "proxy@x",
+        },
         "store": {"bucket": "slipway"},
         "prometheus_url": "http://prometheus",
     }

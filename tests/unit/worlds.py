@@ -16,7 +16,9 @@ from slipway.settings import Images, Settings
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 NAMESPACE = "demo"
 SETTINGS = Settings(
-    images=Images(data="data@1", train_torch="train@1", serve_llamacpp="serve@1", proxy="proxy@1"),
+    images=Images(
+        data="data@1", train_torch="train@1", eval_blender="blender@1", serve_llamacpp="serve@1", proxy="proxy@1"
+    ),
     store={"endpoint": "http://store:8333", "bucket": "slipway"},
     progress_url="http://progress:8090",
 )

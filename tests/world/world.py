@@ -28,7 +28,9 @@ from tests.world.rules import Rules
 
 DRAIN_SECONDS = 5
 SETTINGS = Settings(
-    images=Images(data="data:1", train_torch="train:1", serve_llamacpp="engine:1", proxy="proxy:1"),
+    images=Images(
+        data="data:1", train_torch="train:1", eval_blender="blender:1", serve_llamacpp="engine:1", proxy="proxy:1"
+    ),
     store=Store(endpoint="http://store:8333", bucket="slipway"),
     prometheus_url="http://prometheus:9090",
     drain_seconds=DRAIN_SECONDS,

@@ -8,7 +8,7 @@ import inspect
 import re
 from collections.abc import Iterator
 
-from slipway_data.bpy_names import Bound, names_used
+from slipway_formats.bpy_names import Bound, names_used
 
 SYSTEM = "You write Python for Blender. Answer only with Python code."
 ASKS = (

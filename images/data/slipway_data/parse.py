@@ -10,7 +10,17 @@ from typing import Literal
 from slipway.api.dataset_feedback import FeedbackSource
 from slipway.api.dataset_steps import Parse, Step
 from slipway.contract.job import PrepareDataset
-from slipway_data import balance, licence, read_bpy, read_dataset, read_jsonl, read_markdown, read_parquet, read_t3d
+from slipway_data import (
+    balance,
+    licence,
+    read_blend,
+    read_bpy,
+    read_dataset,
+    read_jsonl,
+    read_markdown,
+    read_parquet,
+    read_t3d,
+)
 from slipway_data.raw import RawFile
 from slipway_data.read_feedback import Feedback
 from slipway_data.rows import Parsed, Rejected, Row
@@ -18,6 +28,7 @@ from slipway_pod.errors import BadConfig
 
 Reader = Callable[[RawFile, Literal["Chat", "Completion"]], Iterator[Parsed | Rejected]]
 READERS: dict[str, Reader] = {
+    "Blend": read_blend.read,
     "BlenderPython": read_bpy.read,
     "BlueprintT3D": read_t3d.read,
     "Markdown": read_markdown.read,

@@ -16,7 +16,7 @@ from slipway.contract.artifact import digest_of
 from slipway.contract.dataset import CARD, REJECTED, SPLITS, DatasetCard
 from slipway.contract.job import PrepareDataset
 from slipway.contract.result import Prepared
-from slipway_data import ahead, augment, balance, licence, mix, parse
+from slipway_data import ahead, augment, balance, blends, licence, mix, parse
 from slipway_data.alone import Change, Done, Work
 from slipway_data.export.exports import Exports
 from slipway_data.judge import Tally, judge
@@ -47,7 +47,7 @@ def prepare(job: PrepareDataset) -> Prepared:
     from it, sorted by row id. Raises BadData when the result is no dataset (see judge), or when a vendor would not take
     a file that was asked for. The report is made either way.
     """
-    origin = opened(job)
+    origin = blends.described() if blends.asked_for(job.steps) else opened(job)
     found = origin.files
     log.info("%d files", len(found))
     with tempfile.TemporaryDirectory(prefix="prepare-") as scratch:

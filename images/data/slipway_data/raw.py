@@ -44,7 +44,7 @@ class RawFile:
     def text(self) -> str:
         """Return the whole file; raise Refused when it is no UTF-8 text or too large to be one document."""
         content = bytearray()
-        for piece in self._bytes():
+        for piece in self.checked():
             content += piece
             if len(content) > FILE_LIMIT:
                 raise Refused(UNREADABLE_FILE, f"larger than {FILE_LIMIT >> 20} MiB: split it into several files")
@@ -53,7 +53,7 @@ class RawFile:
     def lines(self) -> Iterator[bytes]:
         """Yield the file's lines without their ends; raise Refused at one that no row can be."""
         rest = b""
-        for piece in self._bytes():
+        for piece in self.checked():
             *whole, rest = (rest + piece).split(b"\n")
             yield from whole
             if len(rest) > LINE_LIMIT:
@@ -65,12 +65,13 @@ class RawFile:
     def spooled(self) -> Iterator[IO[bytes]]:
         """Give the file as one on disk that can be read at any place, for formats that end with their index."""
         with tempfile.TemporaryFile(prefix="spooled-") as spool:
-            for piece in self._bytes():
+            for piece in self.checked():
                 spool.write(piece)
             spool.seek(0)
             yield spool
 
-    def _bytes(self) -> Iterator[bytes]:
+    def checked(self) -> Iterator[bytes]:
+        """Yield the file piece by piece; raise Refused where it went since it was listed."""
         try:
             yield from self.pieces()
         except PodError as error:

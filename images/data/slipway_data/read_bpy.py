@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import Literal
 
 from slipway_data.ask_bpy import SYSTEM, request
-from slipway_data.bpy_names import Bound, imports, origins, outside
 from slipway_data.raw import RawFile, Refused
 from slipway_data.rows import NOTHING_TO_ASK, UNREADABLE_FILE, Ids, Parsed, Rejected, instruction
 from slipway_data.spdx import header
+from slipway_formats.bpy_names import Bound, imports, origins, outside
 
 CHARACTERS_LIMIT = 8000
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef

@@ -6,7 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from slipway.api.base import Count, Decimal, Digest, Model, Name, OneOf, Quantity, Rule, StoreUri, bounded
+from slipway.api.base import (
+    Count,
+    Decimal,
+    Digest,
+    Model,
+    Name,
+    NonNegative,
+    OneOf,
+    Quantity,
+    Rule,
+    StoreUri,
+    bounded,
+)
 
 
 class ArtifactRef(Model):
@@ -90,6 +102,46 @@ class BlueprintValidity(Model):
     )
 
 
+class BlenderExecution(Model):
+    """The share of tasks that generated Blender Python solves: it compiles, its names exist, it runs, nothing lacks."""
+
+    rules = (
+        Rule(
+            "self.passAt <= self.samples",
+            "passAt is the number of answers of which one must be right: raise samples or lower passAt",
+        ),
+    )
+
+    tasks: ArtifactRef = Field(
+        description="tasks is an artefact with files *.jsonl: a line is a task, with id, prompt and what the file must "
+        "hold in the end (expect)."
+    )
+    max_examples: Annotated[int, Field(ge=2, le=1000)] = Field(
+        default=64, description="maxExamples bounds the tasks given; they are chosen by hash, the same every time."
+    )
+    max_new_tokens: Annotated[int, Field(ge=1, le=8192)] = Field(
+        default=512, description="maxNewTokens bounds each answer; one that is cut by it is judged as it is."
+    )
+    samples: Annotated[int, Field(ge=1, le=50)] = Field(
+        default=1,
+        description="samples is the number of answers to each task. One is the most likely answer; more are drawn at "
+        "temperature, each with a seed of its own.",
+    )
+    pass_at: Annotated[int, Field(ge=1, le=50)] = Field(
+        default=1,
+        description="passAt is k of pass@k: the figure is the chance that of k answers one is right, estimated without "
+        "bias from all samples.",
+    )
+    temperature: NonNegative = Field(
+        default="0.8", description="temperature at which answers are drawn, when samples is above 1."
+    )
+    timeout_seconds: Annotated[int, Field(ge=1, le=600)] = Field(
+        default=20,
+        description="timeoutSeconds is what each answer may compute, on all its threads together; by the clock it is "
+        "ended after five times as long.",
+    )
+
+
 class EvaluationMetric(OneOf):
     """One figure to measure on the exact artefact that will serve."""
 
@@ -100,6 +152,11 @@ class EvaluationMetric(OneOf):
     blueprint_validity: BlueprintValidity | None = Field(
         default=None,
         description="blueprintValidity is the share of generated Blueprints that are valid; higher is better.",
+    )
+    blender_execution: BlenderExecution | None = Field(
+        default=None,
+        description="blenderExecution is the share of tasks that are solved, by running the answers in Blender; higher "
+        "is better.",
     )
 
 
@@ -166,4 +223,9 @@ class Evaluation(Model):
     resources: Resources = Field(
         default=Resources(),
         description="resources of the evaluation pod. It holds the version and its reference, one after the other.",
+    )
+    execution: Resources | None = Field(
+        default=None,
+        description="execution is the resources of the container that runs answers in Blender, one at a time for each "
+        "CPU; it has no credentials. Absent means 1 CPU, 3Gi of memory and 2Gi of storage.",
     )

@@ -7,14 +7,18 @@ from typing import Final
 
 from slipway.api.dataset import DatasetSpec, DatasetStatus
 from slipway.contract.artifact import digest_of
+from slipway.contract.execution import RESOURCES
 from slipway.contract.job import MixMember, PrepareDataset
 from slipway.dataset.access import environment, mounts, network_policy
 from slipway.names import ATTEMPT_LABEL, child_name
 from slipway.plan import Manifest
+from slipway.sandbox import with_blender
 from slipway.settings import Settings
 from slipway.workload import JobShape, Root, job, job_config, thread_limit
 
 COMMAND: Final = ("python", "-m", "slipway_data")
+BRING: Final = ("python", "-m", "slipway_data.blends")
+READ: Final = ("python", "-m", "slipway_eval_blender.read")
 CONFIG_LIMIT: Final = 1_000_000
 """Bytes of a job file. A ConfigMap takes 1 MiB, names and labels included."""
 
@@ -68,6 +72,7 @@ def job_name(dataset: Dataset, attempt: int, settings: Settings) -> str:
     parts = [
         told(dataset, settings).fingerprint(),
         settings.images.data,
+        *([settings.images.eval_blender] if reads_blends(dataset) else []),
         spec.resources.dump(),
         spec.deadline_seconds,
         attempt,
@@ -94,11 +99,19 @@ def preparation(dataset: Dataset, attempt: int, settings: Settings) -> tuple[Man
         queue=dataset.spec.queue,
     )
     made = job(dataset.root, name, name, shape, settings)
+    if reads_blends(dataset):
+        made = with_blender(made, "bring", BRING, READ, RESOURCES, settings)
     made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt)}
     # Where no other policy selects the pod, this one would be the first, and shut it in.
     closed = dataset.root.namespace in settings.closed_namespaces
     policies = network_policy(dataset.root, name, dataset.spec.source, dataset.spec.steps) if closed else []
     return job_config(dataset.root, name, told(dataset, settings)), *policies, made
+
+
+def reads_blends(dataset: Dataset) -> bool:
+    """Tell whether the data is .blend files, which Blender has to read first."""
+    parse = dataset.spec.steps[0].parse
+    return parse is not None and parse.format == "Blend"
 
 
 def config_bytes(config: Manifest) -> int:

@@ -75,7 +75,7 @@ def score(evaluation: Evaluation, figures: Figures) -> str:
         value = number(figures.metrics[named.name].value) if named.name in figures.metrics else None
         if value is None:
             shown = "?"
-        elif named.measure.blueprint_validity is not None:
+        elif named.measure.blueprint_validity is not None or named.measure.blender_execution is not None:
             shown = f"{value * 100:.0f}%"
         else:
             shown = f"{value:.3g}"

@@ -9,6 +9,7 @@ from slipway.api.common import Resources
 from slipway.api.modelversion import ModelVersionSpec, ModelVersionStatus, Reference
 from slipway.contract.artifact import digest_of
 from slipway.contract.job import Evaluate, Subject
+from slipway.model.execution import executes, with_execution
 from slipway.names import ATTEMPT_LABEL, MODEL_LABEL, child_name
 from slipway.plan import Manifest
 from slipway.settings import Settings
@@ -88,9 +89,12 @@ def evaluation(version: Version, compared: Compared | None, attempt: int, settin
         trust=trust(settings),
     )
     shape = _shape(version.spec, settings)
-    mark = digest_of([told.fingerprint(), shape.image, attempt]).removeprefix("sha256:")[:8]
+    images = [shape.image, *([settings.images.eval_blender] if executes(version.spec.evaluation) else [])]
+    mark = digest_of([told.fingerprint(), *images, attempt]).removeprefix("sha256:")[:8]
     name = child_name(version.root.name, f"evaluate-{mark}")
     made = job(version.root, name, name, shape, settings)
+    if version.spec.evaluation is not None and executes(version.spec.evaluation):
+        made = with_execution(made, version.spec.evaluation, settings)
     made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt), MODEL_LABEL: version.spec.model}
     return job_config(version.root, name, told), made
 

@@ -48,7 +48,13 @@ class Operator:
         settings = {
             "namespace": space,
             "watch_namespaces": [space],
-            "images": {"data": "data@x", "train_torch": "train@x", "serve_llamacpp": "serve@x", "proxy": "proxy@x"},
+            "images": {
+                "data": "data@x",
+                "train_torch": "train@x",
+                "eval_blender": "blender@x",
+                "serve_llamacpp": "serve@x",
+                "proxy": "proxy@x",
+            },
             "store": {"bucket": "slipway"},
             "http_port": self.http,
             "progress_port": self.progress,

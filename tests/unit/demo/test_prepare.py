@@ -11,7 +11,7 @@ from e2e.demo.cast import NAMESPACE, REPOSITORY
 from e2e.demo.prepare import values
 
 DIGEST = "sha256:" + "a" * 64
-BUILT = ("data", "object-store", "operator", "serve-llamacpp", "serve-proxy", "train-torch")
+BUILT = ("data", "eval-blender", "object-store", "operator", "serve-llamacpp", "serve-proxy", "train-torch")
 
 
 def test_every_image_of_the_chart_is_named_by_digest() -> None:

@@ -25,7 +25,9 @@ from tests.unit.rollout.promql import BOUNDS, counted, parts
 NAMESPACE, ROLLOUT, UID = "games", "assistant", "0b5b1f0e-9c1d-4a55-8a8b-1f2e3d4c5b6a"
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 SETTINGS = Settings(
-    images=Images(data="data:1", train_torch="train:1", serve_llamacpp="engine:1", proxy="proxy:1"),
+    images=Images(
+        data="data:1", train_torch="train:1", eval_blender="blender:1", serve_llamacpp="engine:1", proxy="proxy:1"
+    ),
     store=Store(endpoint="http://store:8333", bucket="slipway"),
     prometheus_url="http://prometheus:9090",
     drain_seconds=10,

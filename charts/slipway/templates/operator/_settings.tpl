@@ -3,6 +3,7 @@
 {{- $images := dict
   "data" (include "slipway.image" (dict "root" . "image" .Values.images.data))
   "train_torch" (include "slipway.image" (dict "root" . "image" .Values.images.trainTorch))
+  "eval_blender" (include "slipway.image" (dict "root" . "image" .Values.images.evalBlender))
   "serve_llamacpp" (include "slipway.image" (dict "root" . "image" .Values.images.serveLlamacpp))
   "proxy" (include "slipway.image" (dict "root" . "image" .Values.images.serveProxy)) -}}
 {{- $store := dict

@@ -6,13 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slipway.api.common import Evaluation, NamedMetric
+from slipway.api.common import BlenderExecution, BlueprintValidity, Evaluation, NamedMetric
 from slipway.api.modelversion import MetricResult
 from slipway_train_torch.evaluate.bounds import Gain, binary_bound, graded_bound, improvement
 from slipway_train_torch.evaluate.results import Figure
 
 ALWAYS = 95
 """Confidence of the bound that is shown where no gate asks for one."""
+HIGHER_IS_BETTER = (BlenderExecution, BlueprintValidity)
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,9 @@ def compare(
     before = mean(reference) if reference is not None else None
     if reference is None or before is None or not paired(subject, reference):
         return Compared(measured, {})
-    binary = named.measure.blueprint_validity is not None
-    sign = 1.0 if binary else -1.0
+    higher = isinstance(named.measure.chosen, HIGHER_IS_BETTER)
+    binary = higher and all(figure.amount in (0.0, 1.0) for figure in (*subject, *reference))
+    sign = 1.0 if higher else -1.0
     gains = [
         Gain(now.group, sign * (now.amount - then.amount), now.weight)
         for now, then in zip(subject, reference, strict=True)

@@ -31,14 +31,22 @@ class Answer:
     error: str = ""
 
 
-def answers(served: Served, items: Sequence[Item], max_new_tokens: int, seed: int, threads: int) -> Iterator[Answer]:
-    """Yield the greedy answer to each of `items`, in order.
+def answers(
+    served: Served,
+    items: Sequence[Item],
+    max_new_tokens: int,
+    seed: int,
+    threads: int,
+    temperature: float = 0.0,
+) -> Iterator[Answer]:
+    """Yield the answer to each of `items`, in order: the likeliest, or one drawn at `temperature`, each with its seed.
 
     One at a time: a batch's rounding depends on what else is in it, and figures must not.
     """
     server = _server(served, _context(items) + max_new_tokens, threads)
-    asked = {"max_tokens": max_new_tokens, "temperature": 0.0, "seed": seed, "cache_prompt": False, "stream": False}
-    for item in items:
+    asked = {"max_tokens": max_new_tokens, "temperature": temperature, "cache_prompt": False, "stream": False}
+    for at, item in enumerate(items):
+        asked["seed"] = (seed + at) % 2**31 if temperature else seed
         if item.chat:
             messages = [{"role": role, "content": content} for role, content in item.question]
             answer = server.handle_chat_completions({"messages": messages, **asked})

@@ -11,36 +11,68 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slipway.api.common import ArtifactRef, Evaluation, NamedMetric
+from slipway.api.common import ArtifactRef, BlenderExecution, Evaluation, NamedMetric
+from slipway.contract.execution import Task
 from slipway.contract.job import Evaluate, Store, Subject
 from slipway.contract.result import Evaluated
 from slipway_pod import trust, verify
 from slipway_pod.artifact import fetch
+from slipway_pod.errors import BadConfig
+from slipway_train_torch.evaluate import asking, executed
 from slipway_train_torch.evaluate.compare import Compared, compare
 from slipway_train_torch.evaluate.files import bring
 from slipway_train_torch.evaluate.items import chosen
 from slipway_train_torch.evaluate.measure import ENGINES, Bench, measure
 from slipway_train_torch.evaluate.results import Figure, Results, key_of
+from slipway_train_torch.evaluate.tasks import as_items, chosen_tasks
 
 log = logging.getLogger("slipway")
 
-DATA = "data"
+DATA, TASKS = "data", "tasks"
 
 
 def evaluate(job: Evaluate) -> Evaluated:
     """Verify the artefact of `job`, measure it and its reference item by item, and return what the figures say."""
     if job.evaluation is None or job.data is None:
         return verify.check(job)
+    if executes(job.evaluation):
+        return _evaluate(job, job.evaluation, job.data, shared())
     with tempfile.TemporaryDirectory() as scratch:
         return _evaluate(job, job.evaluation, job.data, Path(scratch))
 
 
+def ask(job: Evaluate) -> None:
+    """Measure what needs the model on both subjects of `job`, and leave the answers that another container runs.
+
+    Everything else that `evaluate` needs is in the store then, or in the folder that both containers share.
+    """
+    if job.evaluation is None or job.data is None:
+        raise BadConfig("NothingToAsk", "the job has no evaluation: it needs no container that asks")
+    trust.to_evaluate(job)
+    session = _opened(job, job.evaluation, job.data, shared())
+    for named in job.evaluation.metrics:
+        for subject in (job.subject, job.reference):
+            if subject is None:
+                continue
+            if isinstance(named.measure.chosen, BlenderExecution):
+                session.ask(named, named.measure.chosen, subject)
+            else:
+                session.figures(named, subject)
+
+
+def executes(evaluation: Evaluation) -> bool:
+    """Tell whether a metric of `evaluation` runs what the model writes, which takes containers before and after."""
+    return any(isinstance(named.measure.chosen, BlenderExecution) for named in evaluation.metrics)
+
+
+def shared() -> Path:
+    """Return the folder that the container that asks and the one that compares have in common."""
+    return Path(tempfile.gettempdir()) / "evaluate"
+
+
 def _evaluate(job: Evaluate, evaluation: Evaluation, data: ArtifactRef, scratch: Path) -> Evaluated:
     key = trust.to_evaluate(job)
-    # Before anything is measured, and whatever is known of it already: these very bytes are what may serve.
-    bring(job.subject, scratch, job.store)
-    fetch(data, scratch / DATA, job.store)
-    session = _Session(job.store, evaluation, data, scratch, Results(job.store), Bench(threads(evaluation)))
+    session = _opened(job, evaluation, data, scratch)
     figures: dict[str, tuple[Sequence[Figure], Sequence[Figure] | None]] = {}
     found: dict[str, Compared] = {}
     for named in evaluation.metrics:
@@ -60,6 +92,13 @@ def _evaluate(job: Evaluate, evaluation: Evaluation, data: ArtifactRef, scratch:
     )
 
 
+def _opened(job: Evaluate, evaluation: Evaluation, data: ArtifactRef, scratch: Path) -> _Session:
+    # Before anything is measured, and whatever is known of it already: these very bytes are what may serve.
+    bring(job.subject, scratch, job.store)
+    fetch(data, scratch / DATA, job.store)
+    return _Session(job.store, evaluation, data, scratch, Results(job.store), Bench(threads(evaluation)))
+
+
 @dataclass(frozen=True)
 class _Session:
     """What all measurements of one job share."""
@@ -75,13 +114,36 @@ class _Session:
         """Return the figures of `subject`, measured or remembered. It is fetched only when it must be measured."""
 
         def measured() -> Iterator[Figure]:
+            if isinstance(named.measure.chosen, BlenderExecution):
+                return executed.figures(named.measure.chosen, self._tasks(named.measure.chosen), key)
             items = chosen(self.scratch / DATA, named.measure)
             log.info("%s of %s: %d items", named.name, subject.name, len(items))
             served = bring(subject, self.scratch, self.store)
             return measure(served, named.measure, items, self.evaluation.seed, self.bench)
 
-        key = key_of(subject, self.data, named.measure, self.evaluation.seed, ENGINES)
+        key = self._key(named, subject)
         return self.results.measured(key, measured)
+
+    def ask(self, named: NamedMetric, metric: BlenderExecution, subject: Subject) -> None:
+        """Let `subject` answer the tasks of `metric`, unless its figures are known; the answers wait to be run."""
+        key = self._key(named, subject)
+        if self.results.known(key):
+            log.info("%s of %s is already measured", named.name, subject.name)
+            return
+        tasks = self._tasks(metric)
+        log.info("%s of %s: %d tasks, %d answers to each", named.name, subject.name, len(tasks), metric.samples)
+        served, items = bring(subject, self.scratch, self.store), as_items(tasks, self.scratch / DATA)
+        self.bench.clear()
+        asking.ask(served, tasks, items, metric, self.evaluation.seed, self.bench.threads, key)
+
+    def _tasks(self, metric: BlenderExecution) -> tuple[Task, ...]:
+        folder = self.scratch / TASKS / metric.tasks.digest.removeprefix("sha256:")
+        fetch(metric.tasks, folder, self.store)
+        return chosen_tasks(folder, metric)
+
+    def _key(self, named: NamedMetric, subject: Subject) -> str:
+        marks = executed.MARKS if isinstance(named.measure.chosen, BlenderExecution) else ()
+        return key_of(subject, self.data, named.measure, self.evaluation.seed, ENGINES, marks)
 
 
 def threads(evaluation: Evaluation) -> int:

@@ -56,6 +56,10 @@ class Results:
         self._bucket.put(path, _lines(figure.line() for figure in found))
         return found
 
+    def known(self, key: str) -> bool:
+        """Tell whether figures lie under `key`."""
+        return self._bucket.exists(f"{self._prefix}/{key}/items.jsonl")
+
     def report(self, key: str, lines: Iterable[dict[str, Any]]) -> str:
         """Write the report of one evaluation and return its address."""
         path = f"{self._prefix}/{key}/report.jsonl"
@@ -63,8 +67,18 @@ class Results:
         return self._bucket.uri(path)
 
 
-def key_of(subject: Subject, data: ArtifactRef, metric: EvaluationMetric, seed: int, engines: Sequence[str]) -> str:
-    """Return the name under which figures are kept: a digest of everything that determines them."""
+def key_of(
+    subject: Subject,
+    data: ArtifactRef,
+    metric: EvaluationMetric,
+    seed: int,
+    engines: Sequence[str],
+    marks: Sequence[str] = (),
+) -> str:
+    """Return the name under which figures are kept: a digest of everything that determines them.
+
+    `engines` are packages, which count with their versions; `marks` are other things that matter, as they are.
+    """
     determined = {
         "artifact": subject.artifact.digest,
         "base": subject.base_model.digest if subject.base_model is not None else "",
@@ -73,7 +87,7 @@ def key_of(subject: Subject, data: ArtifactRef, metric: EvaluationMetric, seed: 
         "data": data.digest,
         "metric": metric.dump(),
         "seed": seed,
-        "code": [MEASURE, __version__, *(f"{name} {_version(name)}" for name in engines)],
+        "code": [MEASURE, __version__, *(f"{name} {_version(name)}" for name in engines), *marks],
     }
     return digest_of(determined).removeprefix("sha256:")
 

@@ -1,0 +1,102 @@
+"""How do .blend files get to Blender, and what it says of them back?
+
+    python -m slipway_data.blends
+
+brings the files of a source into the folder that the container with Blender sees (slipway.contract.blends). What
+prepares the Dataset then reads descriptions in the place of files.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from slipway.api.dataset_steps import Parse, Step
+from slipway.contract.blends import DESCRIBED, FILE_LIMIT, FILES, INDEX, REFUSED, Fetched, Index, is_blend
+from slipway.contract.execution import EXCHANGE
+from slipway.contract.job import PrepareDataset
+from slipway_data.raw import RawFile, Refused
+from slipway_data.rows import UNREADABLE_FILE
+from slipway_data.sources import opened
+from slipway_data.sources.origin import Origin
+from slipway_pod import run
+from slipway_pod.errors import BadConfig
+
+log = logging.getLogger("slipway")
+
+CHUNK = 1 << 20
+
+
+def exchange() -> Path:
+    """Return the folder that both containers see; SLIPWAY_EXCHANGE moves it."""
+    return Path(os.environ.get("SLIPWAY_EXCHANGE", EXCHANGE))
+
+
+def asked_for(steps: Sequence[Step]) -> bool:
+    """Tell whether rows come out of .blend files."""
+    first = steps[0].chosen
+    return isinstance(first, Parse) and first.format == "Blend"
+
+
+def bring(job: PrepareDataset) -> None:
+    """Write every file of the source into the exchange folder, and then their index.
+
+    A file that is too large, or went meanwhile, is noted and left out; a source that does not answer ends the run,
+    which is tried again.
+    """
+    origin, folder = opened(job), exchange()
+    (folder / FILES).mkdir(parents=True, exist_ok=True)
+    fetched = tuple(_fetched(file, folder / FILES / str(at)) for at, file in enumerate(origin.files))
+    index = Index(revision=origin.revision, fetched=fetched)
+    (folder / INDEX).write_text(index.model_dump_json(by_alias=True), encoding="utf-8")
+    log.info("%d files brought, %d of them .blend", len(fetched), sum(is_blend(one.path) for one in fetched))
+    origin.done()
+
+
+def described() -> Origin:
+    """Return the files of the exchange folder; each .blend holds what Blender says of it, as JSON."""
+    folder = exchange()
+    try:
+        index = Index.model_validate_json((folder / INDEX).read_bytes())
+    except OSError as error:
+        raise BadConfig(
+            "NotRead", f"{folder / INDEX} is not there: the containers that bring and read come before"
+        ) from error
+    return Origin.of((_file(folder, at, one) for at, one in enumerate(index.fetched)), index.revision)
+
+
+def _fetched(file: RawFile, target: Path) -> Fetched:
+    size = 0
+    try:
+        with target.open("wb") as out:
+            for piece in file.checked():
+                size += len(piece)
+                if size > FILE_LIMIT:
+                    raise Refused(UNREADABLE_FILE, f"larger than {FILE_LIMIT >> 20} MiB: split it into several files")
+                out.write(piece)
+    except Refused as error:
+        target.unlink(missing_ok=True)
+        return Fetched(path=file.path, refused=error.message)
+    return Fetched(path=file.path)
+
+
+def _file(folder: Path, at: int, fetched: Fetched) -> RawFile:
+    if fetched.refused:
+        said = json.dumps({REFUSED: fetched.refused})
+        return RawFile(fetched.path, lambda: (said.encode(),))
+    place = folder / DESCRIBED / f"{at}.json" if is_blend(fetched.path) else folder / FILES / str(at)
+    return RawFile(fetched.path, partial(_pieces, place))
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as opened:
+        while piece := opened.read(CHUNK):
+            yield piece
+
+
+if __name__ == "__main__":
+    run.main(bring, PrepareDataset)

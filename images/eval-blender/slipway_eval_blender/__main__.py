@@ -1,0 +1,10 @@
+"""Run the answers that lie in the exchange folder."""
+
+from __future__ import annotations
+
+from slipway.contract.job import Evaluate
+from slipway_eval_blender.execute import execute
+from slipway_pod.run import main
+
+if __name__ == "__main__":
+    main(execute, Evaluate)

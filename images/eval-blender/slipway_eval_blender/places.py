@@ -1,0 +1,15 @@
+"""How are the files called that a process of Blender and its parent exchange?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+TOLD: Final = "told.json"
+"""What the process is to do, and its limits: seconds, memoryBytes."""
+PROGRESS: Final = "progress.jsonl"
+SCENE: Final = "scene.blend"
+BLEND: Final = "blend.json"
+PATIENCE: Final = 5
+"""How many times the seconds that an answer may compute it may take by the clock."""
+ANSWER, BEFORE, THEN = "answer", "before", "then"
+"""Pieces of code in told.json."""

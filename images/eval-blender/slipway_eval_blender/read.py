@@ -1,0 +1,50 @@
+"""Describe the .blend files that lie in the exchange folder, for a Dataset.
+
+    python -m slipway_eval_blender.read
+
+Each in a process of its own: what is no .blend, or crashes Blender, is written down as that, and the next one is read.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+from slipway.contract.blend import Blend
+from slipway.contract.blends import DESCRIBED, FILES, INDEX, REFUSED, SECONDS, Index, is_blend
+from slipway.contract.execution import EXCHANGE, RESOURCES
+from slipway.contract.job import PrepareDataset
+from slipway_eval_blender.describing import describe
+from slipway_eval_blender.execute import room
+from slipway_eval_blender.places import SCENE
+from slipway_pod.run import main
+
+log = logging.getLogger("slipway")
+
+
+def read(job: PrepareDataset) -> None:
+    """Describe every file of the index that is a .blend by its name."""
+    exchange = Path(os.environ.get("SLIPWAY_EXCHANGE", EXCHANGE))
+    index = Index.model_validate_json((exchange / INDEX).read_bytes())
+    _, memory = room(RESOURCES)
+    (exchange / DESCRIBED).mkdir(exist_ok=True)
+    wanted = [at for at, one in enumerate(index.fetched) if is_blend(one.path) and not one.refused]
+    for done, at in enumerate(wanted, start=1):
+        found = described(exchange / FILES / str(at), memory)
+        log.info("%d/%d %s: %s", done, len(wanted), index.fetched[at].path, found if isinstance(found, str) else "read")
+        said = {REFUSED: found} if isinstance(found, str) else found.dump()
+        (exchange / DESCRIBED / f"{at}.json").write_text(json.dumps(said), encoding="utf-8")
+
+
+def described(file: Path, memory_bytes: int) -> Blend | str:
+    """Return what is in `file`, or why Blender does not say it."""
+    with tempfile.TemporaryDirectory(prefix="blend-") as scratch:
+        (Path(scratch) / SCENE).symlink_to(file)
+        return describe(Path(scratch), SECONDS, memory_bytes)
+
+
+if __name__ == "__main__":
+    main(read, PrepareDataset)

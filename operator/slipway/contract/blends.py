@@ -1,0 +1,39 @@
+"""What do the container that fetches .blend files and the one that has Blender exchange? A folder.
+
+files/N            the files of the source, numbered
+described/N.json   what Blender says of each .blend: Blend, or `{"refused": "why"}`
+index.json         Index, written last by who fetches
+"""
+
+from __future__ import annotations
+
+import re
+
+from slipway.api.base import StatusModel
+
+FILES, DESCRIBED, INDEX = "files", "described", "index.json"
+REFUSED = "refused"
+FILE_LIMIT = 256 * 1024 * 1024
+SECONDS = 60
+"""For each file."""
+NAME = re.compile(r".*\.blend[0-9]*", re.IGNORECASE)
+
+
+class Fetched(StatusModel):
+    """A file of the source, at the place of its number."""
+
+    path: str
+    refused: str = ""
+    """Why it was not fetched."""
+
+
+class Index(StatusModel):
+    """All files of a source, in the order of their paths."""
+
+    revision: str = ""
+    fetched: tuple[Fetched, ...]
+
+
+def is_blend(path: str) -> bool:
+    """Tell whether a file is a .blend by its name, or a backup of one."""
+    return NAME.fullmatch(path) is not None

@@ -1,0 +1,31 @@
+"""Are the overlays of the examples taken by the apiserver as kustomize makes them?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.apiserver.conftest import ROOT
+from tests.apiserver.server import ApiServer
+
+OVERLAYS = sorted((ROOT / "examples" / "gpu").glob("*/kustomization.yaml"))
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.parent.name)
+def test_an_overlay_is_taken(server: ApiServer, overlay: Path) -> None:
+    text = server.kubectl("kustomize", str(overlay.parent))
+    made = [one for one in yaml.safe_load_all(text) if one]
+    assert {one["kind"] for one in made} == {"Namespace", "Dataset", "TrainingJob", "Rollout"}
+    server.kubectl("create", "namespace", made[0]["metadata"]["name"], check=False)
+    for one in made:
+        if one["kind"] != "Namespace":
+            server.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=yaml.safe_dump(one))
+    [run] = [one for one in made if one["kind"] == "TrainingJob"]
+    assert run["spec"]["resources"]["gpu"] == {"count": 1}
+
+
+def test_every_example_has_an_overlay() -> None:
+    examples = {path.parent.name for path in (ROOT / "examples").glob("*/kustomization.yml")}
+    assert {path.parent.name for path in OVERLAYS} == examples >= {"blender-agent", "blueprint-assistant"}
