@@ -75,6 +75,8 @@ class Train(JobBase):
     export: tuple[Export, ...]
     seed: int
     grace_seconds: int = 60
+    # Left out where it is one, for the same reason.
+    processes: int = Field(default=1, ge=1, exclude_if=lambda count: count == 1)
 
 
 class Subject(Model):

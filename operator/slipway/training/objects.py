@@ -66,7 +66,16 @@ def told(training: Training, dataset: ArtifactRef, stages: Iterable[StageData], 
         export=tuple(spec.export),
         seed=spec.seed,
         grace_seconds=GRACE_SECONDS,
+        processes=processes(spec),
     )
+
+
+def processes(spec: TrainingJobSpec) -> int:
+    """Return how many processes of the pod share the run: as many as are asked for, else one for each GPU."""
+    recipe = spec.recipe.causal_lm
+    if recipe is not None and recipe.processes is not None:
+        return recipe.processes
+    return spec.resources.gpu.count if spec.resources.gpu is not None else 1
 
 
 def snapshot(training: Training, dataset: ArtifactRef, stages: tuple[StageData, ...], settings: Settings) -> Snapshot:
