@@ -87,7 +87,7 @@ class Recipe:
             self.train()
         except Stopped:
             self.save()
-            self.journal.stop()
+            self.journal.write("Stopped")
             log.info("stopped after step %d, %.1f s after SIGTERM", self.state.step, self.stop.seconds)
             return Preempted(step=self.state.step)
         return None

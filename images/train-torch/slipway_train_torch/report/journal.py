@@ -78,10 +78,6 @@ class Journal:
         self._without_harm(lambda: self._put(outcome, None))
         self._without_harm(lambda: self._tell_mlflow(outcome))
 
-    def stop(self) -> None:
-        """Write the report of an attempt that was asked to stop."""
-        self.write("Stopped")
-
     @contextmanager
     def failure(self) -> Iterator[None]:
         """Tell of the error by which what is done inside ends, if it ends by one."""
