@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def test_an_overlay_is_taken(server: ApiServer, overlay: Path) -> None:
     server.kubectl("create", "namespace", made[0]["metadata"]["name"], check=False)
     for one in made:
         if one["kind"] != "Namespace":
-            server.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=yaml.safe_dump(one))
+            server.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(one))
     [run] = [one for one in made if one["kind"] == "TrainingJob"]
     assert run["spec"]["resources"]["gpu"] == {"count": 1}
 

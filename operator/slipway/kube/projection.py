@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from slipway.kube.sealed import Sealed, as_json
+from slipway.kube.sealed import Sealed, as_json, written
 from slipway.names import UID_LABEL
 from slipway.plan import Manifest
 
@@ -41,8 +41,11 @@ _SPEC_READ: Mapping[str, frozenset[str]] = {
 """What rooms read of the specs that are large and else only compared; the rest is sealed."""
 
 
-def project(obj: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the rooms and the engine may need of `obj`; the rest would only cost memory."""
+def project(obj: Mapping[str, Any], like: bytes = b"") -> dict[str, Any]:
+    """Return what the rooms and the engine may need of `obj`; the rest would only cost memory.
+
+    `like` is the `pattern` of an object of its kind.
+    """
     match obj["kind"]:
         case "Pod":
             return _pod(obj)
@@ -50,13 +53,22 @@ def project(obj: Mapping[str, Any]) -> dict[str, Any]:
             return _config_map(obj)
         case kind:
             found = {**obj, "metadata": _metadata(obj["metadata"])}
-            return found if kind not in _SPEC_READ else _sealed(found, _SPEC_READ[kind])
+            return found if kind not in _SPEC_READ else _sealed(found, _SPEC_READ[kind], like)
 
 
-def _sealed(obj: dict[str, Any], read: frozenset[str]) -> dict[str, Any]:
+def pattern(obj: Mapping[str, Any]) -> bytes:
+    """Return what others of the kind of `obj` are sealed by: most of it is in them too."""
+    return written(_unread(obj)) if obj["kind"] in _SPEC_READ else b""
+
+
+def _sealed(obj: dict[str, Any], read: frozenset[str], like: bytes) -> dict[str, Any]:
     spec = obj.get("spec") or {}
-    rest = {name: value for name, value in spec.items() if name not in read}
-    return {**obj, "spec": {name: spec[name] for name in read if name in spec} | {"sealed": Sealed(rest)}}
+    kept = {name: spec[name] for name in read if name in spec}
+    return {**obj, "spec": kept | {"sealed": Sealed(_unread(obj), like)}}
+
+
+def _unread(obj: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in (obj.get("spec") or {}).items() if name not in _SPEC_READ[obj["kind"]]}
 
 
 def _metadata(meta: Mapping[str, Any]) -> dict[str, Any]:

@@ -191,7 +191,12 @@ class WorkQueue:
         return delay
 
     async def get(self) -> Taken | None:
-        """Wait for the next key; return None once the queue is closed."""
+        """Wait for the next key; return None once the queue is closed.
+
+        Others have their turn first. Thousands of keys that need no write would else follow each other without a pause,
+        and meanwhile no Lease is renewed, no answer heard and no probe answered.
+        """
+        await asyncio.sleep(0)
         while not self._closed:
             if taken := self.backlog.take(self._now()):
                 return taken

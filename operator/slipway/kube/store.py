@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.kube.projection import project, root_uid, version_of
+from slipway.kube.projection import pattern, project, root_uid, version_of
 from slipway.kube.resources import ROOT_KINDS
+from slipway.kube.sharing import shared
 from slipway.plan import Manifest
 from slipway.relations import relations
 
@@ -43,6 +44,9 @@ class Store:
         self._owned: dict[str, dict[Name, Manifest]] = {}
         self._roots: dict[str, Manifest] = {}
         self._related: dict[Name, dict[str, Manifest]] = {}
+        self._patterns: dict[str, bytes] = {}
+        self._last: dict[str, Manifest] = {}
+        """By kind: the object heard of last. The next one is most like it."""
         self._gone: OrderedDict[str, int] = OrderedDict()
         self.on_change = on_change
 
@@ -89,7 +93,7 @@ class Store:
         before = self.get(kind, namespace, name)
         if before is not None and version_of(before) >= version_of(obj):
             return False
-        after = project(obj)
+        after = self._shared(project(obj, self._pattern(obj)))
         if before is not None:
             self._unlink(before)
             if before["metadata"]["uid"] != meta["uid"]:
@@ -119,6 +123,21 @@ class Store:
             for obj in self.all(kind, namespace)
             if obj["metadata"]["uid"] not in uids and version_of(obj) <= version
         ]
+
+    def _pattern(self, obj: Mapping[str, Any]) -> bytes:
+        found = self._patterns.get(obj["kind"])
+        if found is None:
+            found = self._patterns[obj["kind"]] = pattern(obj)
+        return found
+
+    def _shared(self, obj: dict[str, Any]) -> dict[str, Any]:
+        """Return `obj`, made of what the last one of its kind, and another child of its root, have of the same."""
+        like = self._last.get(obj["kind"], {})
+        self._last[obj["kind"]] = obj
+        siblings = self._owned.get(root_uid(obj) or "", {})
+        sibling = next(iter(siblings.values()), like)
+        rest = {name: shared(part, like.get(name)) for name, part in obj.items() if name != "metadata"}
+        return {**rest, "metadata": shared(obj["metadata"], sibling.get("metadata"))}
 
     def _bury(self, uid: str, version: int) -> None:
         self._gone[uid] = max(version, self._gone.get(uid, -1))

@@ -183,3 +183,27 @@ async def test_waiting_workers_get_keys_when_they_are_due_and_none_when_it_close
     assert got == [("c", 0.0), ("b", 5.0), ("a", 8.0)]
     queue.close()
     await asyncio.gather(*workers)
+
+
+@virtual
+async def test_others_have_their_turn_while_thousands_of_keys_need_no_write() -> None:
+    queue, beats, done = WorkQueue(), 0, 0
+    for number in range(1000):
+        queue.add(Key("Rollout", "demo", str(number)))
+
+    async def beat() -> None:
+        nonlocal beats
+        while done < 1000:
+            beats += 1
+            await asyncio.sleep(0)
+
+    async def work() -> None:
+        nonlocal done
+        for _ in range(500):
+            taken = await queue.get()
+            assert taken is not None
+            queue.done(taken.key)
+            done += 1
+
+    await asyncio.gather(beat(), work(), work())
+    assert beats > 400

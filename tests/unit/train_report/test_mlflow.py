@@ -182,10 +182,10 @@ def test_the_journal_tells_how_an_attempt_ends(server: Server, given: Train, tmp
     for step, end, status in ((2, "stop", "SCHEDULED"), (3, "fail", "FAILED"), (4, "write", "FINISHED")):
         found = facts(step)
         attempt = MLflowRun(MLflow(server.url), given, "assistant", interval=3600)
-        journal = Journal(given, lambda found=found: found, tmp_path, attempt)
-        journal.begin()
+        journal = Journal(given, tmp_path, attempt)
+        journal.begin(lambda found=found: found)
         if end == "stop":
-            journal.stop()
+            journal.write("Stopped")
         elif end == "fail":
             journal.fail(ValueError("x"))
         else:
