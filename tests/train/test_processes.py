@@ -127,6 +127,18 @@ def test_processes_end_as_one(bench: Bench, child: str, code: int) -> None:
     assert done.returncode == code, done.stderr
 
 
+def test_the_cause_is_told_not_what_others_made_of_it(bench: Bench) -> None:
+    child = (
+        "import os, pathlib, sys, time; rank = os.environ['RANK']; time.sleep(float(rank) / 2)\n"
+        "pathlib.Path(os.environ['SLIPWAY_TERMINATION_LOG']).write_text('of ' + rank)\n"
+        f"sys.exit({int(ExitCode.BAD_DATA)} if rank == '1' else {int(ExitCode.UNEXPECTED)})"
+    )
+    told = pod_environment(bench, bench.job())
+    done = subprocess.run([sys.executable, "-c", LAUNCH, sys.executable, "-c", child], env=told, check=False)
+    assert done.returncode == ExitCode.BAD_DATA
+    assert (bench.folder / "termination-log").read_text() == "of 1"
+
+
 def test_each_process_gets_its_share_of_the_cpus() -> None:
     found = environment({"OMP_NUM_THREADS": "5", "HOME": "/"}, 1, 2, Path("/shared"))
     assert (found["OMP_NUM_THREADS"], found[RANK], found[SIZE], found[SHARED], found["HOME"]) == (
