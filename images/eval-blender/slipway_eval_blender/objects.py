@@ -11,6 +11,8 @@ from slipway.contract.blend import Data, Keys, Mesh, Object, Piece
 from slipway_eval_blender.rna import DIGITS, Fresh, different, plain, pointers, settings
 
 EULER = frozenset({"XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX"})
+SIZES = frozenset({"width", "height", "dimensions"})
+"""Of a node's box in the editor; of modifiers and data, they are what these do."""
 LIGHT = frozenset({"type", "color"})
 
 
@@ -61,7 +63,7 @@ def _modifier(modifier: Any, thing: Any, fresh: Fresh) -> Piece:
     def make() -> tuple[dict[str, Any], dict[str, Any]]:
         scratch = bpy.data.objects.new("slipway-scratch", bpy.data.meshes.new("slipway-scratch"))
         try:
-            return settings(scratch.modifiers.new("Fresh", modifier.type)), {}
+            return settings(scratch.modifiers.new("Fresh", modifier.type), SIZES), {}
         finally:
             bpy.data.meshes.remove(scratch.data)
 
@@ -69,7 +71,7 @@ def _modifier(modifier: Any, thing: Any, fresh: Fresh) -> Piece:
 
 
 def _piece(piece: Any, before: dict[str, Any]) -> Piece:
-    own = settings(piece)
+    own = settings(piece, SIZES)
     changed = different(own, before) if before else ()
     return Piece(name=piece.name, type=piece.type, settings=own, changed=changed, pointers=pointers(piece))
 
@@ -82,7 +84,7 @@ def _data(data: Any, fresh: Fresh) -> Data:
         return Data(
             name=data.name, settings=own, changed=different(own, _fresh_light(data, fresh)), pointers=pointers(data)
         )
-    own = settings(data)
+    own = settings(data, SIZES)
     if isinstance(data, bpy.types.Camera):
         own["type"] = data.type
         return Data(name=data.name, settings=own, changed=different(own, _fresh_camera(fresh)), pointers=pointers(data))
@@ -104,7 +106,7 @@ def _fresh_camera(fresh: Fresh) -> dict[str, Any]:
     def make() -> tuple[dict[str, Any], dict[str, Any]]:
         scratch = bpy.data.cameras.new("slipway-scratch")
         try:
-            return settings(scratch) | {"type": scratch.type}, {}
+            return settings(scratch, SIZES) | {"type": scratch.type}, {}
         finally:
             bpy.data.cameras.remove(scratch)
 
