@@ -107,6 +107,7 @@ async def converge(many: Many, operator: Operator, figures: Figures, patience: f
     await all_healthy(many.seen, many.count, patience)
     figures.converge_s = time.monotonic() - begun
     await quiet(many)
+    await rested(many)
     figures.cpu_s = cpu_seconds(operator.child.pid) - before[0]
     figures.apiserver_cpu_s = cpu_seconds(many.ground.apiserver_pid) - before[1]
 
@@ -128,14 +129,14 @@ async def writes(api: Api) -> float:
 
 
 async def rested(many: Many, seconds: float = 3.0) -> None:
-    """Wait until nothing is written any more: users have ModelVersions before Rollouts, and ours are looked at."""
+    """Wait until nothing is written any more: ModelVersions are looked at when Rollouts have what they need."""
     last, since = -1.0, time.monotonic()
     deadline = since + 300
     while time.monotonic() - since < seconds:
         if (now := await writes(many.api)) != last:
             last, since = now, time.monotonic()
         if since > deadline:
-            raise TimeoutError("the operator writes without end, and no Rollout exists")
+            raise TimeoutError("the operator writes without end")
         await asyncio.sleep(LOOK_SECONDS)
 
 
@@ -200,9 +201,19 @@ async def cold(many: Many, stack: ExitStack, figures: Figures) -> Operator:
     return operator
 
 
+async def drained(operator: Operator) -> None:
+    """Wait until no key waits in the queues of an operator: those of its start are not those of a rollout."""
+    deadline = time.monotonic() + 300
+    while sum(value for _, value in samples(await asyncio.to_thread(operator.metrics), "workqueue_depth")):
+        if time.monotonic() > deadline:
+            raise TimeoutError("the operator's queues do not empty")
+        await asyncio.sleep(LOOK_SECONDS)
+
+
 async def busy(many: Many, operator: Operator, figures: Figures) -> None:
     """Start a version of many Rollouts at once, then let some of them turn bad one after another."""
     numbers = range(min(BUSY, many.count))
+    await drained(operator)
     stage = Stage(many.api, many.side, many.seen, many.measured, operator)
     before = many.side.queue(await asyncio.to_thread(operator.metrics))
     await risen(stage, numbers, 2)

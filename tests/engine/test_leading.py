@@ -50,9 +50,22 @@ async def test_a_leader_that_stops_hands_over_at_once() -> None:
     await asyncio.sleep(30)
     assert await one.end() == EXIT_OK
     assert lease(cluster)["holderIdentity"] == ""
-    await asyncio.sleep(3)
+    await asyncio.sleep(1.5)
     assert two.leads
     await two.end()
+
+
+@virtual
+async def test_what_serves_is_caught_up_with_before_what_trains() -> None:
+    replica = Replica(Cluster(), "one").start()
+    await asyncio.sleep(5)
+    assert [kind async for kind in replica.engine.resync.taken()] == [
+        "Rollout",
+        "ModelVersion",
+        "TrainingJob",
+        "Dataset",
+    ]
+    await replica.end()
 
 
 @virtual

@@ -159,12 +159,17 @@ class Engine:
         self._spawn("elector", self.elector.run())
         await self.rehearsal.until(self.elector.leading)
         # The last leader may have decided something a moment ago; start from what it wrote, not from what we heard.
-        await self.resync.take_all()
-        self.rehearsal.perform()
         self._spawn("recorder", self.recorder.run())
-        for number in range(self._options.workers):
-            self._spawn(f"worker {number}", self.reconciler.work())
+        async for kind in self.resync.taken():
+            self.rehearsal.perform(kind)
+            self._work()
         self._say_leads(1)
+
+    def _work(self) -> None:
+        """Let workers begin, unless they have."""
+        for number in range(self._options.workers):
+            if (name := f"worker {number}") not in self._tasks:
+                self._spawn(name, self.reconciler.work())
 
     def _verdict(self) -> int:
         if not self._failures:

@@ -57,16 +57,14 @@ class Rehearsal:
         finally:
             waiter.cancel()
 
-    def perform(self) -> None:
-        """Queue every root that is not known to be at rest, and set the timers of those that are."""
-        for kind in self._rooms:
-            for root in self._store.all(kind):
-                key = key_of(root)
-                if key not in self._at_rest:
-                    self._queue.add(key, Priority.LOW)
-                elif (due := self._at_rest[key]) is not None:
-                    self._queue.wake_after(key, max(due - self._clock.monotonic(), 0.0))
-        self._at_rest.clear()
+    def perform(self, kind: str) -> None:
+        """Queue every root of a kind that is not known to be at rest, and set the timers of those that are."""
+        for root in self._store.all(kind) if kind in self._rooms else ():
+            key = key_of(root)
+            if key not in self._at_rest:
+                self._queue.add(key, Priority.LOW)
+            elif (due := self._at_rest.pop(key)) is not None:
+                self._queue.wake_after(key, max(due - self._clock.monotonic(), 0.0))
 
     def _look(self, key: Key) -> None:
         self._at_rest.pop(key, None)

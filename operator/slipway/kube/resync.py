@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass, field
 
 from slipway.kube.api import ApiError, KubeApi, NotFound
@@ -65,18 +65,24 @@ class Resync:
         return {kind: now - at for kind, at in self._heard_at.items()}
 
     async def take_all(self) -> None:
-        """Bring the store up to date with one consistent list per kind; try until it works.
+        """Bring the store up to date with one consistent list per kind; try until it works."""
+        async for _ in self.taken():
+            pass
+
+    async def taken(self) -> AsyncGenerator[str, None]:
+        """Bring the store up to date with one kind after the other, and yield each that is; try until it works.
 
         Where the store is empty everything is listed. Later the metadata tells what is missing: a replica that begins
-        to lead has nearly everything already.
+        to lead has nearly everything already. Rollouts come first, for what serves must not wait for what is trained.
         """
-        for kind in ROOT_KINDS:
+        for kind in reversed(ROOT_KINDS):
             while True:
                 try:
                     if not any(True for _ in self.store.all(kind)):
                         await self._fill(kind)
                     for found in await self._compare(kind):
                         await self._take(kind, found)
+                    yield kind
                     break
                 except NotFound as error:
                     logger.error(
