@@ -21,10 +21,10 @@ from slipway_pod.artifact import publish_at
 from slipway_pod.errors import BadConfig, BadData
 from slipway_pod.stop import StopFlag
 from slipway_train_torch.causal_lm.dpo.recipe import Preferences
-from slipway_train_torch.causal_lm.runs import single
 from slipway_train_torch.evaluate.items import read
 from tests.train.conftest import reference, write_dataset
 from tests.train.runs import Bench, same
+from tests.train.test_recipe import without_measures
 
 BETA = DPO(beta="0.5")
 
@@ -56,7 +56,7 @@ def pairs(bench: Bench) -> Bench:
 
 def preferences(bench: Bench, job: Train, stop: StopFlag | None = None) -> Preferences:
     """Return a run of `job` that has not begun."""
-    made = single(job, Path(tempfile.mkdtemp(dir=bench.folder)), stop or StopFlag())
+    made = bench.recipe(job, stop)
     assert isinstance(made, Preferences)
     return made
 
@@ -115,7 +115,7 @@ def test_a_resumed_run_ends_in_the_bits_of_one_that_never_stopped(pairs: Bench, 
     again.measure_reference = twice  # type: ignore[method-assign]
     resumed = again.run()
     assert same(weights(pairs, straight), weights(pairs, resumed))
-    histories = [[{**line, "tokensPerSecond": 0} for line in pairs.history(r)] for r in (straight, resumed)]
+    histories = [[without_measures(line) for line in pairs.history(r)] for r in (straight, resumed)]
     assert histories[0] == histories[1]
 
 

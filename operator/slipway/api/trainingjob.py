@@ -96,6 +96,10 @@ class CausalLM(Model):
             "tokens are learned from one Dataset, and each stage may have its own: list them under newTokens.listed, "
             "or remove stages",
         ),
+        Rule(
+            "!has(self.processes) || self.processes <= self.batchSize",
+            "each process needs a row of every batch: lower processes, or raise batchSize",
+        ),
     )
 
     method: Literal["LoRA", "DoRA", "Full"] = Field(
@@ -141,6 +145,12 @@ class CausalLM(Model):
     )
     batch_size: Annotated[int, Field(ge=1, le=4096)] = Field(
         default=8, description="batchSize is the number of sequences per optimiser step."
+    )
+    processes: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        default=None,
+        description="processes of the pod share every batch, with one GPU each, or with an equal part of the CPUs: the "
+        "result is that of one process, but for rounding. Each holds the whole model. Absent means one for each GPU, "
+        "and one without.",
     )
     micro_batch_size: Annotated[int, Field(ge=1, le=4096)] | None = Field(
         default=None,
@@ -245,6 +255,12 @@ class TrainingJobSpec(Model):
             "!has(self.search) || !has(self.search.pruning) || !has(self.recipe.causalLM) || "
             "has(self.recipe.causalLM.evaluateEverySteps)",
             "search.pruning needs measurements on the way: set recipe.causalLM.evaluateEverySteps",
+        ),
+        Rule(
+            # The apiserver fills in the resources and the count before it asks.
+            "!has(self.recipe.causalLM) || !has(self.recipe.causalLM.processes) || !has(self.resources.gpu) || "
+            "self.recipe.causalLM.processes == self.resources.gpu.count",
+            "each process has one GPU: set recipe.causalLM.processes to resources.gpu.count, or remove it",
         ),
     )
 

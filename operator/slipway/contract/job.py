@@ -94,6 +94,8 @@ class Train(JobBase):
     """Sign the artefact; absent means that its provenance lies beside it unsigned."""
     # Left out while false: Jobs of runs that ask for none keep the names they had before there was this.
     tensor_board: bool = Field(default=False, exclude_if=lambda wanted: not wanted)
+    # Left out where it is one, for the same reason.
+    processes: int = Field(default=1, ge=1, exclude_if=lambda count: count == 1)
 
 
 class Subject(Model):

@@ -74,7 +74,16 @@ def told(training: Training, dataset: ArtifactRef, stages: Iterable[StageData], 
         grace_seconds=GRACE_SECONDS,
         signing=signing(settings),
         tensor_board=spec.tracking is not None and spec.tracking.tensor_board,
+        processes=processes(spec),
     )
+
+
+def processes(spec: TrainingJobSpec) -> int:
+    """Return how many processes of the pod share the run: as many as are asked for, else one for each GPU."""
+    recipe = spec.recipe.causal_lm
+    if recipe is not None and recipe.processes is not None:
+        return recipe.processes
+    return spec.resources.gpu.count if spec.resources.gpu is not None else 1
 
 
 def snapshot(training: Training, dataset: ArtifactRef, stages: tuple[StageData, ...], settings: Settings) -> Snapshot:

@@ -133,6 +133,8 @@ class Shared:
         return forward
 
     def _compute(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        if self._layers[0].disable_adapters:
+            return tuple(layer.get_base_layer()(x) for layer in self._layers)
         tensors: list[torch.Tensor | None] = []
         for layer in self._layers:
             base = layer.get_base_layer()

@@ -17,7 +17,7 @@ from slipway.api.trainingjob import CausalLM
 from slipway.contract.job import Train
 from slipway.contract.progress import Progress
 from slipway.contract.result import Preempted, Rung, Trained
-from slipway.contract.training_report import Lowest
+from slipway.contract.training_report import Lowest, Outcome
 from slipway_pod.artifact import fetch, publish, verify
 from slipway_pod.errors import BadData
 from slipway_pod.progress import Reporter
@@ -32,6 +32,7 @@ from slipway_train_torch.causal_lm.layout import Layout
 from slipway_train_torch.causal_lm.loss import head_weight, summed_loss
 from slipway_train_torch.causal_lm.noise import Noise
 from slipway_train_torch.causal_lm.pace import Lap, Pace, memory_bytes
+from slipway_train_torch.causal_lm.processes import ranks
 from slipway_train_torch.causal_lm.schedule import factor
 from slipway_train_torch.causal_lm.stages.plan import Passed, Place
 from slipway_train_torch.causal_lm.stops import PATIENCE, Limits, Step, require_targets
@@ -47,7 +48,8 @@ class Stopped(Exception):
 
 
 class Recipe:
-    """Fine-tuning of a causal language model on one device.
+    """Fine-tuning of a causal language model on one device, or on several of which each process has one: then each
+    computes its share of every batch, and all hold the same weights.
 
     Every step is a function of what the checkpoint holds and of the job, so a run that was stopped and resumed ends in
     the same bits as one that was not (on a CPU; on a GPU as far as its kernels allow).
@@ -64,8 +66,11 @@ class Recipe:
         self.mark = mark(job, self.passed.digest)
         self.recipe: CausalLM = job.recipe.causal_lm
         self.scratch = scratch
+        self.ranks = ranks.here()
+        self.own = scratch / f"rank-{self.ranks.rank}"
+        """For what each process fetches for itself; base and dataset lie where all find them."""
         self.stop = stop
-        self.progress = Reporter(job.progress_url)
+        self.progress = Reporter(job.progress_url if self.ranks.first else "")
         self.state = State()
         self.pace = Pace()
         self.journal = journal
@@ -75,10 +80,14 @@ class Recipe:
         self.measured: list[early.Measured] = []
         self.best = early.Best(self.recipe)
 
-    def run(self) -> Trained | Preempted:
-        """Set up, train, publish; or stop when asked to, with everything saved."""
+    def run(self) -> Trained | Preempted | None:
+        """Set up, train, publish; or stop when asked to, with everything saved.
+
+        The first process says what became of the run; all others return None.
+        """
         with self.progress, self.journal.failure():
-            return self.trained() or self.publish()
+            stopped = self.trained()
+            return (stopped or self.publish()) if self.ranks.first else None
 
     def trained(self) -> Preempted | None:
         """Set up and train; return where it stopped when it was asked to, with everything saved."""
@@ -87,7 +96,7 @@ class Recipe:
             self.train()
         except Stopped:
             self.save()
-            self.journal.write("Stopped")
+            self.told("Stopped")
             log.info("stopped after step %d, %.1f s after SIGTERM", self.state.step, self.stop.seconds)
             return Preempted(step=self.state.step)
         return None
@@ -101,9 +110,9 @@ class Recipe:
         device.deterministic()
         device.keep_freed_memory()
         self.device = device.choose(self.recipe.precision)
-        fetch(self.job.dataset, self.scratch / "dataset", self.job.store)
+        self.bring(self.job.dataset, "dataset")
         self.go_on()
-        fetch(self.job.base_model, self.scratch / "base", self.job.store)
+        self.bring(self.job.base_model, "base")
         self.go_on()
 
         self.report("Loading")
@@ -146,15 +155,24 @@ class Recipe:
         )
         layout = Layout(self.recipe.micro_batch_size or self.recipe.batch_size)
         self.ladder = Ladder(self.device, model, layout, lambda: self.optimiser.zero_grad(set_to_none=True))
-        self.pace = Pace(work(model, self.recipe), peak(self.device))
+        best = peak(self.device)
+        self.pace = Pace(work(model, self.recipe), best * self.ranks.size if best is not None else None)
+        self.ranks.diverge(self.job.seed)
         self.begin()
         self.resume()
-        self.journal.begin(self.facts)
+        if self.ranks.first:
+            self.journal.begin(self.facts)
         log.info(
             "%d of %d parameters are trained, on %s in %s with %d threads; %d steps, %d an epoch",
             sum(p.numel() for p in self.parameters.values()), sum(p.numel() for p in self.model.parameters()),
             self.device.torch, self.device.precision, torch.get_num_threads(), self.steps, self.per_epoch,
         )  # fmt: skip
+
+    def bring(self, artifact: ArtifactRef, name: str) -> None:
+        """Fetch an artefact into the scratch folder, once for all processes."""
+        if self.ranks.first:
+            fetch(artifact, self.scratch / name, self.job.store)
+        self.ranks.wait()
 
     def load_data(self) -> None:
         """Read the data as tokens: the lines that batches are made of, and those that are measured."""
@@ -170,12 +188,13 @@ class Recipe:
     def resume(self) -> None:
         """Go to the newest checkpoint of this run, if there is one."""
         job = self.job
-        self.checkpoints = Checkpoints(job.checkpoint_uri, job.store, self.mark, job.checkpoint.keep, self.scratch)
+        self.checkpoints = Checkpoints(job.checkpoint_uri, job.store, self.mark, job.checkpoint.keep, self.own)
         found = self.checkpoints.restore(self.parameters, self.optimiser)
         if found is None:
             return
         self.state = found.state
-        self.device.restore_random_state(found.random_state)
+        if own := self.ranks.own(found.random_state):
+            self.device.restore_random_state(own)
         self.measured = early.measured(self.state.history)
         self.best.weights = found.best
         self.ladder.arrange(Layout(self.state.micro_batch, self.state.recompute))
@@ -192,7 +211,7 @@ class Recipe:
                 self.evaluate()
             if self.state.step - self.saved >= self.job.checkpoint.every_steps and self.limits.sound(self.losses()):
                 self.save()
-                self.journal.write("Running")
+                self.told("Running")
             if self.state.step >= self.steps:
                 return
             if early.enough(self.measured, self.recipe.early_stopping):
@@ -245,12 +264,13 @@ class Recipe:
         tokens = self.share(batch)
         require_targets(tokens, self.state.step + 1, self.steps, ids(batch))
         total = torch.zeros((), device=self.device.torch)
-        for piece in self.ladder.layout.cut(batch):
+        for piece in self.ladder.layout.cut(self.ranks.share(batch)):
             loss = self.loss(piece)
             # Over all tokens of the batch, not of the piece: pieces hold different numbers of them.
             (loss / tokens).backward()
             total += loss.detach()
-        return total.item() / tokens
+        self.ranks.add_gradients(self.parameters.values())
+        return self.ranks.total(total.item()) / tokens
 
     def share(self, lines: Sequence[Row]) -> int:
         """Return by what the summed loss of `lines` is divided: their trained tokens."""
@@ -285,14 +305,16 @@ class Recipe:
         self.report("Evaluating")
         self.model.eval()
         lines = sorted(self.held_out, key=lambda row: (sum(len(example.ids) for example in row), row[0].id))
+        mine = self.ranks.share(lines)
         total = 0.0
         with torch.no_grad():
             at = 0
-            while at < len(lines):
-                self.go_on()
-                total += self.ladder.do(lambda at=at: self.measure(lines[at:]), self.state.step)
+            while at < len(mine):
+                if self.ranks.alone:  # others may have more pieces or fewer, and could not agree on the way
+                    self.go_on()
+                total += self.ladder.do(lambda at=at: self.measure(mine[at:]), self.state.step)
                 at += self.ladder.layout.micro_batch
-        self.state.validation_loss = total / self.share(lines)
+        self.state.validation_loss = self.ranks.total(total) / self.share(lines)
         self.state.evaluated = self.state.step
         self.note(validationLoss=self.state.validation_loss, **self.figures())
         self.best.remember(self.measured, self.state.step, self.parameters)
@@ -317,8 +339,9 @@ class Recipe:
         layout = self.ladder.layout
         self.state.micro_batch, self.state.recompute = layout.micro_batch, layout.recompute
         self.state.rungs = [rung.model_dump() for rung in self.ladder.rungs]
-        random_state, best = self.device.random_state(), self.best.weights
-        self.checkpoints.save(self.state, self.parameters, self.optimiser, random_state, best)
+        random_state, best = self.ranks.gathered(self.device.random_state()), self.best.weights
+        if self.ranks.first:
+            self.checkpoints.save(self.state, self.parameters, self.optimiser, random_state, best)
         self.saved = self.state.step
         took = time.monotonic() - started
         longest = took + self.pace.longest()
@@ -365,8 +388,8 @@ class Recipe:
     # --- tell -----------------------------------------------------------------------------------------------------
 
     def go_on(self) -> None:
-        """Raise Stopped when SIGTERM came."""
-        if self.stop.is_set():
+        """Raise Stopped when SIGTERM came, in all processes at once."""
+        if self.ranks.any(self.stop.is_set()):
             raise Stopped
 
     def note(self, **figures: float) -> None:
@@ -435,6 +458,11 @@ class Recipe:
             published_step=done.published_step if done is not None else None,
             artifact=done.artifact if done is not None else None,
         )
+
+    def told(self, outcome: Outcome) -> None:
+        """Let the report say how far the run is; one process speaks for all."""
+        if self.ranks.first:
+            self.journal.write(outcome)
 
     def history(self) -> Sequence[Mapping[str, Any]]:
         """Return the history of all stages so far, steps counted from the first; most runs have one stage."""

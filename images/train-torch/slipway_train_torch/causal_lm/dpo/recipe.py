@@ -51,7 +51,8 @@ class Preferences(Recipe):
     def begin(self) -> None:
         """Measure the reference, unless an earlier attempt has."""
         super().begin()
-        self.reference = reference(self.job, self.mark, self.scratch, self.measure_reference)
+        self.reference = reference(self.job, self.mark, self.own, self.ranks, self.measure_reference)
+        self.ranks.wait()
 
     def resume(self) -> None:
         """Go to the newest checkpoint, if there is one, with the rewards as they were last measured."""
@@ -63,12 +64,14 @@ class Preferences(Recipe):
         """Return how likely the model finds every answer before the first step."""
         self.report("Measuring the reference")
         self.model.eval()
-        lines = sorted((*self.rows, *self.held_out), key=lambda row: (sum(len(e.ids) for e in row), row[0].id))
+        every = sorted((*self.rows, *self.held_out), key=lambda row: (sum(len(e.ids) for e in row), row[0].id))
+        lines = self.ranks.share(every)
         found: dict[str, tuple[float, float]] = {}
         with torch.no_grad():
             at = 0
             while at < len(lines):
-                self.go_on()
+                if self.ranks.alone:
+                    self.go_on()
 
                 def piece(at: int = at) -> tuple[Sequence[Row], list[list[float]]]:
                     taken = lines[at : at + self.ladder.layout.micro_batch]
@@ -77,8 +80,8 @@ class Preferences(Recipe):
                 taken, figures = self.ladder.do(piece, self.state.step)
                 found |= {row[0].id: (chosen, rejected) for row, (chosen, rejected) in zip(taken, figures, strict=True)}
                 at += len(taken)
-        log.info("measured the reference on %d pairs", len(lines))
-        return found
+        log.info("measured the reference on %d pairs", len(every))
+        return self.ranks.merged(found)
 
     def logprobs(self, lines: Sequence[Row]) -> torch.Tensor:
         """Return the log probabilities [pairs, 2], in nats, of the chosen and the rejected answers of `lines`."""
@@ -115,8 +118,10 @@ class Preferences(Recipe):
 
     def figures(self) -> dict[str, float]:
         """Return mean margin, and the share of pairs whose chosen answer gained more than the rejected one."""
-        count = len(self.margins)
-        self.rewards = {MARGIN: sum(self.margins) / count, ACCURACY: sum(m > 0 for m in self.margins) / count}
+        count = len(self.held_out)
+        gained = self.ranks.total(sum(self.margins))
+        right = self.ranks.total(sum(margin > 0 for margin in self.margins))
+        self.rewards = {MARGIN: gained / count, ACCURACY: right / count}
         return self.rewards
 
     def shown(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from slipway.contract.job import Train
 from slipway_pod.artifact import fetch, publish_at
 from slipway_pod.errors import BadConfig, DigestMismatch
 from slipway_pod.store import open_uri
+from slipway_train_torch.causal_lm.processes.ranks import Ranks
 
 log = logging.getLogger("slipway")
 
@@ -32,18 +33,22 @@ Reference = Mapping[str, tuple[float, float]]
 """By id of the pair: the log probabilities, in nats, of the chosen and of the rejected answer."""
 
 
-def reference(job: Train, mark: str, scratch: Path, measured: Callable[[], Reference]) -> Reference:
-    """Return the figures of the run `mark`: those that an earlier attempt kept, else what `measured` returns."""
+def reference(job: Train, mark: str, scratch: Path, ranks: Ranks, measured: Callable[[], Reference]) -> Reference:
+    """Return the figures of the run `mark`: those that an earlier attempt kept, else what `measured` returns.
+
+    All processes ask; the first keeps what they have measured together.
+    """
     found = _kept(job, mark, scratch)
-    if found is not None:
-        return found
+    if not ranks.any(found is None):
+        return found or {}
     made = measured()
     folder = scratch / "reference"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / IDS).write_text(json.dumps({"mark": mark, "ids": list(made)}), encoding="utf-8")
     save_file({NAME: torch.tensor(list(made.values()), dtype=torch.float32)}, folder / FIGURES)
-    publish_at(folder, _uri(job), job.store)
+    if ranks.first:
+        publish_at(folder, _uri(job), job.store)
     return made
 
 

@@ -12,6 +12,7 @@ from slipway.contract.job import Train
 from slipway.contract.result import Preempted, Trained
 from slipway_pod.stop import StopFlag
 from slipway_train_torch.causal_lm import early
+from slipway_train_torch.causal_lm.processes import ranks
 from slipway_train_torch.causal_lm.recipe import Recipe
 from slipway_train_torch.causal_lm.stages import borders
 from slipway_train_torch.causal_lm.stages.plan import Passed, Place, place, stage_job, staged
@@ -37,30 +38,33 @@ class Staged:
         self.journal = journal
         """One for all stages: the run has one report."""
         self.make = make
+        self.ranks = ranks.here()
+        self.own = scratch / f"rank-{self.ranks.rank}"
 
-    def run(self) -> Trained | Preempted:
-        """Do what stages remain and publish; or stop when asked to, with everything saved."""
+    def run(self) -> Trained | Preempted | None:
+        """Do what stages remain and publish; or stop when asked to, with everything saved. See Recipe.run."""
         at, passed = self.reached()
         while True:
             here = place(self.job, at, passed)
             log.info("stage %s, %d of %d", here.name, here.number, here.of)
             # The base model stays where it is: what is fetched already is only hashed again.
-            shutil.rmtree(self.scratch / "dataset", ignore_errors=True)
+            if self.ranks.first:
+                shutil.rmtree(self.scratch / "dataset", ignore_errors=True)
             recipe = self.make(stage_job(self.job, at), self.scratch, self.stop, self.journal, here)
             with recipe.progress, self.journal.failure():
                 stopped = recipe.trained()
                 if stopped is not None:
-                    return Preempted(step=passed.steps + stopped.step)
+                    return Preempted(step=passed.steps + stopped.step) if self.ranks.first else None
                 loss = self.judged(recipe, here)
                 if here.last:
-                    return recipe.publish()
+                    return recipe.publish() if self.ranks.first else None
             passed = self.left(recipe, here, loss)
             at += 1
 
     def reached(self) -> tuple[int, Passed]:
         """Return the number, from 0, of the stage that is to be done, and what the ones before left."""
         for at in range(len(staged(self.job)) - 1, 0, -1):
-            passed = borders.find(stage_job(self.job, at - 1), self.scratch)
+            passed = borders.find(stage_job(self.job, at - 1), self.own)
             if passed is not None:
                 return at, passed
         return 0, Passed()
@@ -87,9 +91,11 @@ class Staged:
             "started": passed.started or state.started,
             "rungs": [rung.model_dump() for rung in recipe.rungs()],
         }
-        borders.save(recipe.job, passed.digest, recipe.parameters, costs, self.scratch)
-        recipe.checkpoints.clear()
-        found = borders.find(recipe.job, self.scratch)
+        if self.ranks.first:
+            borders.save(recipe.job, passed.digest, recipe.parameters, costs, self.own)
+            recipe.checkpoints.clear()
+        self.ranks.wait()
+        found = borders.find(recipe.job, self.own)
         assert found is not None, "it was published a moment ago"
         return found
 

@@ -1,0 +1,1 @@
+"""How do several processes of one pod share a run? `launch.py` starts them, `ranks.py` lets them agree and add up."""
