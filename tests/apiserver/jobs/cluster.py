@@ -26,6 +26,7 @@ CONTROLLERS = (
 )
 PATIENCE_SECONDS = 150.0
 """The Job controller tries a refused pod again after up to a minute, the operator asks why after 20 seconds."""
+NODE = "node-1"
 STAMP = "2026-11-20T12:00:00Z"
 
 
@@ -41,6 +42,9 @@ def controllers(server: ApiServer) -> Iterator[None]:
         "--secure-port=0",
         "--concurrent-job-syncs=2",
     ]
+    # Pods without a node that exists are the endpoint of no Service.
+    answer = server.request("POST", "/api/v1/nodes", {"metadata": {"name": NODE}})
+    assert answer.code == 201, answer.message
     with started("kube-controller-manager", command, server.folder):
         yield
 
@@ -147,7 +151,7 @@ class Cluster:
 
     def run(self, pod: str, **more: Any) -> None:
         """Bind a pod to a node and let its containers run."""
-        binding = {"metadata": {"name": pod}, "target": {"kind": "Node", "name": "node-1"}}
+        binding = {"metadata": {"name": pod}, "target": {"kind": "Node", "name": NODE}}
         self.create(self.core(f"pods/{pod}/binding"), {"apiVersion": "v1", "kind": "Binding", **binding})
         self.patch(self.core(f"pods/{pod}/status"), {"status": {"phase": "Running", "startTime": STAMP, **more}})
 
