@@ -93,6 +93,8 @@ def test_queued_admitted_preempted_resumed_and_finished(cluster: Cluster) -> Non
     assert state(cluster, first) == state(cluster, second) == "Queued"
 
     succeed(cluster, urgent, urgent_pod)
+    # What it made is evaluated in the same queue, and as urgently.
+    verified(cluster, cluster.status("TrainingJob", urgent)["modelVersion"], MODEL["digest"])
     again = cluster.pod_of(first)  # of equal priority, the older one is first
     assert again != pod
     cluster.run(again)
