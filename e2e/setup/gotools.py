@@ -114,6 +114,40 @@ def argo_rollouts() -> Path:
     return cache.stored("argo-rollouts", cache.content_key(module), build)
 
 
+KUEUE_CERTIFICATES = ('"/etc/kueue/metrics/certs"', 'os.Getenv("KUEUE_METRICS_CERTIFICATES")')
+"""What is changed in Kueue, and into what: as it is, it reads a certificate from a folder of the system."""
+
+
+def kueue() -> Path:
+    """Return the folder with the real Kueue, for tests: the program `kueue`, and its CRDs in `crds`.
+
+    It is built in its own source, as argo-rollouts is, with one line changed: where its metrics' certificate lies.
+    """
+    module = MODULES / "kueue"
+
+    def build(out: Path) -> None:
+        answer = json.loads(go("mod", "download", "-json", "sigs.k8s.io/kueue", folder=module))
+        source = _changed(Path(answer["Dir"]), "cmd/kueue/main.go", *KUEUE_CERTIFICATES, out / "source")
+        options = ["-trimpath", "-ldflags", "-s -w"]
+        go("build", *options, "-o", str(out / "kueue"), "./cmd/kueue", folder=source)
+        crds = source / "config" / "components" / "crd" / "bases"
+        shutil.copytree(crds, out / "crds", copy_function=shutil.copyfile)
+        shutil.rmtree(source)
+        forget_workspace()  # gigabytes that nothing else needs
+
+    return cache.stored("kueue", cache.content_key(module), build)
+
+
+def _changed(source: Path, file: str, old: str, new: str, out: Path) -> Path:
+    """Return a copy in `out` of the module `source` in which `file` has `new` in place of the one `old`."""
+    subprocess.run(["cp", "--recursive", "--no-preserve=mode", str(source), str(out)], check=True)
+    text = (out / file).read_text()
+    if text.count(old) != 1:
+        raise SystemExit(f"{file} has {text.count(old)} times {old}, not once: adapt e2e/setup/gotools.py")
+    (out / file).write_text(text.replace(old, new))
+    return out
+
+
 def go(*arguments: str, folder: Path) -> str:
     """Run the Go command in `folder` and return its output; sources and objects stay in the cache folder."""
     workspace = cache.root() / "go"

@@ -96,15 +96,18 @@ class ApiServer:
 
 
 @contextmanager
-def running() -> Iterator[ApiServer]:
-    """Start etcd and kube-apiserver, yield when the apiserver answers, and end both."""
+def running(*, accounts: bool = False) -> Iterator[ApiServer]:
+    """Start etcd and kube-apiserver, yield when the apiserver answers, and end both.
+
+    `accounts`: pods need their service account, which a controller must make.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slipway-apiserver-")))
         server = ApiServer(f"https://127.0.0.1:{free_port()}", folder)
         etcd, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
         _write_credentials(server)
-        stack.enter_context(_process("etcd", _etcd(folder, etcd, peer), folder))
-        apiserver = stack.enter_context(_process("kube-apiserver", _apiserver(server, etcd), folder))
+        stack.enter_context(started("etcd", _etcd(folder, etcd, peer), folder))
+        apiserver = stack.enter_context(started("kube-apiserver", _apiserver(server, etcd, accounts), folder))
         _await_ready(server, apiserver)
         yield server
 
@@ -121,7 +124,7 @@ def _etcd(folder: Path, client: str, peer: str) -> list[str]:
     ]
 
 
-def _apiserver(server: ApiServer, etcd: str) -> list[str]:
+def _apiserver(server: ApiServer, etcd: str, accounts: bool) -> list[str]:
     key = server.folder / "service-accounts.key"
     return [
         str(tools.kube()),
@@ -134,8 +137,8 @@ def _apiserver(server: ApiServer, etcd: str) -> list[str]:
         "--service-cluster-ip-range=10.96.0.0/16",
         f"--token-auth-file={server.folder / 'tokens.csv'}",
         "--authorization-mode=RBAC",
-        # No controller makes the service accounts that this plugin asks for.
-        "--disable-admission-plugins=ServiceAccount",
+        # Without a controller that makes them, this plugin asks for what is not there.
+        *(() if accounts else ("--disable-admission-plugins=ServiceAccount",)),
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={key}",
         f"--service-account-signing-key-file={key}",
@@ -162,7 +165,7 @@ def _write_credentials(server: ApiServer) -> None:
 
 
 @contextmanager
-def _process(name: str, command: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def started(name: str, command: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` with its output in a log; stop it at the end, and also if this process is killed."""
 
     def die_with_parent() -> None:

@@ -1,0 +1,37 @@
+"""What do these tests share? A cluster with everything of Kubernetes but nodes, our chart, and our operator at work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.setup import gotools
+from tests.apiserver.jobs.cluster import Cluster, controllers
+from tests.apiserver.operating import operating
+from tests.apiserver.server import ApiServer, running
+from tests.apiserver.test_chart import helm
+from tests.unit.chart.render import CHART
+
+
+@pytest.fixture(scope="package")
+def installed() -> Iterator[ApiServer]:
+    """An apiserver with Kubernetes' controllers, the Gateway API, and our chart."""
+    with running(accounts=True) as server, controllers(server):
+        server.kubectl("create", "-f", str(gotools.gateway_api()))
+        helm(server, "install", "slipway", str(CHART), "--create-namespace")
+        yield server
+
+
+@pytest.fixture(scope="package")
+def operator(installed: ApiServer) -> Iterator[Path]:
+    """The operator's log, while it runs with the chart's rights."""
+    with operating(installed) as log:
+        yield log
+
+
+@pytest.fixture
+def cluster(installed: ApiServer, operator: Path) -> Cluster:
+    """A namespace of its own."""
+    return Cluster.fresh(installed, operator)
