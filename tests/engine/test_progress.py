@@ -191,6 +191,10 @@ async def test_all_figures_of_a_push_reach_the_status() -> None:
         "step": 3, "steps": 9, "tokensPerSecond": 1800.4, "trainedTokensPerSecond": 420.6, "mfuPercent": 31.7,
         "learningRate": 2e-7, "gradientNorm": 12345678.9, "memoryBytes": 7_000_000_000,
         "report": "s3://slipway/slipway/models/reports/demo/run/report.html",
+        "memory": {
+            "weightsBytes": 500, "gradientsBytes": 20, "optimiserBytes": 40, "activationsBytes": 400, "lossBytes": 30,
+            "safetyBytes": 99, "totalBytes": 1089, "peakBytes": 1001,
+        },
     }  # fmt: skip
     assert await setting.push("token-of-run", json.dumps(body).encode()) == 202
     await asyncio.sleep(1)
@@ -199,5 +203,6 @@ async def test_all_figures_of_a_push_reach_the_status() -> None:
     assert (found["learningRate"], found["gradientNorm"]) == ("2e-07", "1.23457e07")
     assert found["memoryBytes"] == 7_000_000_000
     assert found["report"] == body["report"]
+    assert found["memory"] == body["memory"]
     assert await setting.push("token-of-run", json.dumps(body | {"report": "https://elsewhere"}).encode()) == 400
     await setting.writer.close()

@@ -349,6 +349,30 @@ class TrainingJobSpec(Model):
     )
 
 
+class RunMemory(StatusModel):
+    """What the run takes on each device beside what its pod holds anyway: estimated before weights are read, and
+    measured.
+    """
+
+    weights_bytes: Count = Field(description="weightsBytes of the model, and of the adapter where there is one.")
+    gradients_bytes: Count = Field(description="gradientsBytes of what is trained.")
+    optimiser_bytes: Count = Field(description="optimiserBytes: AdamW's two moments of what is trained.")
+    activations_bytes: Count = Field(
+        description="activationsBytes that the largest piece of a batch takes from forward to backward."
+    )
+    loss_bytes: Count = Field(description="lossBytes: logits, which are never held all at once, and what follows.")
+    safety_bytes: Count = Field(description="safetyBytes that are to stay free beside all these.")
+    total_bytes: Count = Field(description="totalBytes is the sum of these estimates.")
+    available_bytes: Count | None = Field(
+        default=None,
+        description="availableBytes is what the device had free for the run: memory of the GPU, or what was left of "
+        "the pod's limit for each process. Absent where nothing limits it.",
+    )
+    peak_bytes: Count | None = Field(
+        default=None, description="peakBytes is the most that the run was measured to take so far."
+    )
+
+
 class TrainingProgress(StatusModel):
     """How far the run is, as last pushed by its pod."""
 
@@ -378,6 +402,11 @@ class TrainingProgress(StatusModel):
     memory_bytes: Count | None = Field(
         default=None,
         description="memoryBytes is the most that the GPU held in the last step; on a CPU, what the process holds.",
+    )
+    memory: RunMemory | None = Field(
+        default=None,
+        description="memory that the run was estimated to take, by purpose, and the most that it took. How batches are "
+        "cut follows from the estimate.",
     )
     validation_loss: Decimal | None = Field(
         default=None, description="validationLoss as last measured, in nats per trained token."
@@ -482,7 +511,8 @@ class TrainingJobStatus(StatusModel):
     )
     layout: BatchLayout | None = Field(
         default=None,
-        description="layout is how the pod cuts batches; it is smaller than asked for where memory did not suffice.",
+        description="layout is how the pod cuts batches; it is smaller than asked for where memory does not suffice, by "
+        "the estimate or in a step.",
     )
     restarts: Restarts | None = Field(default=None, description="restarts counts how often the run was started again.")
     earlier_restarts: EarlierRestarts | None = Field(

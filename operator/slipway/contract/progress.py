@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from slipway.api.base import StatusModel, StoreUri
+from slipway.api.trainingjob import RunMemory
 
 PATH = "/v1/progress"
 BODY_LIMIT = 4096
@@ -29,6 +30,7 @@ class Progress(StatusModel):
     gradient_norm: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     memory_bytes: int | None = Field(default=None, ge=0)
     """The most that a GPU held in the step, or what the process holds."""
+    memory: RunMemory | None = None
     validation_loss: float | None = Field(default=None, allow_inf_nan=False)
     micro_batch_size: int | None = Field(default=None, ge=1)
     recompute: bool | None = None

@@ -18,6 +18,7 @@ from pydantic import Field
 
 from slipway.api.base import StatusModel
 from slipway.api.common import ArtifactRef, ArtifactStatus
+from slipway.api.trainingjob import RunMemory
 from slipway.contract.job import Train
 from slipway.contract.result import Rung
 
@@ -114,6 +115,7 @@ class TrainingReport(StatusModel):
     curves: tuple[Curve, ...] = ()
     restarts: tuple[Restart, ...] = ()
     rungs: tuple[Rung, ...] = ()
+    memory: RunMemory | None = None
     parameters: dict[str, str] = {}
     """As they were resolved; what follows from memory and device is among them."""
     base_model: ArtifactRef

@@ -41,7 +41,7 @@ def noticed(
         return found, ()
     again = ", with activations computed again" if seen.recompute else ""
     said = (
-        f"memory did not suffice for {before.micro_batch_size} rows at a time: the run goes on with "
+        f"memory does not suffice for {before.micro_batch_size} rows at a time: the run goes on with "
         f"{seen.micro_batch_size}{again}. Its batches stay the same; it is slower than with more memory "
         "(spec.resources) or a smaller maxTokens"
     )

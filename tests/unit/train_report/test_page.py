@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from slipway.api.common import ArtifactStatus
+from slipway.api.trainingjob import RunMemory
 from slipway.contract.result import Rung
 from slipway.contract.training_report import Lowest, Restart, TrainingReport
 from slipway_pod.errors import BadConfig
@@ -34,6 +35,17 @@ def whole(tmp_path: Path) -> TrainingReport:
         30,
         best=Lowest(step=20, validation_loss=2.5),
         rungs=(Rung(step=3, micro_batch=4, recompute=False), Rung(step=3, micro_batch=1, recompute=True)),
+        memory=RunMemory(
+            weights_bytes=540 * 2**20,
+            gradients_bytes=1,
+            optimiser_bytes=2,
+            activations_bytes=700 * 2**20,
+            loss_bytes=3,
+            safety_bytes=124 * 2**20,
+            total_bytes=1364 * 2**20,
+            available_bytes=7000 * 2**20,
+            peak_bytes=1300 * 2**20,
+        ),
         published_step=20,
         validation_loss=2.5,
         artifact=ArtifactStatus(uri="s3://slipway/home/models/a/", digest="sha256:" + "a" * 64, bytes=1234567),
@@ -50,6 +62,8 @@ def test_the_page_says_what_the_report_has(whole: TrainingReport) -> None:
         "2.5best validation loss, after step 20", "killed, or its node lost", "failed: StoreUnreachable",
         "rank16", "learningRate2e-4", "sha256:" + "a" * 64, "1,234,567 bytes", "with the weights of step 20",
         "sha256:" + "b" * 64, "sha256:" + "d" * 64, whole.recipe,
+        "activations of the largest piece700", "estimated, all together1,364", "there for the run7,000",
+        "measured at most1,300",
         "went on after step 10 (Killed)", "step 3: 1 rows at a time, activations computed again",
     ):  # fmt: skip
         assert text in said

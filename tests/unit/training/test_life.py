@@ -107,8 +107,8 @@ def test_each_smaller_piece_is_told_once() -> None:
     pushing(made, 1, recompute=True)
     told = list(made.events[before:])
     assert [event.reason for event in told] == ["SmallerPieces", "SmallerPieces"]
-    assert "did not suffice for 8 rows at a time: the run goes on with 4. " in told[0].message
-    assert "did not suffice for 4 rows at a time: the run goes on with 1, with activations computed" in told[1].message
+    assert "does not suffice for 8 rows at a time: the run goes on with 4. " in told[0].message
+    assert "does not suffice for 4 rows at a time: the run goes on with 1, with activations computed" in told[1].message
 
 
 def test_a_run_that_starts_anew_is_no_event() -> None:

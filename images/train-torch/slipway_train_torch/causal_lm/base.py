@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from slipway_pod.errors import BadConfig
 from slipway_train_torch.causal_lm import vocabulary
 from slipway_train_torch.causal_lm.device import Device
-from slipway_train_torch.evaluate.files import complete
+from slipway_train_torch.evaluate.files import Weights, complete
 from slipway_train_torch.gguf.reading import read_once
 
 
-def load(folder: Path, uri: str, device: Device, dtype: torch.dtype | None = None) -> tuple[Any, Any]:
+def described(folder: Path, uri: str) -> tuple[Any, Any]:
+    """Return configuration and tokenizer of the base in `folder`, which `load` takes too; no weights are read."""
+    where = _where(complete(folder, f"the base model {uri}"))
+    with read_once(), _readable(uri):
+        return AutoConfig.from_pretrained(**where), AutoTokenizer.from_pretrained(**where)
+
+
+def load(
+    folder: Path, uri: str, device: Device, dtype: torch.dtype | None = None, tokenizer: Any = None
+) -> tuple[Any, Any]:
     """Return model (frozen, in `dtype`, else the device's format) and tokenizer of the base in `folder`.
 
-    `uri` is what messages and the model call it.
+    `uri` is what messages and the model call it. The tokenizer is read unless it is given.
 
     A safetensors folder, or one GGUF file, whose weights are dequantised. Pickle is refused.
     """
     weights = complete(folder, f"the base model {uri}")
-    where: dict[str, Any] = {"pretrained_model_name_or_path": str(weights.folder)}
-    if weights.folder is None and weights.gguf is not None:
-        where = {"pretrained_model_name_or_path": str(weights.gguf.parent), "gguf_file": weights.gguf.name}
-    try:
-        with read_once():
-            tokenizer = AutoTokenizer.from_pretrained(**where)
-            model = AutoModelForCausalLM.from_pretrained(**where, dtype=dtype or device.dtype, use_safetensors=True)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise BadConfig(
-            "BaseModelUnreadable", f"the base model {uri} cannot be read by transformers: {error}"
-        ) from error
+    where = _where(weights)
+    with read_once(), _readable(uri):
+        tokenizer = tokenizer if tokenizer is not None else AutoTokenizer.from_pretrained(**where)
+        model = AutoModelForCausalLM.from_pretrained(**where, dtype=dtype or device.dtype, use_safetensors=True)
     # In a GGUF file both are one; what transformers adds to its tokens is never said.
     if weights.folder is not None and (wrong := vocabulary.misfit(model, tokenizer)) is not None:
         raise BadConfig(
@@ -46,6 +50,24 @@ def load(folder: Path, uri: str, device: Device, dtype: torch.dtype | None = Non
     model.config.use_cache = False
     model.config.name_or_path = uri
     return model.to(device.torch), tokenizer
+
+
+def _where(weights: Weights) -> dict[str, Any]:
+    """Return what transformers is told of where a model lies."""
+    if weights.folder is None and weights.gguf is not None:
+        return {"pretrained_model_name_or_path": str(weights.gguf.parent), "gguf_file": weights.gguf.name}
+    return {"pretrained_model_name_or_path": str(weights.folder)}
+
+
+@contextmanager
+def _readable(uri: str) -> Iterator[None]:
+    """Raise BadConfig for what transformers cannot read within."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise BadConfig(
+            "BaseModelUnreadable", f"the base model {uri} cannot be read by transformers: {error}"
+        ) from error
 
 
 def _forget_quantisation(model: Any) -> None:

@@ -8,9 +8,13 @@ from typing import Any
 
 import torch
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-"""Options of glibc's mallopt: how much may lie free at the end of the heap, how many blocks may lie outside of it."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4
+"""Options of glibc's mallopt: how much may lie free at the end of the heap, how large a block is that lies outside of
+it, and how many of them there may be.
+"""
 KEPT_BYTES = 2**31 - 1
+GIVEN_BACK_BYTES, BLOCKS = 128 * 1024, 65536
+"""What glibc begins with. Once it is set, glibc does not raise it any more whenever a larger block is freed."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +77,22 @@ def keep_freed_memory() -> None:
     """Let the allocator keep what was freed instead of giving it back to the kernel.
 
     Activations come and go with each layer; fresh pages are zeroed by the kernel before each use, which cost a CPU a
-    part of each step (docs/decisions/training-speed.md). Does nothing where the C library is not glibc.
+    part of each step (docs/decisions/training-speed.md). The process then holds up to about twice what is in use at
+    once (docs/decisions/training-memory.md).
     """
+    _mallopt({M_TRIM_THRESHOLD: KEPT_BYTES, M_MMAP_MAX: 0})
+
+
+def give_back_freed_memory() -> None:
+    """Let the allocator give every tensor's memory back to the kernel when it is freed: nothing but what is in use is
+    held, and fresh pages cost time.
+    """
+    _mallopt({M_TRIM_THRESHOLD: GIVEN_BACK_BYTES, M_MMAP_THRESHOLD: GIVEN_BACK_BYTES, M_MMAP_MAX: BLOCKS})
+
+
+def _mallopt(options: dict[int, int]) -> None:
+    """Set options of the allocator; does nothing where the C library is not glibc."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
-        mallopt(M_MMAP_MAX, 0)
+        for option, value in options.items():
+            mallopt(option, value)

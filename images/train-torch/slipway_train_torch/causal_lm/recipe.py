@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from slipway.api.common import ArtifactRef
-from slipway.api.trainingjob import CausalLM
+from slipway.api.trainingjob import CausalLM, RunMemory
 from slipway.contract.job import Train
 from slipway.contract.progress import Progress
 from slipway.contract.result import Preempted, Rung, Trained
@@ -30,6 +30,11 @@ from slipway_train_torch.causal_lm.ladder import Ladder
 from slipway_train_torch.causal_lm.layers import Layers
 from slipway_train_torch.causal_lm.layout import Layout
 from slipway_train_torch.causal_lm.loss import head_weight, summed_loss
+from slipway_train_torch.causal_lm.memory.choose import Wanted, choose
+from slipway_train_torch.causal_lm.memory.estimate import Lines
+from slipway_train_torch.causal_lm.memory.room import at_start as room_at_start
+from slipway_train_torch.causal_lm.memory.shape import shape
+from slipway_train_torch.causal_lm.memory.watch import Watch
 from slipway_train_torch.causal_lm.noise import Noise
 from slipway_train_torch.causal_lm.pace import Lap, Pace, memory_bytes
 from slipway_train_torch.causal_lm.processes import ranks
@@ -37,6 +42,7 @@ from slipway_train_torch.causal_lm.schedule import factor
 from slipway_train_torch.causal_lm.stages.plan import Passed, Place
 from slipway_train_torch.causal_lm.stops import PATIENCE, Limits, Step, require_targets
 from slipway_train_torch.causal_lm.work import peak, work
+from slipway_train_torch.gguf.reading import read_once
 from slipway_train_torch.report.build import Facts
 from slipway_train_torch.report.journal import Journal
 
@@ -108,7 +114,6 @@ class Recipe:
         self.seal = Seal(self.whole)
         self.report("Fetching")
         device.deterministic()
-        device.keep_freed_memory()
         self.device = device.choose(self.recipe.precision)
         self.bring(self.job.dataset, "dataset")
         self.go_on()
@@ -119,7 +124,12 @@ class Recipe:
         uri = self.job.base_model.uri
         # All of a model is trained in float32, whatever it runs forward in: small updates would be lost in BF16.
         dtype = torch.float32 if self.recipe.method == "Full" else None
-        model, self.tokenizer = base.load(self.scratch / "base", uri, self.device, dtype)
+        with read_once():
+            config, self.tokenizer = base.described(self.scratch / "base", uri)
+            self.load_data()
+            layout = self.fitting(config)
+            self.go_on()
+            model = base.load(self.scratch / "base", uri, self.device, dtype, self.tokenizer)[0]
         self.vocabulary = vocabulary.extended(model, self.tokenizer, self.recipe.new_tokens, self.scratch / "dataset")
         self.head = head_weight(model)
         export.check(self.job, model.config, self.scratch / "base")
@@ -127,7 +137,8 @@ class Recipe:
         self.pad = pad if pad is not None else self.tokenizer.eos_token_id
         self.flat = flat.enable(model, self.recipe.max_tokens)
         self.go_on()
-        self.load_data()
+        if self.recipe.new_tokens is not None:
+            self.load_data()
         self.per_epoch = math.ceil(len(self.rows) / self.recipe.batch_size)
         self.steps = min(self.per_epoch * self.recipe.epochs, self.recipe.max_steps or math.inf)
         if early.publishes_best(self.recipe) and not self.validation.examples:
@@ -153,13 +164,14 @@ class Recipe:
             weight_decay=float(self.recipe.weight_decay),
             fused=True,
         )
-        layout = Layout(self.recipe.micro_batch_size or self.recipe.batch_size)
         self.ladder = Ladder(self.device, model, layout, lambda: self.optimiser.zero_grad(set_to_none=True))
         best = peak(self.device)
         self.pace = Pace(work(model, self.recipe), best * self.ranks.size if best is not None else None)
         self.ranks.diverge(self.job.seed)
         self.begin()
         self.resume()
+        self.ladder.arrange(self.ladder.layout)
+        self.memory.allocate(self.ladder.layout)
         if self.ranks.first:
             self.journal.begin(self.facts)
         log.info(
@@ -173,6 +185,28 @@ class Recipe:
         if self.ranks.first:
             fetch(artifact, self.scratch / name, self.job.store)
         self.ranks.wait()
+
+    def fitting(self, config: Any) -> Layout:
+        """Return how batches are to be cut so that a model of `config` can be trained in the memory there is.
+
+        Raises OutOfMemory where it cannot. All processes choose alike: by the one that has the least.
+        """
+        lines = Lines([count(row) for row in self.rows], [batches.targets([row]) for row in self.rows])
+        rows = -(-self.recipe.batch_size // self.ranks.size)
+        wanted = Wanted(shape(config, self.recipe, self.device, self.job.base_model.uri), lines, rows)
+        self.ranks.wait()
+        room = room_at_start(self.device, self.ranks.size)
+        if room is not None:
+            room = min(self.ranks.merged({str(self.ranks.rank): room}).values())
+        self.memory = Watch(wanted, room, self.device)
+        self.report("Loading")
+        layout = choose(wanted, self.asked(), room, self.device.torch.type)
+        self.memory.allocate(layout)
+        return layout
+
+    def asked(self) -> Layout:
+        """Return how batches are cut where memory does not matter."""
+        return Layout(self.recipe.micro_batch_size or self.recipe.batch_size)
 
     def load_data(self) -> None:
         """Read the data as tokens: the lines that batches are made of, and those that are measured."""
@@ -413,6 +447,7 @@ class Recipe:
         validation = self.state.validation_loss
         best = early.best(self.measured)
         layout = self.ladder.layout if hasattr(self, "ladder") else None
+        memory = self.told_memory()
         pace = self.pace if self.pace.known() else None
         newest = self.newest()
         self.progress.update(
@@ -429,6 +464,7 @@ class Recipe:
                 learning_rate=newest.get("learningRate"),
                 gradient_norm=newest.get("gradientNorm"),
                 memory_bytes=newest.get("memoryBytes"),
+                memory=memory,
                 validation_loss=validation if validation is not None and math.isfinite(validation) else None,
                 validation_step=self.state.evaluated if validation is not None else None,
                 best_step=best.step if best is not None else None,
@@ -457,6 +493,7 @@ class Recipe:
             validation_loss=float(loss) if loss is not None else None,
             published_step=done.published_step if done is not None else None,
             artifact=done.artifact if done is not None else None,
+            memory=self.told_memory(),
         )
 
     def told(self, outcome: Outcome) -> None:
@@ -472,6 +509,13 @@ class Recipe:
         """Return the rungs of all stages so far, steps counted from the first."""
         own = (rung.model_copy(update={"step": self.passed.steps + rung.step}) for rung in self.ladder.rungs)
         return (*self.passed.rungs, *own)
+
+    def told_memory(self) -> RunMemory | None:
+        """Return what the run was estimated to hold and what it held; None before its data and model are known."""
+        if not hasattr(self, "memory"):
+            return None
+        layout = self.ladder.layout if hasattr(self, "ladder") else self.asked()
+        return self.memory.told(layout, self.newest().get("memoryBytes") if self.pace.known() else None)
 
     def shown(self) -> dict[str, Any]:
         """Return what progress shows beside what every run has."""
@@ -501,6 +545,11 @@ class Recipe:
 def ids(batch: Sequence[Row]) -> list[str]:
     """Return the ids of all rows in `batch`; both answers of a pair are of one row."""
     return list(dict.fromkeys(example.id for row in batch for example in row))
+
+
+def count(row: Row) -> int:
+    """Return the tokens of `row`."""
+    return sum(len(example.ids) for example in row)
 
 
 def decimal(value: float) -> str:

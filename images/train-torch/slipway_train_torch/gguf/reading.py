@@ -28,9 +28,15 @@ class PlainReader(gguf.GGUFReader):
         self._data = mapped.view(numpy.ndarray)
 
 
+READER = gguf.GGUFReader
+
+
 @contextmanager
 def read_once() -> Iterator[None]:
-    """Within, every file is parsed once; afterwards it is forgotten. Nothing else changes."""
+    """Within, every file is parsed once; afterwards it is forgotten. Nothing else changes. May be nested."""
+    if gguf.GGUFReader is not READER:
+        yield
+        return
     before = gguf.GGUFReader, gguf.get_tensor_name_map
     # transformers imports both names when it uses them, so this is where they can be exchanged.
     gguf.GGUFReader, gguf.get_tensor_name_map = cache(PlainReader), cache(gguf.get_tensor_name_map)  # type: ignore[misc]

@@ -9,6 +9,7 @@ from typing import Any
 
 from slipway import __version__
 from slipway.api.common import ArtifactStatus
+from slipway.api.trainingjob import RunMemory
 from slipway.contract.job import Train
 from slipway.contract.result import Rung
 from slipway.contract.training_report import Failure, Lowest, Outcome, Restart, Speed, TrainingReport
@@ -35,6 +36,7 @@ class Facts:
     published_step: int | None = None
     validation_loss: float | None = None
     artifact: ArtifactStatus | None = None
+    memory: RunMemory | None = None
 
 
 def begun(job: Train, outcome: Outcome, at: str) -> TrainingReport:
@@ -71,6 +73,7 @@ def told(job: Train, facts: Facts, restarts: Sequence[Restart], outcome: Outcome
             "rungs": tuple(facts.rungs),
             "parameters": {name: one_line(value) for name, value in sorted(facts.parameters.items())},
             "artifact": facts.artifact,
+            "memory": facts.memory,
         }
     )
 

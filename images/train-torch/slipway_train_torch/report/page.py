@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from slipway.api.trainingjob import RunMemory
 from slipway.contract.training_report import TrainingReport
 from slipway_pod.page import rendered
 from slipway_train_torch.report import draw
@@ -31,7 +32,26 @@ def page(report: TrainingReport) -> str:
         bottom=draw.HEIGHT - draw.BOTTOM,
         ended=ENDED,
         took=duration(report.seconds),
+        memory=memory(report.memory),
     )
+
+
+def memory(found: RunMemory | None) -> list[tuple[str, int]]:
+    """Return the rows of the table of memory, in bytes; what is not known is left out."""
+    if found is None:
+        return []
+    rows = (
+        ("weights", found.weights_bytes),
+        ("gradients", found.gradients_bytes),
+        ("optimiser", found.optimiser_bytes),
+        ("activations of the largest piece", found.activations_bytes),
+        ("loss", found.loss_bytes),
+        ("safety", found.safety_bytes),
+        ("estimated, all together", found.total_bytes),
+        ("there for the run", found.available_bytes),
+        ("measured at most", found.peak_bytes),
+    )
+    return [(what, size) for what, size in rows if size is not None]
 
 
 def duration(seconds: int) -> str:

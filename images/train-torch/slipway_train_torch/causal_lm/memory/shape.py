@@ -1,0 +1,74 @@
+"""What does the memory of a run follow from? It is read of the model's configuration; there are no weights yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM
+
+from slipway.api.trainingjob import CausalLM
+from slipway_train_torch.causal_lm import methods
+from slipway_train_torch.causal_lm.device import Device
+from slipway_train_torch.causal_lm.early import publishes_best
+from slipway_train_torch.causal_lm.loss import head_weight
+from slipway_train_torch.causal_lm.memory.estimate import FLOAT, Shape
+
+FEED_FORWARD = 4
+"""Width of a feed-forward network, in widths of the model, where a configuration does not say it."""
+
+
+def shape(config: Any, recipe: CausalLM, device: Device, uri: str) -> Shape:
+    """Return the shape of training a model of `config` by `recipe`; weights are counted on a model without numbers.
+
+    Raises BadConfig for what cannot be trained so, as the run itself would.
+    """
+    full = recipe.method == "Full"
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32 if full else device.dtype)
+    model.requires_grad_(False)
+    tuned = methods.tuned(model, recipe, uri)
+    embeddings, head = model.get_input_embeddings().weight, head_weight(model)
+    if recipe.new_tokens is not None:
+        # slipway_train_torch.causal_lm.vocabulary trains both, in float32; the rows to come are few.
+        for weight in (embeddings, head):
+            weight.data = weight.data.float()
+            weight.requires_grad_(True)
+    trained = sum(parameter.numel() for parameter in tuned.trainable().values())
+    config = config.get_text_config()
+    return Shape(
+        weights=_bytes(tuned.model.parameters()),
+        trained=trained,
+        layers=config.num_hidden_layers - (recipe.freeze_layers or 0),
+        vocabulary=len(head),
+        number=device.dtype.itemsize,
+        rank=0 if full else recipe.rank,
+        # Autocast holds what is trained in float32 in its own format too, from forward to backward.
+        copied=trained * device.dtype.itemsize if device.dtype.itemsize < FLOAT else 0,
+        head_trained=head.requires_grad,
+        magnitudes=recipe.method == "DoRA",
+        dropout=not full and recipe.dropout_percent > 0,
+        pairs=recipe.dpo is not None,
+        keeps_best=publishes_best(recipe) and device.torch.type == "cpu",
+        **_widths(config),
+    )
+
+
+def _widths(config: Any) -> dict[str, int]:
+    width = config.hidden_size
+    heads = config.num_attention_heads
+    of_head = getattr(config, "head_dim", None) or width // heads
+    inner = getattr(config, "intermediate_size", None) or FEED_FORWARD * width
+    # A token goes through several experts at once, where a model has them.
+    at_once = getattr(config, "num_experts_per_tok", None) or 1
+    return {
+        "width": width,
+        "inner": inner * at_once,
+        "queries": heads * of_head,
+        "keys": (getattr(config, "num_key_value_heads", None) or heads) * of_head,
+    }
+
+
+def _bytes(parameters: Iterable[torch.nn.Parameter]) -> int:
+    return sum(parameter.numel() * parameter.element_size() for parameter in parameters)

@@ -1,0 +1,52 @@
+"""What was a run estimated to take, and what did it take?"""
+
+from __future__ import annotations
+
+from slipway.api.trainingjob import RunMemory
+from slipway_train_torch.causal_lm.device import Device, give_back_freed_memory, keep_freed_memory
+from slipway_train_torch.causal_lm.layout import Layout
+from slipway_train_torch.causal_lm.memory.choose import Wanted, may_keep_freed
+from slipway_train_torch.causal_lm.memory.linux import peak_resident
+from slipway_train_torch.causal_lm.pace import resident_bytes
+
+
+class Watch:
+    """Holds what happens against what was expected; made before weights are read."""
+
+    def __init__(self, wanted: Wanted, room: int | None, device: Device) -> None:
+        self._wanted = wanted
+        self._room = room
+        self._on_gpu = device.torch.type == "cuda"
+        self._before = resident_bytes() or 0
+        self._most = 0
+
+    def allocate(self, layout: Layout) -> None:
+        """Let the allocator be as fast as the room allows, with batches cut by `layout`."""
+        if may_keep_freed(self._wanted.with_layout(layout), self._room):
+            keep_freed_memory()
+        else:
+            give_back_freed_memory()
+
+    def told(self, layout: Layout, held: float | None) -> RunMemory:
+        """Return the estimate for `layout`, and the measured peak once a step was done.
+
+        `held` is what the last step held, as the history calls memoryBytes; None before the first.
+        """
+        found = self._wanted.with_layout(layout)
+        return RunMemory(
+            weights_bytes=found.weights,
+            gradients_bytes=found.gradients,
+            optimiser_bytes=found.optimiser,
+            activations_bytes=found.activations,
+            loss_bytes=found.loss,
+            safety_bytes=found.safety,
+            total_bytes=found.total,
+            available_bytes=None if self._room is None else max(0, self._room),
+            peak_bytes=None if held is None else self._peak(held),
+        )
+
+    def _peak(self, held: float) -> int:
+        """Return the most that weights and steps took: of a GPU in any step, of a process since they were read."""
+        most = held if self._on_gpu else (peak_resident() or held) - self._before
+        self._most = max(self._most, round(most))
+        return self._most
