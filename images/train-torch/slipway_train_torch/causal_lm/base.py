@@ -9,16 +9,18 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from slipway_pod.errors import BadConfig
-from slipway_train_torch.causal_lm import vocabulary
+from slipway_train_torch.causal_lm import four_bits, vocabulary
 from slipway_train_torch.causal_lm.device import Device
 from slipway_train_torch.evaluate.files import complete
 from slipway_train_torch.gguf.reading import read_once
 
 
-def load(folder: Path, uri: str, device: Device, dtype: torch.dtype | None = None) -> tuple[Any, Any]:
+def load(
+    folder: Path, uri: str, device: Device, dtype: torch.dtype | None = None, *, quantised: bool = False
+) -> tuple[Any, Any]:
     """Return model (frozen, in `dtype`, else the device's format) and tokenizer of the base in `folder`.
 
-    `uri` is what messages and the model call it.
+    `uri` is what messages and the model call it. `quantised` wants its linear layers in 4 bits.
 
     A safetensors folder, or one GGUF file, whose weights are dequantised. Pickle is refused.
     """
@@ -26,10 +28,13 @@ def load(folder: Path, uri: str, device: Device, dtype: torch.dtype | None = Non
     where: dict[str, Any] = {"pretrained_model_name_or_path": str(weights.folder)}
     if weights.folder is None and weights.gguf is not None:
         where = {"pretrained_model_name_or_path": str(weights.gguf.parent), "gguf_file": weights.gguf.name}
+    how: dict[str, Any] = {"dtype": dtype or device.dtype, "use_safetensors": True}
+    if quantised:
+        how |= four_bits.arguments(weights, device, uri)
     try:
         with read_once():
             tokenizer = AutoTokenizer.from_pretrained(**where)
-            model = AutoModelForCausalLM.from_pretrained(**where, dtype=dtype or device.dtype, use_safetensors=True)
+            model = AutoModelForCausalLM.from_pretrained(**where, **how)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise BadConfig(
             "BaseModelUnreadable", f"the base model {uri} cannot be read by transformers: {error}"
@@ -41,15 +46,20 @@ def load(folder: Path, uri: str, device: Device, dtype: torch.dtype | None = Non
             f"the tokenizer and the weights of the base model {uri} are not of one model: {wrong}. Bring the tokenizer "
             "that the weights were trained with (to give a model more tokens, use recipe.causalLM.newTokens)",
         )
+    if quantised:
+        four_bits.settle(model, uri)
     _forget_quantisation(model)
     model.requires_grad_(False)
     model.config.use_cache = False
     model.config.name_or_path = uri
-    return model.to(device.torch), tokenizer
+    # One in 4 bits was read to its place.
+    return model if quantised else model.to(device.torch), tokenizer
 
 
 def _forget_quantisation(model: Any) -> None:
-    """Let a model read from GGUF, whose weights are plain tensors by now, not be taken for a quantised one."""
+    """Let a model not be taken for a quantised one: that from GGUF has plain tensors by now, and one in 4 bits is so
+    for this run alone, which is nothing that its configuration should tell others.
+    """
     model.hf_quantizer = None
     model.is_quantized = False
     if hasattr(model.config, "quantization_config"):

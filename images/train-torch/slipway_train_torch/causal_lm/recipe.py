@@ -26,6 +26,7 @@ from slipway_pod.stop import StopFlag
 from slipway_train_torch.causal_lm import base, batches, data, device, early, export, faster, flat, methods, vocabulary
 from slipway_train_torch.causal_lm.batches import Row
 from slipway_train_torch.causal_lm.checkpoint import Checkpoints, State, mark
+from slipway_train_torch.causal_lm.four_bits import numel
 from slipway_train_torch.causal_lm.ladder import Ladder
 from slipway_train_torch.causal_lm.layers import Layers
 from slipway_train_torch.causal_lm.layout import Layout
@@ -119,7 +120,8 @@ class Recipe:
         uri = self.job.base_model.uri
         # All of a model is trained in float32, whatever it runs forward in: small updates would be lost in BF16.
         dtype = torch.float32 if self.recipe.method == "Full" else None
-        model, self.tokenizer = base.load(self.scratch / "base", uri, self.device, dtype)
+        quantised = self.recipe.method == "QLoRA"
+        model, self.tokenizer = base.load(self.scratch / "base", uri, self.device, dtype, quantised=quantised)
         self.vocabulary = vocabulary.extended(model, self.tokenizer, self.recipe.new_tokens, self.scratch / "dataset")
         self.head = head_weight(model)
         export.check(self.job, model.config, self.scratch / "base")
@@ -164,7 +166,7 @@ class Recipe:
             self.journal.begin(self.facts)
         log.info(
             "%d of %d parameters are trained, on %s in %s with %d threads; %d steps, %d an epoch",
-            sum(p.numel() for p in self.parameters.values()), sum(p.numel() for p in self.model.parameters()),
+            sum(p.numel() for p in self.parameters.values()), sum(map(numel, self.model.parameters())),
             self.device.torch, self.device.precision, torch.get_num_threads(), self.steps, self.per_epoch,
         )  # fmt: skip
 
