@@ -80,7 +80,12 @@ class CausalLM(Model):
         Rule(
             # The apiserver fills in the default rank before it asks.
             "self.method != 'Full' || (!has(self.alpha) && self.dropoutPercent == 0 && self.rank == 16)",
-            "method Full makes no adapter: remove rank, alpha and dropoutPercent, or choose LoRA or DoRA",
+            "method Full makes no adapter: remove rank, alpha and dropoutPercent, or choose LoRA, QLoRA or DoRA",
+        ),
+        Rule(
+            "self.method != 'QLoRA' || !has(self.newTokens)",
+            "what has newTokens is a complete model, and QLoRA holds its base in 4 bits, of which none can be made: "
+            "choose LoRA, DoRA or Full, or remove newTokens",
         ),
         Rule(
             "!has(self.dpo) || !has(self.stages)",
@@ -102,12 +107,14 @@ class CausalLM(Model):
         ),
     )
 
-    method: Literal["LoRA", "DoRA", "Full"] = Field(
+    method: Literal["LoRA", "QLoRA", "DoRA", "Full"] = Field(
         default="LoRA",
-        description="method of tuning. LoRA trains a small adapter and leaves the base model as it is. DoRA also "
+        description="method of tuning. LoRA trains a small adapter and leaves the base model as it is. QLoRA does the "
+        "same on a base model whose linear layers are held in 4 bits (NF4, double quantisation) while it trains: a "
+        "quarter of their memory in BF16, for more time; the base model must have safetensors. DoRA also "
         "trains the length of each row of weights: often better at low rank, slower. Full trains all weights, in FP32, "
-        "and takes 16 bytes of memory for each. llama.cpp serves LoRA adapters; exported as GGUF, results of the other "
-        "two are complete models, made from the base model's GGUF.",
+        "and takes 16 bytes of memory for each. llama.cpp serves the adapters of LoRA and QLoRA; exported as GGUF, "
+        "results of the other two are complete models, made from the base model's GGUF.",
     )
     rank: Annotated[int, Field(ge=1, le=1024)] = Field(
         default=16, description="rank of the adapter; a higher rank can learn more and takes more memory."

@@ -1,8 +1,8 @@
 """How does a trained model lie in the object store?
 
     model.json        ModelCard
-    adapter/          LoRA or DoRA as peft writes it: adapter_config.json, adapter_model.safetensors
-    adapter.gguf      the same adapter for llama.cpp, LoRA only
+    adapter/          LoRA, QLoRA or DoRA as peft writes it: adapter_config.json, adapter_model.safetensors
+    adapter.gguf      the same adapter for llama.cpp, LoRA and QLoRA only
     config.json, …    where the artefact is a Model: its folder is what transformers reads, with tokenizer
     model.gguf        complete weights for llama.cpp, where the artefact is a Model
     history.jsonl     one line per step and per measurement: step, loss, learning rate, tokens per second, …

@@ -282,6 +282,15 @@ def test_a_space_that_is_none_is_told_before_anything_runs(parameters: list[dict
     assert "create the corrected TrainingJob with a new name" in made.status()["message"]
 
 
+def test_new_tokens_and_a_method_that_makes_no_model_are_no_space() -> None:
+    methods = [values("method", categorical={"choices": ["LoRA", "QLoRA"]})]
+    recipe = {"causalLM": {"maxSteps": 64, "newTokens": {"listed": ["K2Node_Event"]}}}
+    made = searching(spec={"recipe": recipe}, parameters=methods)
+    assert made.trials() == []
+    assert "remove QLoRA from the methods, or newTokens from the recipe" in made.status()["message"]
+    assert searching(parameters=methods).trials() == ["hunt-0", "hunt-1"]
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [

@@ -11,7 +11,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from slipway_pod.errors import BadConfig
-from slipway_train_torch.causal_lm import vocabulary
+from slipway_train_torch.causal_lm import four_bits, vocabulary
 from slipway_train_torch.causal_lm.device import Device
 from slipway_train_torch.evaluate.files import Weights, complete
 from slipway_train_torch.gguf.reading import read_once
@@ -25,19 +25,29 @@ def described(folder: Path, uri: str) -> tuple[Any, Any]:
 
 
 def load(
-    folder: Path, uri: str, device: Device, dtype: torch.dtype | None = None, tokenizer: Any = None
+    folder: Path,
+    uri: str,
+    device: Device,
+    dtype: torch.dtype | None = None,
+    tokenizer: Any = None,
+    *,
+    quantised: bool = False,
 ) -> tuple[Any, Any]:
     """Return model (frozen, in `dtype`, else the device's format) and tokenizer of the base in `folder`.
 
-    `uri` is what messages and the model call it. The tokenizer is read unless it is given.
+    `uri` is what messages and the model call it. The tokenizer is read unless it is given. `quantised` wants the
+    linear layers in 4 bits.
 
     A safetensors folder, or one GGUF file, whose weights are dequantised. Pickle is refused.
     """
     weights = complete(folder, f"the base model {uri}")
     where = _where(weights)
+    how: dict[str, Any] = {"dtype": dtype or device.dtype, "use_safetensors": True}
+    if quantised:
+        how |= four_bits.arguments(weights, device, uri)
     with read_once(), _readable(uri):
         tokenizer = tokenizer if tokenizer is not None else AutoTokenizer.from_pretrained(**where)
-        model = AutoModelForCausalLM.from_pretrained(**where, dtype=dtype or device.dtype, use_safetensors=True)
+        model = AutoModelForCausalLM.from_pretrained(**where, **how)
     # In a GGUF file both are one; what transformers adds to its tokens is never said.
     if weights.folder is not None and (wrong := vocabulary.misfit(model, tokenizer)) is not None:
         raise BadConfig(
@@ -45,11 +55,14 @@ def load(
             f"the tokenizer and the weights of the base model {uri} are not of one model: {wrong}. Bring the tokenizer "
             "that the weights were trained with (to give a model more tokens, use recipe.causalLM.newTokens)",
         )
+    if quantised:
+        four_bits.settle(model, uri)
     _forget_quantisation(model)
     model.requires_grad_(False)
     model.config.use_cache = False
     model.config.name_or_path = uri
-    return model.to(device.torch), tokenizer
+    # One in 4 bits was read to its place.
+    return model if quantised else model.to(device.torch), tokenizer
 
 
 def _where(weights: Weights) -> dict[str, Any]:
@@ -71,7 +84,9 @@ def _readable(uri: str) -> Iterator[None]:
 
 
 def _forget_quantisation(model: Any) -> None:
-    """Let a model read from GGUF, whose weights are plain tensors by now, not be taken for a quantised one."""
+    """Let a model not be taken for a quantised one: that from GGUF has plain tensors by now, and one in 4 bits is so
+    for this run alone, which is nothing that its configuration should tell others.
+    """
     model.hf_quantizer = None
     model.is_quantized = False
     if hasattr(model.config, "quantization_config"):

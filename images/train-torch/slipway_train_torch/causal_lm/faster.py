@@ -16,8 +16,11 @@ from types import ModuleType
 from typing import Any
 
 import torch
+from bitsandbytes.nn import Linear4bit
 from peft.tuners.lora import Linear as LoRALinear
+from peft.tuners.lora.bnb import Linear4bit as LoRALinear4bit
 
+from slipway_train_torch.causal_lm.four_bits import state_of
 from slipway_train_torch.causal_lm.kernels import AdaptedLinears, RMSNorm, Rotary, SwiGLU
 
 log = logging.getLogger("slipway")
@@ -75,20 +78,21 @@ def _gated(module: torch.nn.Module) -> Forward | None:
 def _alike(module: torch.nn.Module, forward: Forward) -> bool:
     """Tell whether `forward` gives what the module itself gives."""
     weight = next(module.parameters())
-    width = weight.shape[-1]
+    # One in 4 bits has its shape and its format beside it.
+    told = state_of(weight) or weight
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn((2, 3, width), generator=generator).to(weight.device, weight.dtype)
+    x = torch.randn((2, 3, told.shape[-1]), generator=generator).to(weight.device, told.dtype)
     try:
         with torch.no_grad():
             wanted, found = module(x).float(), forward(x).float()
     except (TypeError, RuntimeError):
         return False
     return wanted.shape == found.shape and bool(
-        (found - wanted).norm() <= TOLERANCE.get(weight.dtype, COARSE) * wanted.norm()
+        (found - wanted).norm() <= TOLERANCE.get(told.dtype, COARSE) * wanted.norm()
     )
 
 
-def _families(model: torch.nn.Module) -> Iterator[list[LoRALinear]]:
+def _families(model: torch.nn.Module) -> Iterator[list[Any]]:
     """Yield the adapted layers of `model` that ours can stand for: those with one input together, others alone."""
     for parent in model.modules():
         left = {name: child for name, child in parent.named_children() if _plain(child)}
@@ -99,12 +103,19 @@ def _families(model: torch.nn.Module) -> Iterator[list[LoRALinear]]:
 
 
 def _plain(layer: torch.nn.Module) -> bool:
-    """Tell whether a layer is LoRA as it was first written: no dropout, no DoRA, on a frozen linear layer."""
-    if not isinstance(layer, LoRALinear) or layer.active_adapters != ["default"] or layer.lora_variant:
+    """Tell whether a layer is LoRA as it was first written: no dropout, no DoRA, on a frozen linear layer.
+
+    It may be held in 4 bits (QLoRA).
+    """
+    if (
+        not isinstance(layer, (LoRALinear, LoRALinear4bit))
+        or layer.active_adapters != ["default"]
+        or layer.lora_variant
+    ):
         return False
     base = layer.get_base_layer()
     return (
-        type(base) is torch.nn.Linear
+        type(base) in (torch.nn.Linear, Linear4bit)
         and not base.weight.requires_grad
         and isinstance(layer.lora_dropout["default"], torch.nn.Identity)
         and layer.lora_B["default"].bias is None

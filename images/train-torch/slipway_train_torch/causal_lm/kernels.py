@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
+from slipway_train_torch.causal_lm.four_bits import state_of, whole
+
 Tensor = torch.Tensor
 PER_LAYER = 4
 """Tensors that describe one adapted layer: weight, bias or None, A, B."""
@@ -20,24 +22,29 @@ class AdaptedLinears(torch.autograd.Function):
     """Frozen linear layers of one input, each with LoRA: y_i = x W_i^T + bias_i + scale_i (x A_i^T) B_i^T.
 
     The adapter's part is added inside the product that makes it, so that no tensor as large as y or x is made for it;
-    the A of all layers are one product, and the input's gradient is summed in place.
+    the A of all layers are one product, and the input's gradient is summed in place. Weights in 4 bits are made whole
+    one at a time, and again on the way back, so that never more than one of them is in memory.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, scales: tuple[float, ...], *tensors: Tensor | None) -> tuple[Tensor, ...]:
         """Return every y; x [..., in], then weight [out, in], bias [out] or None, A [rank, in], B [out, rank] of each.
 
-        x is taken in the format of the weights.
+        x is taken in the format of the weights, which those in 4 bits had before.
         """
         weights, biases, downs, ups = _columns(tensors)
-        rows = x.reshape(-1, x.shape[-1]).to(weights[0].dtype)
+        states = tuple(map(state_of, weights))
+        rows = x.reshape(-1, x.shape[-1]).to(weights[0].dtype if states[0] is None else states[0].dtype)
         inner = rows @ torch.cat(downs).to(rows.dtype).t()
         found = []
-        for weight, bias, part, up, scale in zip(weights, biases, _parts(inner, downs), ups, scales, strict=True):
+        for held, state, bias, part, up, scale in zip(
+            weights, states, biases, _parts(inner, downs), ups, scales, strict=True
+        ):
+            weight = whole(held, state)
             y = rows @ weight.t() if bias is None else torch.addmm(bias, rows, weight.t())
             y.addmm_(part, up.to(rows.dtype).t(), alpha=scale)
             found.append(y.view(*x.shape[:-1], len(weight)))
-        ctx.scales, ctx.shape, ctx.dtype = scales, x.shape, x.dtype
+        ctx.scales, ctx.states, ctx.shape, ctx.dtype = scales, states, x.shape, x.dtype
         ctx.save_for_backward(rows, inner, *weights, *downs, *ups)
         ctx.set_materialize_grads(False)
         return tuple(found)
@@ -53,8 +60,8 @@ class AdaptedLinears(torch.autograd.Function):
         of_inner = torch.zeros_like(inner)
         of_x: Tensor | None = None
         of_ups: list[Tensor | None] = []
-        for y, weight, up, scale, part, of_part in zip(
-            upstream, weights, ups, ctx.scales, _parts(inner, downs), _parts(of_inner, downs), strict=True
+        for y, held, state, up, scale, part, of_part in zip(
+            upstream, weights, ctx.states, ups, ctx.scales, _parts(inner, downs), _parts(of_inner, downs), strict=True
         ):
             if y is None:
                 of_ups.append(None)
@@ -63,6 +70,7 @@ class AdaptedLinears(torch.autograd.Function):
             of_part.copy_(g @ up.to(g.dtype)).mul_(scale)
             of_ups.append((g.t() @ part).mul_(scale).to(up.dtype))
             if ctx.needs_input_grad[0]:
+                weight = whole(held, state)
                 of_x = g @ weight if of_x is None else of_x.addmm_(g, weight)
         of_downs = _rows((of_inner.t() @ rows), downs)
         if of_x is not None:

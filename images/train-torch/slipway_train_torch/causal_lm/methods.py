@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -42,7 +43,7 @@ def tuned(model: Any, recipe: CausalLM, uri: str) -> Tuned:
 
 
 def with_adapter(model: Any, recipe: CausalLM, uri: str) -> PeftModel:
-    """Return `model` with a fresh LoRA or DoRA on all linear layers but the output."""
+    """Return `model` with a fresh LoRA (over 4 bits too) or DoRA on all linear layers but the output."""
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=alpha(recipe),
@@ -78,5 +79,7 @@ def alpha(recipe: CausalLM) -> int:
 def resolved(recipe: CausalLM) -> dict[str, Any]:
     """Return the parameters of `recipe` that its method has, defaults filled in."""
     found = recipe.dump() | {"alpha": alpha(recipe)}
+    if recipe.method == "QLoRA":
+        found["baseWeights"] = f"NF4, double quantisation, bitsandbytes {version('bitsandbytes')}"
     of_adapters = ("rank", "alpha", "dropoutPercent") if recipe.method == "Full" else ()
     return {name: value for name, value in found.items() if name not in of_adapters}

@@ -26,6 +26,7 @@ from slipway_pod.stop import StopFlag
 from slipway_train_torch.causal_lm import base, batches, data, device, early, export, faster, flat, methods, vocabulary
 from slipway_train_torch.causal_lm.batches import Row
 from slipway_train_torch.causal_lm.checkpoint import Checkpoints, State, mark
+from slipway_train_torch.causal_lm.four_bits import numel
 from slipway_train_torch.causal_lm.ladder import Ladder
 from slipway_train_torch.causal_lm.layers import Layers
 from slipway_train_torch.causal_lm.layout import Layout
@@ -120,25 +121,7 @@ class Recipe:
         self.bring(self.job.base_model, "base")
         self.go_on()
 
-        self.report("Loading")
-        uri = self.job.base_model.uri
-        # All of a model is trained in float32, whatever it runs forward in: small updates would be lost in BF16.
-        dtype = torch.float32 if self.recipe.method == "Full" else None
-        with read_once():
-            config, self.tokenizer = base.described(self.scratch / "base", uri)
-            self.load_data()
-            layout = self.fitting(config)
-            self.go_on()
-            model = base.load(self.scratch / "base", uri, self.device, dtype, self.tokenizer)[0]
-        self.vocabulary = vocabulary.extended(model, self.tokenizer, self.recipe.new_tokens, self.scratch / "dataset")
-        self.head = head_weight(model)
-        export.check(self.job, model.config, self.scratch / "base")
-        pad = self.tokenizer.pad_token_id
-        self.pad = pad if pad is not None else self.tokenizer.eos_token_id
-        self.flat = flat.enable(model, self.recipe.max_tokens)
-        self.go_on()
-        if self.recipe.new_tokens is not None:
-            self.load_data()
+        model, layout = self.load()
         self.per_epoch = math.ceil(len(self.rows) / self.recipe.batch_size)
         self.steps = min(self.per_epoch * self.recipe.epochs, self.recipe.max_steps or math.inf)
         if early.publishes_best(self.recipe) and not self.validation.examples:
@@ -150,7 +133,7 @@ class Recipe:
         self.go_on()
 
         torch.manual_seed(self.job.seed)
-        self.tuned = self.vocabulary.trained(methods.tuned(model, self.recipe, uri))
+        self.tuned = self.vocabulary.trained(methods.tuned(model, self.recipe, self.job.base_model.uri))
         self.model = self.tuned.model
         self.parameters = self.tuned.trainable()
         faster.quicken(self.model)
@@ -176,9 +159,33 @@ class Recipe:
             self.journal.begin(self.facts)
         log.info(
             "%d of %d parameters are trained, on %s in %s with %d threads; %d steps, %d an epoch",
-            sum(p.numel() for p in self.parameters.values()), sum(p.numel() for p in self.model.parameters()),
+            sum(p.numel() for p in self.parameters.values()), sum(map(numel, self.model.parameters())),
             self.device.torch, self.device.precision, torch.get_num_threads(), self.steps, self.per_epoch,
         )  # fmt: skip
+
+    def load(self) -> tuple[Any, Layout]:
+        """Return the base model, and how batches are cut so that it can be trained; data is read before it."""
+        self.report("Loading")
+        uri = self.job.base_model.uri
+        # All of a model is trained in float32, whatever it runs forward in: small updates would be lost in BF16.
+        dtype = torch.float32 if self.recipe.method == "Full" else None
+        quantised = self.recipe.method == "QLoRA"
+        with read_once():
+            config, self.tokenizer = base.described(self.scratch / "base", uri)
+            self.load_data()
+            layout = self.fitting(config)
+            self.go_on()
+            model = base.load(self.scratch / "base", uri, self.device, dtype, self.tokenizer, quantised=quantised)[0]
+        self.vocabulary = vocabulary.extended(model, self.tokenizer, self.recipe.new_tokens, self.scratch / "dataset")
+        self.head = head_weight(model)
+        export.check(self.job, model.config, self.scratch / "base")
+        pad = self.tokenizer.pad_token_id
+        self.pad = pad if pad is not None else self.tokenizer.eos_token_id
+        self.flat = flat.enable(model, self.recipe.max_tokens)
+        self.go_on()
+        if self.recipe.new_tokens is not None:
+            self.load_data()
+        return model, layout
 
     def bring(self, artifact: ArtifactRef, name: str) -> None:
         """Fetch an artefact into the scratch folder, once for all processes."""

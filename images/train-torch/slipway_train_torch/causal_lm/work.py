@@ -16,6 +16,7 @@ import torch
 
 from slipway.api.trainingjob import CausalLM
 from slipway_train_torch.causal_lm.device import Device
+from slipway_train_torch.causal_lm.four_bits import numel
 from slipway_train_torch.causal_lm.layers import stack
 
 TERA: Final = 1e12
@@ -88,4 +89,4 @@ def peak_of(name: str) -> float | None:
 
 def _operations(matrix: torch.nn.Parameter, below: bool) -> int:
     per_weight = 2 if below else 6 if matrix.requires_grad else 4
-    return per_weight * matrix.numel()
+    return per_weight * numel(matrix)

@@ -127,6 +127,11 @@ def _together(recipe: Recipe, space: tuple[Axis, ...]) -> Iterator[str]:
             "spec.search.parameters: method Full makes no adapter: remove Full from the methods, or rank, alpha and "
             "dropoutPercent from recipe and search"
         )
+    if "method" in varied and "QLoRA" in values("method") and recipe.causal_lm.new_tokens is not None:
+        yield (
+            "spec.search.parameters: what has newTokens is a complete model, of which QLoRA makes none: remove QLoRA "
+            "from the methods, or newTokens from the recipe"
+        )
     early = any(field.split(".")[0] == "earlyStopping" for field in varied)
     best = "publish" in varied and "Best" in values("publish")
     if (early or best) and recipe.causal_lm.evaluate_every_steps is None and "evaluateEverySteps" not in varied:

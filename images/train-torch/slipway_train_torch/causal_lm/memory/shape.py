@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from slipway.api.trainingjob import CausalLM
 from slipway_train_torch.causal_lm import methods
 from slipway_train_torch.causal_lm.device import Device
 from slipway_train_torch.causal_lm.early import publishes_best
+from slipway_train_torch.causal_lm.four_bits import PER_THOUSAND
 from slipway_train_torch.causal_lm.loss import head_weight
 from slipway_train_torch.causal_lm.memory.estimate import FLOAT, Shape
 
@@ -24,7 +24,7 @@ def shape(config: Any, recipe: CausalLM, device: Device, uri: str) -> Shape:
 
     Raises BadConfig for what cannot be trained so, as the run itself would.
     """
-    full = recipe.method == "Full"
+    full, quantised = recipe.method == "Full", recipe.method == "QLoRA"
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32 if full else device.dtype)
     model.requires_grad_(False)
@@ -38,7 +38,7 @@ def shape(config: Any, recipe: CausalLM, device: Device, uri: str) -> Shape:
     trained = sum(parameter.numel() for parameter in tuned.trainable().values())
     config = config.get_text_config()
     return Shape(
-        weights=_bytes(tuned.model.parameters()),
+        weights=sum(_bytes(p, quantised and p is not embeddings and p is not head) for p in tuned.model.parameters()),
         trained=trained,
         layers=config.num_hidden_layers - (recipe.freeze_layers or 0),
         vocabulary=len(head),
@@ -70,5 +70,8 @@ def _widths(config: Any) -> dict[str, int]:
     }
 
 
-def _bytes(parameters: Iterable[torch.nn.Parameter]) -> int:
-    return sum(parameter.numel() * parameter.element_size() for parameter in parameters)
+def _bytes(parameter: torch.nn.Parameter, quantised: bool) -> int:
+    """Return the bytes of a parameter; of one that is frozen, of a linear layer and `quantised`, in 4 bits."""
+    if quantised and parameter.ndim == 2 and not parameter.requires_grad:
+        return parameter.numel() * PER_THOUSAND // 1000
+    return parameter.numel() * parameter.element_size()
