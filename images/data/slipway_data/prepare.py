@@ -25,6 +25,7 @@ from slipway_data.report import build
 from slipway_data.report import files as reports
 from slipway_data.report.funnel import Funnel
 from slipway_data.report.kept import Kept, groups
+from slipway_data.report.licences import rows_by_licence
 from slipway_data.rows import Chat, Completion, Content, Message, Preference, Rejected, Row
 from slipway_data.shards import ShardWriter
 from slipway_data.sources import opened
@@ -59,18 +60,21 @@ def prepare(job: PrepareDataset) -> Prepared:
         with closing(sqlite3.connect(work / "rows.sqlite")) as database:
             database.execute("PRAGMA journal_mode=OFF")
             database.execute("PRAGMA synchronous=OFF")
-            columns = "id TEXT PRIMARY KEY, grp TEXT, content TEXT, split TEXT, added INTEGER"
+            columns = "id TEXT PRIMARY KEY, grp TEXT, content TEXT, split TEXT, added INTEGER, path TEXT, licence TEXT"
             database.execute(f"CREATE TABLE rows ({columns}) WITHOUT ROWID")
             with (folder / REJECTED).open("w", encoding="utf-8") as rejected:
                 _through_steps(job, found, database, tally, ties, funnel, rejected.write)
             splits = _written(job, database, ties, folder, kept, exports)
             grouped = None if job.members else groups(database, ties, job.split)
             licences = licence.counted(database, job.steps)
+            licensed = rows_by_licence(job.source, database)
             categories = balance.counted(balance.asked_for(job.steps), database)
             mixed = mix.told(job.members, database)
         rows = Rows(**splits, rejected=tally.rejected, duplicates=tally.duplicates)
         made = recipe(job)
-        report = build.built(job, made, len(found), rows, funnel, kept, grouped, tally.redacted, exports.reports())
+        report = build.built(
+            job, made, len(found), rows, funnel, kept, grouped, licensed, tally.redacted, exports.reports()
+        )
         split = OF_A_MIX if job.members else job.split
         fault = judge(tally, splits, job.quality, split, rows, report.steps) or exports.fault(rows)
         if fault is not None:
@@ -112,7 +116,8 @@ def _through_steps(
 ) -> None:
     """Bring every row through the steps into the table, and write the others down."""
     work = Work.of(job.steps)
-    through = list(changes(job, found, database, tally, ties, len(work.steps)))
+    licences = licence.Licences(found, database)
+    through = list(changes(job, licences, database, tally, ties, len(work.steps)))
 
     def left_out(step: int, entry: Rejected) -> None:
         tally.reject(entry)
@@ -127,9 +132,9 @@ def _through_steps(
         if isinstance(done.item, Rejected):
             left_out(done.step, done.item)
         else:
-            content = json.dumps(done.item.content.dump(), ensure_ascii=False)
-            values = (done.item.id, done.item.group, content, done.item.split, done.added)
-            database.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", values)
+            row, content = done.item, json.dumps(done.item.content.dump(), ensure_ascii=False)
+            values = (row.id, row.group, content, row.split, done.added, row.path, licences.named(row))
+            database.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)", values)
             tally.kept += 1
         if tally.total % EVERY == 0:
             log.info("file %d of %d, %d rows kept, left out: %s", number, len(found), tally.kept, tally.breakdown())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -20,9 +20,8 @@ from slipway_data.balance import Categories
 from slipway_data.decontaminate import Decontaminator
 from slipway_data.dedupe import Seen, seen
 from slipway_data.judge import Tally
-from slipway_data.licence import Allowed
+from slipway_data.licence import Allowed, Licences
 from slipway_data.mix import Mix
-from slipway_data.raw import RawFile
 from slipway_data.rows import DUPLICATE, Rejected, Row
 from slipway_data.split import Ties
 from slipway_pod.errors import BadConfig
@@ -33,14 +32,14 @@ Stage = FromModel | Variants
 
 def changes(
     job: PrepareDataset,
-    files: Sequence[RawFile],
+    licences: Licences,
     database: sqlite3.Connection,
     tally: Tally,
     ties: Ties,
     done: int = 0,
     environment: Mapping[str, str] = os.environ,
 ) -> Iterator[Change | Stage]:
-    """Yield what each step does with a row of one of `files`, and last, in a mix, what the mix does.
+    """Yield what each step does with a row, whose licence `licences` tell, and last, in a mix, what the mix does.
 
     Left out are parse and the `done` steps after it, which were done ahead. `environment` has the values of the Secrets
     that steps name (see slipway.contract.source).
@@ -49,8 +48,8 @@ def changes(
         match step.chosen:
             case Filter() | Redact() as judged:
                 yield alone.change(judged, number, tally.redacted)
-            case Licence() as licences:
-                yield Allowed(licences, number, files, database)
+            case Licence() as allowed:
+                yield Allowed(allowed, number, licences, database)
             case Decontaminate() as sets:
                 yield Decontaminator(sets, number, job.store, job.schema_, database)
             case Deduplicate() as method:

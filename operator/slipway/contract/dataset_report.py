@@ -85,6 +85,27 @@ class Groups(StatusModel):
     largest: tuple[Group, ...]
 
 
+class Licensed(StatusModel):
+    """Rows under one licence, and the files that they come from."""
+
+    licence: str
+    """An SPDX expression; NONE where nobody states a licence, NOASSERTION where what is stated is no such expression.
+    """
+    rows: int
+    files: int
+    left_out: int = 0
+    """Rows that a licence step left out."""
+    example: str = ""
+    """The id of a row that was kept."""
+
+
+class Licences(StatusModel):
+    """All licences, and those with the most rows."""
+
+    count: int
+    largest: tuple[Licensed, ...]
+
+
 class Turn(StatusModel):
     """One text of a row: what a role says in a chat, or prompt or completion."""
 
@@ -149,5 +170,7 @@ class DatasetReport(StatusModel):
     lengths: tuple[Lengths, ...] = ()
     groups: Groups | None = None
     """Absent where every row is a group of its own."""
+    licences: Licences | None = None
+    """Absent where rows come from other Datasets, whose reports tell it, or from what users said."""
     samples: tuple[Sample, ...] = ()
     exports: tuple[Exported, ...] = ()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from slipway.api.dataset import Rows
-from slipway.contract.dataset_report import DatasetReport, Exported, Groups, Refusal
+from slipway.contract.dataset_report import DatasetReport, Exported, Groups, Licences, Refusal
 from slipway.contract.job import PrepareDataset
 from slipway_data.report.funnel import Funnel
 from slipway_data.report.kept import Kept
@@ -26,6 +26,7 @@ def built(
     funnel: Funnel,
     kept: Kept,
     groups: Groups | None,
+    licences: Licences | None,
     redacted: Mapping[str, int],
     exports: tuple[Exported, ...],
 ) -> DatasetReport:
@@ -44,6 +45,7 @@ def built(
         redacted=dict(sorted(redacted.items())),
         lengths=kept.lengths(),
         groups=groups,
+        licences=licences,
         samples=kept.samples(),
         exports=exports,
     )
