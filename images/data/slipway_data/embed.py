@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from slipway.api.dataset_semantic import Semantic
@@ -45,9 +46,9 @@ class Embedding(BaseModel):
     fault: str = ""
 
     @classmethod
-    def of(cls, numbers: Sequence[float]) -> Embedding:
+    def of(cls, numbers: npt.NDArray[np.float64]) -> Embedding:
         """Return the embedding that a model answered with."""
-        found = grid(np.asarray(numbers, dtype=np.float64))
+        found = grid(numbers)
         if found is None:
             return cls(fault="the model answered with numbers that point nowhere: zeros, or such as are no numbers")
         return cls(direction=base64.b64encode(found.astype("<i2").tobytes()).decode())
