@@ -61,9 +61,9 @@ class Bin(StatusModel):
 
 
 class Lengths(StatusModel):
-    """How long kept rows are, in characters."""
+    """How long kept rows are, in characters, or, of Rendered, in tokens."""
 
-    of: Literal["TrainedText", "WholeRow"]
+    of: Literal["TrainedText", "WholeRow", "Tokens", "TrainedTokens"]
     smallest: int
     mean: int
     largest: int
@@ -140,6 +140,27 @@ class Exported(StatusModel):
     left_out: tuple[LeftOut, ...] = ()
 
 
+class Rendered(StatusModel):
+    """Rows as the tokens of one tokenizer, and what a run that cuts them to `max_tokens` will find."""
+
+    tokenizer: str
+    digest: str
+    max_tokens: int
+    tokens: int
+    """Of all rows, whole."""
+    trained: int
+    """Of these, those that bear loss."""
+    cut: int
+    """Rows that are longer than `max_tokens`."""
+    untrained: int
+    """Rows of which no trained token is left then: a run leaves them out."""
+    lengths: tuple[Lengths, ...]
+    """In tokens, of whole rows."""
+    cut_examples: tuple[str, ...] = ()
+    """Ids of some rows that are cut."""
+    untrained_examples: tuple[str, ...] = ()
+
+
 class Refusal(StatusModel):
     """Why the data is no dataset."""
 
@@ -173,4 +194,6 @@ class DatasetReport(StatusModel):
     licences: Licences | None = None
     """Absent where rows come from other Datasets, whose reports tell it, or from what users said."""
     samples: tuple[Sample, ...] = ()
+    rendered: Rendered | None = None
+    """Absent where nobody asked for tokens."""
     exports: tuple[Exported, ...] = ()

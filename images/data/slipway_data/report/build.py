@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from slipway.api.dataset import Rows
-from slipway.contract.dataset_report import DatasetReport, Exported, Groups, Licences, Refusal
+from slipway.contract.dataset_report import DatasetReport, Exported, Groups, Licences, Refusal, Rendered
 from slipway.contract.job import PrepareDataset
 from slipway_data.report.funnel import Funnel
 from slipway_data.report.kept import Kept
@@ -28,6 +28,7 @@ def built(
     groups: Groups | None,
     licences: Licences | None,
     redacted: Mapping[str, int],
+    rendered: Rendered | None,
     exports: tuple[Exported, ...],
 ) -> DatasetReport:
     """Return the report of a run, before it is known whether the data is refused or which digest it has."""
@@ -47,6 +48,7 @@ def built(
         groups=groups,
         licences=licences,
         samples=kept.samples(),
+        rendered=rendered,
         exports=exports,
     )
 

@@ -8,7 +8,12 @@ from slipway.contract.dataset_report import DatasetReport
 from slipway_data.licence import NOASSERTION, NONE
 from slipway_pod.page import rendered
 
-TITLES = {"TrainedText": "Trained text", "WholeRow": "Whole row"}
+TITLES = {
+    "TrainedText": "Trained text",
+    "WholeRow": "Whole row",
+    "Tokens": "Tokens of a whole row",
+    "TrainedTokens": "Tokens of it that are trained",
+}
 UNKNOWN = {
     NONE: "neither the row nor its file states a licence, and no folder above has a licence file that the source's "
     "include patterns let through.",
