@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -37,6 +37,11 @@ def describe(path: Path) -> tuple[ArtifactFile, ...]:
         for p, name in sorted(named, key=lambda pair: pair[1])
         if name != MANIFEST
     )
+
+
+def described(folder: Path, names: Collection[str]) -> tuple[ArtifactFile, ...]:
+    """Return those of `names` that folder `folder` has itself, as `describe` does; others are not read."""
+    return tuple(file for name in sorted(names) if (folder / name).is_file() for file in describe(folder / name))
 
 
 def publish(folder: Path, prefix_uri: str, store: Store, record: Record | None = None) -> ArtifactStatus:

@@ -15,8 +15,9 @@ from typing import Protocol
 import numpy as np
 
 from slipway.api.dataset_steps import Deduplicate
-from slipway_data.rows import Row
+from slipway_data.rows import DUPLICATE, Rejected, Row
 from slipway_data.sketch import Sketch, banding, sketch
+from slipway_data.split import Ties
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,16 @@ def seen(step: Deduplicate, database: sqlite3.Connection, number: int = 1) -> Se
     if step.method == "Exact":
         return ExactSeen(database, number)
     return MinHashSeen(database, number, step.similarity_percent)
+
+
+def duplicate(row: Row, twin: Twin, ties: Ties) -> Rejected:
+    """Return what becomes of a row that is like its twin; note in `ties` that their groups belong together."""
+    # Groups that share a row mostly share more: in two splits, one would be trained on what the other tests.
+    # Rows of a mix have their splits already.
+    if not row.split:
+        ties.tie(row.group, twin.group)
+    said = f"{twin.similarity_percent} percent like {twin.id}"
+    return Rejected(row.id, DUPLICATE, said, like=twin.id, similarity_percent=twin.similarity_percent)
 
 
 def normalised(text: str) -> str:

@@ -21,7 +21,9 @@ NAMES = re.compile(r"(?:licen[cs]e|copying|unlicense)(?:-[\w.-]+?)?(?:\.(?:txt|m
 SIDECAR = ".license"
 CURE = "say it as SPDX does, as in MIT, or set licence.unknown to Keep"
 NOASSERTION = "NOASSERTION"
-"""SPDX's word for a licence that nobody stated."""
+"""SPDX's word for a licence that is not known."""
+NONE = "NONE"
+"""SPDX's word for a licence that is not even stated; only the report tells it from NOASSERTION."""
 
 
 def is_licence(path: str) -> bool:
@@ -34,20 +36,65 @@ def asked_for(steps: Iterable[Step]) -> bool:
     return any(isinstance(step.chosen, Licence) for step in steps)
 
 
+class Unstated(Refused):
+    """Nobody says what the licence is."""
+
+
+class Licences:
+    """The licences of a source's rows, and in `database` how many rows were left out under each."""
+
+    def __init__(self, files: Iterable[RawFile], database: sqlite3.Connection) -> None:
+        self._files = LicenceFiles(files)
+        self._database = database
+        database.execute("CREATE TABLE licences_left_out (licence TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID")
+
+    def of(self, row: Row) -> Expression:
+        """Return the licence of `row`; raise Refused where it is not known, and Unstated where nobody states one."""
+        for column in COLUMNS:
+            said = row.columns.get(column)
+            if said is None or said == "":
+                continue
+            found = expression(said) if isinstance(said, str) else None
+            if found is None:
+                raise Refused(LICENCE_UNKNOWN, f"its own {column} is no SPDX expression: {CURE}")
+            return found
+        return self._files.of(row.path)
+
+    def named(self, row: Row) -> str:
+        """Return the licence of `row` as an SPDX expression, NONE or NOASSERTION."""
+        try:
+            return str(self.of(row))
+        except Unstated:
+            return NONE
+        except Refused:
+            return NOASSERTION
+
+    def left_out(self, row: Row) -> None:
+        """Count a row that is left out for its licence."""
+        insert = "INSERT INTO licences_left_out VALUES (?, 1) ON CONFLICT DO UPDATE SET number = number + 1"
+        self._database.execute(insert, (self.named(row),))
+
+
 class Allowed:
     """Rejects rows whose licence is not allowed or not known, and notes in `database` those of the others."""
 
-    def __init__(self, step: Licence, number: int, files: Iterable[RawFile], database: sqlite3.Connection) -> None:
+    def __init__(self, step: Licence, number: int, licences: Licences, database: sqlite3.Connection) -> None:
         self._keeps_unknown = step.unknown == "Keep"
         self._allowed = {str(_allowed(text, number)) for text in step.allow}
-        self._files = LicenceFiles(files)
+        self._licences = licences
         self._database = database
         database.execute("CREATE TABLE IF NOT EXISTS licences (id TEXT PRIMARY KEY, licence TEXT) WITHOUT ROWID")
 
     def __call__(self, row: Row) -> Row | Rejected:
         """Return the row where it may be used, and a rejection where not."""
+        judged = self._judged(row)
+        if isinstance(judged, Rejected):
+            self._licences.left_out(row)
+        return judged
+
+    def _judged(self, row: Row) -> Row | Rejected:
         try:
-            found = self._licence(row)
+            found = self._licences.of(row)
         except Refused as error:
             if not self._keeps_unknown:
                 return error.rejected(row.id)
@@ -58,17 +105,6 @@ class Allowed:
         said = NOASSERTION if found is None else str(found)
         self._database.execute("INSERT OR REPLACE INTO licences VALUES (?, ?)", (row.id, said))
         return row
-
-    def _licence(self, row: Row) -> Expression:
-        for column in COLUMNS:
-            said = row.columns.get(column)
-            if said is None or said == "":
-                continue
-            found = expression(said) if isinstance(said, str) else None
-            if found is None:
-                raise Refused(LICENCE_UNKNOWN, f"its own {column} is no SPDX expression: {CURE}")
-            return found
-        return self._files.of(row.path)
 
     def _passes(self, found: Expression) -> bool:
         if str(found) in self._allowed:
@@ -101,7 +137,7 @@ class LicenceFiles:
             if folder in self._folders:
                 return self._read(f"{folder}/", self._folders[folder])
         message = "neither the row nor its file names a licence, and no folder above has a licence file that source "
-        raise Refused(LICENCE_UNKNOWN, f"{message}include lets through: add one, or set licence.unknown to Keep")
+        raise Unstated(LICENCE_UNKNOWN, f"{message}include lets through: add one, or set licence.unknown to Keep")
 
     def _read(self, key: str, files: list[RawFile]) -> Expression:
         if key not in self._known:
@@ -148,5 +184,5 @@ def counted(database: sqlite3.Connection, steps: Iterable[Step]) -> dict[str, in
     """Return how many rows of each licence the dataset has; None where no step looked at licences."""
     if not asked_for(steps):
         return None
-    query = "SELECT licence, COUNT(*) FROM licences JOIN rows USING (id) GROUP BY licence ORDER BY licence"
+    query = "SELECT l.licence, COUNT(*) FROM licences l JOIN rows USING (id) GROUP BY l.licence ORDER BY l.licence"
     return dict(database.execute(query).fetchall())

@@ -60,10 +60,10 @@ def rows(file: RawFile, job: PrepareDataset) -> Iterator[Row | Rejected]:
 
 
 def columns(steps: Sequence[Step]) -> frozenset[str]:
-    """Return the columns, besides those of the schema, that `steps` judge rows by."""
+    """Return the columns, besides those of the schema, that `steps` judge rows by, and the report tells of."""
     balanced = balance.asked_for(steps)
     named = (balanced.column,) if balanced is not None and balanced.column is not None else ()
-    return frozenset((*(licence.COLUMNS if licence.asked_for(steps) else ()), *named))
+    return frozenset((*licence.COLUMNS, *named))
 
 
 def _read(file: RawFile, job: PrepareDataset) -> Iterator[Parsed | Rejected]:

@@ -21,10 +21,12 @@ from slipway_data.alone import Change, Done, Work
 from slipway_data.export.exports import Exports
 from slipway_data.judge import Tally, judge
 from slipway_data.raw import RawFile
+from slipway_data.render import Rendering
 from slipway_data.report import build
 from slipway_data.report import files as reports
 from slipway_data.report.funnel import Funnel
 from slipway_data.report.kept import Kept, groups
+from slipway_data.report.licences import rows_by_licence
 from slipway_data.rows import Chat, Completion, Content, Message, Preference, Rejected, Row
 from slipway_data.shards import ShardWriter
 from slipway_data.sources import opened
@@ -56,28 +58,41 @@ def prepare(job: PrepareDataset) -> Prepared:
         folder.mkdir()
         tally, ties = Tally(files=len(found)), Ties()
         funnel, kept, exports = Funnel(job.steps, job.members), Kept(SPLITS), Exports(job.export, folder)
+        rendering = None if job.render is None else Rendering(job.render, job.schema_, job.store, work, folder)
         with closing(sqlite3.connect(work / "rows.sqlite")) as database:
             database.execute("PRAGMA journal_mode=OFF")
             database.execute("PRAGMA synchronous=OFF")
-            columns = "id TEXT PRIMARY KEY, grp TEXT, content TEXT, split TEXT, added INTEGER"
+            columns = "id TEXT PRIMARY KEY, grp TEXT, content TEXT, split TEXT, added INTEGER, path TEXT, licence TEXT"
             database.execute(f"CREATE TABLE rows ({columns}) WITHOUT ROWID")
             with (folder / REJECTED).open("w", encoding="utf-8") as rejected:
                 _through_steps(job, found, database, tally, ties, funnel, rejected.write)
-            splits = _written(job, database, ties, folder, kept, exports)
+            splits = _written(job, database, ties, folder, kept, exports, rendering)
             grouped = None if job.members else groups(database, ties, job.split)
             licences = licence.counted(database, job.steps)
+            licensed = rows_by_licence(job.source, database)
             categories = balance.counted(balance.asked_for(job.steps), database)
             mixed = mix.told(job.members, database)
         rows = Rows(**splits, rejected=tally.rejected, duplicates=tally.duplicates)
         made = recipe(job)
-        report = build.built(job, made, len(found), rows, funnel, kept, grouped, tally.redacted, exports.reports())
+        rendered = None if rendering is None else rendering.report()
+        report = build.built(
+            job, made, len(found), rows, funnel, kept, grouped, licensed, tally.redacted, rendered, exports.reports()
+        )
         split = OF_A_MIX if job.members else job.split
         fault = judge(tally, splits, job.quality, split, rows, report.steps) or exports.fault(rows)
+        if fault is None and rendering is not None:
+            fault = rendering.fault(rows)
         if fault is not None:
             fault.report = reports.publish_refused(job, build.refused(report, fault), folder / REJECTED)
             raise fault
         card = DatasetCard(
-            schema_=job.schema_, rows=rows, recipe=made, licences=licences, categories=categories, members=mixed
+            schema_=job.schema_,
+            rows=rows,
+            recipe=made,
+            licences=licences,
+            categories=categories,
+            tokens=None if rendering is None else rendering.card(),
+            members=mixed,
         )
         (folder / CARD).write_text(json.dumps(card.dump(), sort_keys=True) + "\n", encoding="utf-8")
         artifact = publish(folder, f"s3://{job.store.bucket}/{job.store.prefix}/datasets", job.store)
@@ -92,8 +107,9 @@ def prepare(job: PrepareDataset) -> Prepared:
 def recipe(job: PrepareDataset) -> str:
     """Return the digest of how rows are made.
 
-    It leaves out the object's name, the store and the quality bounds, so that equal data has one digest everywhere, and
-    fields at their defaults, so that later versions with more fields agree.
+    It leaves out the object's name, the store, the quality bounds and where a tokenizer lies (the card has its digest),
+    so that equal data has one digest everywhere, and fields at their defaults, so that later versions with more fields
+    agree.
     """
     parts = {"schema_", "steps", "split", "export"}
     return digest_of(
@@ -112,7 +128,8 @@ def _through_steps(
 ) -> None:
     """Bring every row through the steps into the table, and write the others down."""
     work = Work.of(job.steps)
-    through = list(changes(job, found, database, tally, ties, len(work.steps)))
+    licences = licence.Licences(found, database)
+    through = list(changes(job, licences, database, tally, ties, len(work.steps)))
 
     def left_out(step: int, entry: Rejected) -> None:
         tally.reject(entry)
@@ -127,9 +144,9 @@ def _through_steps(
         if isinstance(done.item, Rejected):
             left_out(done.step, done.item)
         else:
-            content = json.dumps(done.item.content.dump(), ensure_ascii=False)
-            values = (done.item.id, done.item.group, content, done.item.split, done.added)
-            database.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", values)
+            row, content = done.item, json.dumps(done.item.content.dump(), ensure_ascii=False)
+            values = (row.id, row.group, content, row.split, done.added, row.path, licences.named(row))
+            database.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)", values)
             tally.kept += 1
         if tally.total % EVERY == 0:
             log.info("file %d of %d, %d rows kept, left out: %s", number, len(found), tally.kept, tally.breakdown())
@@ -155,19 +172,29 @@ def _each(items: Iterator[tuple[int, Done]], step: int, change: Change) -> Itera
 
 
 def _written(
-    job: PrepareDataset, database: sqlite3.Connection, ties: Ties, folder: Path, kept: Kept, exports: Exports
+    job: PrepareDataset,
+    database: sqlite3.Connection,
+    ties: Ties,
+    folder: Path,
+    kept: Kept,
+    exports: Exports,
+    rendering: Rendering | None,
 ) -> dict[str, int]:
-    """Write every row of the table to its split's shards and exports; return the number of rows of each split."""
+    """Write every row of the table to its split's shards, tokens and exports; return the rows of each split."""
     writers = {name: ShardWriter(folder / name, job.schema_) for name in SPLITS}
     for id, group, content, fixed in database.execute("SELECT id, grp, content, split FROM rows ORDER BY id"):
         name = ties.name(group)
         split, row = fixed or place(name, job.split), Row(id, name, _content(json.loads(content)))
-        writers[split].add(row)
+        writers[split].write(row)
         kept.add(split, row)
         exports.add(split, row)
+        if rendering is not None:
+            rendering.add(split, row)
     for writer in writers.values():
         writer.close()
     exports.close()
+    if rendering is not None:
+        rendering.close()
     return {name: writer.count for name, writer in writers.items()}
 
 

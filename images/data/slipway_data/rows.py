@@ -185,6 +185,7 @@ class Rejected:
 ANNOTATION_FAILED = "AnnotationFailed"
 CONTAMINATED = "Contaminated"
 DUPLICATE = "Duplicate"
+EMBEDDING_FAILED = "EmbeddingFailed"
 FEW_ALPHANUMERICS = "FewAlphanumerics"
 LICENCE_NOT_ALLOWED = "LicenceNotAllowed"
 LICENCE_UNKNOWN = "LicenceUnknown"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,24 +34,23 @@ SCHEMAS: dict[Schema, pa.Schema] = {
 }
 
 
-class ShardWriter:
-    """Writes the rows of one split, in the order they come, to `folder/00000.parquet` and on.
+class Shards:
+    """Writes records, in the order they come, to `folder/00000.parquet` and on.
 
-    Row groups and shards are cut by counts of rows and characters, never by time or memory.
+    Row groups and shards are cut by counts of records and of what they hold, never by time or memory.
     """
 
-    def __init__(self, folder: Path, schema: Schema) -> None:
-        self._folder = folder
-        self._schema = SCHEMAS[schema]
+    def __init__(self, folder: Path, schema: pa.Schema) -> None:
+        self._folder, self._schema = folder, schema
         self._writer: pq.ParquetWriter | None = None
-        self._pending: list[dict[str, Any]] = []
+        self._pending: list[Mapping[str, Any]] = []
         self._rows = self._characters = self._shards = 0
         self.count = 0
 
-    def add(self, row: Row) -> None:
-        """Append one row."""
-        self._pending.append({"id": row.id, "group": row.group, **row.content.dump()})
-        self._characters += len(row.content.text)
+    def add(self, record: Mapping[str, Any], size: int) -> None:
+        """Append a record; `size` is how many characters, or numbers, it holds."""
+        self._pending.append(record)
+        self._characters += size
         self._rows += 1
         self.count += 1
         full = self._rows >= SHARD_ROWS or self._characters >= SHARD_CHARACTERS
@@ -81,3 +81,14 @@ class ShardWriter:
             self._writer.close()
         self._writer = None
         self._rows = self._characters = 0
+
+
+class ShardWriter(Shards):
+    """Writes the rows of one split."""
+
+    def __init__(self, folder: Path, schema: Schema) -> None:
+        super().__init__(folder, SCHEMAS[schema])
+
+    def write(self, row: Row) -> None:
+        """Append one row."""
+        self.add({"id": row.id, "group": row.group, **row.content.dump()}, len(row.content.text))

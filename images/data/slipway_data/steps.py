@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
 from slipway.api.dataset_annotate import Annotate, Augment
+from slipway.api.dataset_semantic import Semantic
 from slipway.api.dataset_steps import Balance, Decontaminate, Deduplicate, Filter, Licence, Redact
 from slipway.contract.job import PrepareDataset
 from slipway_data import alone
@@ -18,29 +19,29 @@ from slipway_data.answers import FromModel
 from slipway_data.augment import Variants
 from slipway_data.balance import Categories
 from slipway_data.decontaminate import Decontaminator
-from slipway_data.dedupe import Seen, seen
+from slipway_data.dedupe import Seen, duplicate, seen
 from slipway_data.judge import Tally
-from slipway_data.licence import Allowed
+from slipway_data.licence import Allowed, Licences
 from slipway_data.mix import Mix
-from slipway_data.raw import RawFile
-from slipway_data.rows import DUPLICATE, Rejected, Row
+from slipway_data.rows import Rejected, Row
+from slipway_data.semantic import Meanings
 from slipway_data.split import Ties
 from slipway_pod.errors import BadConfig
 
-Stage = FromModel | Variants
+Stage = FromModel | Meanings | Variants
 """A step that gives each row back later, or more rows than it got."""
 
 
 def changes(
     job: PrepareDataset,
-    files: Sequence[RawFile],
+    licences: Licences,
     database: sqlite3.Connection,
     tally: Tally,
     ties: Ties,
     done: int = 0,
     environment: Mapping[str, str] = os.environ,
 ) -> Iterator[Change | Stage]:
-    """Yield what each step does with a row of one of `files`, and last, in a mix, what the mix does.
+    """Yield what each step does with a row, whose licence `licences` tell, and last, in a mix, what the mix does.
 
     Left out are parse and the `done` steps after it, which were done ahead. `environment` has the values of the Secrets
     that steps name (see slipway.contract.source).
@@ -49,10 +50,12 @@ def changes(
         match step.chosen:
             case Filter() | Redact() as judged:
                 yield alone.change(judged, number, tally.redacted)
-            case Licence() as licences:
-                yield Allowed(licences, number, files, database)
+            case Licence() as allowed:
+                yield Allowed(allowed, number, licences, database)
             case Decontaminate() as sets:
                 yield Decontaminator(sets, number, job.store, job.schema_, database)
+            case Deduplicate(semantic=Semantic() as asked):
+                yield Meanings(asked, number, job.store, database, ties, environment)
             case Deduplicate() as method:
                 yield partial(_unlike, seen(method, database, number), ties)
             case Augment(language_model=None) as more:
@@ -71,11 +74,4 @@ def changes(
 
 def _unlike(memory: Seen, ties: Ties, row: Row) -> Row | Rejected:
     twin = memory.twin(row, row.drawn)
-    if twin is None:
-        return replace(row, drawn=None)
-    # Groups that share a row mostly share more: in two splits, one would be trained on what the other tests.
-    # Rows of a mix have their splits already.
-    if not row.split:
-        ties.tie(row.group, twin.group)
-    said = f"{twin.similarity_percent} percent like {twin.id}"
-    return Rejected(row.id, DUPLICATE, said, like=twin.id, similarity_percent=twin.similarity_percent)
+    return replace(row, drawn=None) if twin is None else duplicate(row, twin, ties)

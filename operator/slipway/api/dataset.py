@@ -23,6 +23,7 @@ from slipway.api.common import ArtifactStatus, Resources
 from slipway.api.conditions import CONDITIONS, Condition
 from slipway.api.dataset_export import ExportStatus, HostedFormat
 from slipway.api.dataset_mix import MemberStatus
+from slipway.api.dataset_render import Render
 from slipway.api.dataset_source import Source
 from slipway.api.dataset_steps import Step
 from slipway.api.pod import PodOptions
@@ -100,6 +101,11 @@ SOURCE_RULES = (
         "no vendor takes preferences in these formats: leave export out, or set schema to Chat or Completion",
     ),
     Rule(
+        "self.schema != 'Preference' || !has(self.render)",
+        "preferences are made tokens by the run that learns from them: leave render out, or set schema to Chat or "
+        "Completion",
+    ),
+    Rule(
         f"{_MIXED}!has(self.split) || (self.split.trainPercent == 80 && self.split.validationPercent == 10 && "
         "self.split.testPercent == 10 && self.split.groupBy == 'File' && (!has(self.split.salt) || "
         "self.split.salt == ''))",
@@ -173,6 +179,11 @@ class DatasetSpec(Model):
         "takes its chat format) or BedrockClaude (Anthropic models on Amazon Bedrock). Rows that the vendor would not "
         "take are left out of its files; a file that it would not take fails the Dataset. The test split is never "
         "exported.",
+    )
+    render: Render | None = Field(
+        default=None,
+        description="render makes tokens of the rows once, for runs whose base model has this tokenizer; absent leaves "
+        "it to each run.",
     )
     resources: Resources = Field(default=Resources(), description="resources of the preparation pod.")
     pod: PodOptions | None = Field(

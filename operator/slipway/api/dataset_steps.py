@@ -8,6 +8,7 @@ from pydantic import Field
 
 from slipway.api.base import Model, OneOf, Rule, StoreUri, bounded
 from slipway.api.dataset_annotate import Annotate, Augment
+from slipway.api.dataset_semantic import Semantic
 
 Spdx = Annotated[
     str,
@@ -145,18 +146,27 @@ class Deduplicate(Model):
     rules = (
         Rule(
             "self.method == 'MinHash' || self.similarityPercent == 85",
-            "similarityPercent is used by MinHash only: set method to MinHash or leave similarityPercent out",
+            "similarityPercent is used by MinHash only: set method to MinHash or leave similarityPercent out (Semantic "
+            "has its own below semantic)",
+        ),
+        Rule(
+            "(self.method == 'Semantic') == has(self.semantic)",
+            "semantic names the model that tells what rows mean, for method Semantic and no other: set both or none",
         ),
     )
 
-    method: Literal["Exact", "MinHash"] = Field(
+    method: Literal["Exact", "MinHash", "Semantic"] = Field(
         default="Exact",
-        description="method is Exact (equal but for white space) or MinHash (alike by the word shingles they share).",
+        description="method is Exact (equal but for white space), MinHash (alike by the word shingles they share) or "
+        "Semantic (alike in meaning, by the embeddings of a model).",
     )
     similarity_percent: Annotated[int, Field(ge=50, le=100)] = Field(
         default=85,
         description="similarityPercent is the Jaccard similarity from which MinHash calls rows alike; Exact does not "
         "use it.",
+    )
+    semantic: Semantic | None = Field(
+        default=None, description="semantic says which model tells what rows mean, when method is Semantic."
     )
 
 

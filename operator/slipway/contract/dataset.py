@@ -3,6 +3,7 @@
     train/00000.parquet …   validation/…   test/…     rows (see Row), zstd, sorted by row id
     dataset.json            DatasetCard
     rejected.jsonl          one line per rejected or dropped row: id, reason, message
+    tokens/train/00000.parquet …                      where spec.render asks for them (see slipway.contract.tokens)
     exports/openai-chat/    files for hosted tuning, where spec.export asks for them: train.jsonl, validation.jsonl,
                             and left-out.jsonl (lines like those of rejected.jsonl)
 
@@ -27,6 +28,7 @@ from pydantic import Field
 
 from slipway.api.base import StatusModel
 from slipway.api.dataset import Rows, Schema
+from slipway.contract.tokens import Tokens
 
 CARD = "dataset.json"
 REJECTED = "rejected.jsonl"
@@ -57,5 +59,7 @@ class DatasetCard(StatusModel):
     """Rows of each licence (SPDX; NOASSERTION where it is unknown), when a licence step looked at them."""
     categories: dict[str, int] | None = None
     """Rows of the hundred largest categories, when a balance step bounded them."""
+    tokens: Tokens | None = None
+    """Whose tokens lie beside the rows, where spec.render asks for them."""
     members: tuple[Mixed, ...] | None = None
     """What the rows were mixed from, where the source is datasets."""

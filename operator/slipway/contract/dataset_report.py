@@ -61,9 +61,9 @@ class Bin(StatusModel):
 
 
 class Lengths(StatusModel):
-    """How long kept rows are, in characters."""
+    """How long kept rows are, in characters, or, of Rendered, in tokens."""
 
-    of: Literal["TrainedText", "WholeRow"]
+    of: Literal["TrainedText", "WholeRow", "Tokens", "TrainedTokens"]
     smallest: int
     mean: int
     largest: int
@@ -83,6 +83,27 @@ class Groups(StatusModel):
 
     count: int
     largest: tuple[Group, ...]
+
+
+class Licensed(StatusModel):
+    """Rows under one licence, and the files that they come from."""
+
+    licence: str
+    """An SPDX expression; NONE where nobody states a licence, NOASSERTION where what is stated is no such expression.
+    """
+    rows: int
+    files: int
+    left_out: int = 0
+    """Rows that a licence step left out."""
+    example: str = ""
+    """The id of a row that was kept."""
+
+
+class Licences(StatusModel):
+    """All licences, and those with the most rows."""
+
+    count: int
+    largest: tuple[Licensed, ...]
 
 
 class Turn(StatusModel):
@@ -119,6 +140,27 @@ class Exported(StatusModel):
     left_out: tuple[LeftOut, ...] = ()
 
 
+class Rendered(StatusModel):
+    """Rows as the tokens of one tokenizer, and what a run that cuts them to `max_tokens` will find."""
+
+    tokenizer: str
+    digest: str
+    max_tokens: int
+    tokens: int
+    """Of all rows, whole."""
+    trained: int
+    """Of these, those that bear loss."""
+    cut: int
+    """Rows that are longer than `max_tokens`."""
+    untrained: int
+    """Rows of which no trained token is left then: a run leaves them out."""
+    lengths: tuple[Lengths, ...]
+    """In tokens, of whole rows."""
+    cut_examples: tuple[str, ...] = ()
+    """Ids of some rows that are cut."""
+    untrained_examples: tuple[str, ...] = ()
+
+
 class Refusal(StatusModel):
     """Why the data is no dataset."""
 
@@ -149,5 +191,9 @@ class DatasetReport(StatusModel):
     lengths: tuple[Lengths, ...] = ()
     groups: Groups | None = None
     """Absent where every row is a group of its own."""
+    licences: Licences | None = None
+    """Absent where rows come from other Datasets, whose reports tell it, or from what users said."""
     samples: tuple[Sample, ...] = ()
+    rendered: Rendered | None = None
+    """Absent where nobody asked for tokens."""
     exports: tuple[Exported, ...] = ()

@@ -10,6 +10,7 @@ from slipway.api.base import Model
 from slipway.api.common import ArtifactRef, Evaluation
 from slipway.api.dataset import Quality, Schema, Split
 from slipway.api.dataset_export import HostedFormat
+from slipway.api.dataset_render import Render
 from slipway.api.dataset_source import Source
 from slipway.api.dataset_steps import Step
 from slipway.api.modelversion import Format
@@ -69,6 +70,7 @@ class PrepareDataset(JobBase):
     quality: Quality
     # Left out while empty: Jobs of Datasets that export nothing keep the names they had before there were exports.
     export: tuple[HostedFormat, ...] = Field(default=(), exclude_if=lambda formats: not formats)
+    render: Render | None = None
     members: tuple[MixMember, ...] = Field(default=(), exclude_if=lambda members: not members)
     """What source.datasets names, in the order of names."""
 

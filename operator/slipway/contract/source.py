@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from slipway.api.dataset_annotate import Annotate, LanguageModel
+from slipway.api.dataset_annotate import Annotate
 from slipway.api.dataset_github import GitHubSource
 from slipway.api.dataset_source import GitSource, HttpSource, Source
-from slipway.api.dataset_steps import Step
+from slipway.api.dataset_steps import Deduplicate, Step
+from slipway.api.model_api import ModelApi
 from slipway.api.web import SecretKeyRef
 
 CLAIM_FOLDER = "/slipway/source"
@@ -48,14 +49,22 @@ def step_variable(number: int) -> str:
     return f"SLIPWAY_STEP_{number}_TOKEN"
 
 
-def language_models(steps: Iterable[Step]) -> dict[int, LanguageModel]:
-    """Return the language models that are asked, by the number of their step."""
-    writers = ((number, step.chosen) for number, step in enumerate(steps))
-    asked = ((number, step.language_model) for number, step in writers if isinstance(step, Annotate))
+def model_apis(steps: Iterable[Step]) -> dict[int, ModelApi]:
+    """Return the models that are asked, by the number of their step."""
+    asked = ((number, _asked(step)) for number, step in enumerate(steps))
     return {number: model for number, model in asked if model is not None}
+
+
+def _asked(step: Step) -> ModelApi | None:
+    match step.chosen:
+        case Annotate(language_model=model):
+            return model
+        case Deduplicate(semantic=model):
+            return model
+    return None
 
 
 def step_variables(steps: Iterable[Step]) -> dict[str, SecretKeyRef]:
     """Return the variables that `steps` need, and the value of a Secret that each one holds."""
-    keys = {step_variable(number): model.token_secret for number, model in language_models(steps).items()}
+    keys = {step_variable(number): model.token_secret for number, model in model_apis(steps).items()}
     return {name: secret for name, secret in keys.items() if secret is not None}

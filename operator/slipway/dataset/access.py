@@ -8,7 +8,7 @@ from typing import Any
 from slipway.api.dataset_github import GitHubSource
 from slipway.api.dataset_source import GitSource, HttpSource, PersistentVolumeClaimSource, Source
 from slipway.api.dataset_steps import Step
-from slipway.contract.source import CLAIM_FOLDER, GITHUB, language_models, step_variables, variables
+from slipway.contract.source import CLAIM_FOLDER, GITHUB, model_apis, step_variables, variables
 from slipway.egress import port_of, way_out
 from slipway.plan import Manifest
 from slipway.workload import Mount, Root, from_secret
@@ -44,5 +44,5 @@ def ports(source: Source) -> tuple[int, ...]:
 
 def network_policy(root: Root, job: str, source: Source, steps: Sequence[Step] = ()) -> list[Manifest]:
     """Return what lets the pods of `job` out to the servers of source and steps, beside what all our pods may reach."""
-    models = language_models(steps).values()
+    models = model_apis(steps).values()
     return way_out(root, job, sorted({*ports(source), *(port_of(model.url) for model in models)}))

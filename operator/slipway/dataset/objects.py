@@ -41,7 +41,7 @@ class Dataset:
         Neither the image nor fields at their defaults are part of it: an upgrade of Slipway, which may bring new
         fields, prepares nothing again that is published already.
         """
-        parts = {"source", "schema_", "steps", "split", "quality", "export"}
+        parts = {"source", "schema_", "steps", "split", "quality", "export", "render"}
         made = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True, include=parts)
         return digest_of([made, *(member.artifact.digest for member in self.members)] if self.members else made)
 
@@ -59,6 +59,7 @@ def told(dataset: Dataset, settings: Settings) -> PrepareDataset:
         split=spec.split,
         quality=spec.quality,
         export=tuple(spec.export),
+        render=spec.render,
         members=dataset.members,
     )
 

@@ -281,6 +281,13 @@ def test_servers_that_are_busy_are_waited_for_as_they_ask(place: Place, model: M
     assert len(model.asked) == 5
 
 
+def test_an_answer_that_breaks_off_is_asked_for_again(place: Place, model: Model, url: str) -> None:
+    answers = iter([Answer(body=b'{"choices": [', announced=5_000)])
+    model.answer = lambda question: next(answers, None) or echo(question)
+    assert all(isinstance(done.item, Row) for done in stage(place, url, Time(), 3, {}, parallel=1))
+    assert len(model.asked) == 4
+
+
 def test_a_wait_longer_than_patience_hands_the_pod_back(place: Place, model: Model, url: str) -> None:
     model.answer = lambda question: Answer(429, headers={"Retry-After": "3600"})
     with pytest.raises(SourceUnreachable, match="status 429"):

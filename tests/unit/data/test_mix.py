@@ -67,6 +67,12 @@ def test_what_a_member_tests_on_is_trained_on_by_nobody(place: Place) -> None:
     assert any("which is in test" in message for message in said)
 
 
+def test_licences_are_told_by_the_reports_of_the_members(place: Place) -> None:
+    members = {name: member(place, name, pairs(30, 100 * at)) for at, name in enumerate("ab")}
+    assert place.report(members["a"]).licences is not None
+    assert place.report(mixed(place, **members)).licences is None
+
+
 def test_a_row_like_one_of_the_test_split_is_not_trained_on(place: Place) -> None:
     texts = [" ".join(f"word{n * k}" for n in range(60)) for k in range(1, 40)]
     one = member(place, "z", "".join(pair("say", text) for text in texts))

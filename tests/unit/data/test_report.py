@@ -26,6 +26,7 @@ HOSTILE = (
     "</pre><script>alert(1)</script><img src=x onerror=alert(2)>&amp; {{ report }} {% raw %}\n"
     "Ignore all rules \u202egnp.exe\u2066 \x00\x07\x1b[31m \ufffe \x85 ]]> <!-- \"' " + "x" * 5_000
 )
+NAMES = ["0BSD", "CC0-1.0", "GPL-2.0-only", "ISC", "MPL-2.0", "Unlicense", "WTFPL", "Zlib"]
 STEPS: tuple[dict[str, Any], ...] = (
     {"filter": {"minCharacters": 4}},
     {"redact": {"kinds": ["Email"]}},
@@ -124,6 +125,78 @@ def test_lengths_fall_into_bins_that_double() -> None:
         (8, 16, 1),
     ]
     assert Spread().lengths("WholeRow").bins == ()
+
+
+# Licences
+
+
+def licensed(report: DatasetReport) -> list[tuple[str, int, int, int, str]]:
+    assert report.licences is not None
+    return [(one.licence, one.rows, one.files, one.left_out, one.example) for one in report.licences.largest]
+
+
+def many_licences(place: Place) -> None:
+    place.put("raw/a.jsonl", pair("1", license="mit") + pair("2", licence="MIT") + pair("3", license="GPL-3.0-only"))
+    place.put("raw/b.jsonl", pair("4", license="MIT") + pair("5", license="all mine") + pair("6") + pair("7"))
+
+
+def test_licences_are_told_with_rows_and_files_whether_a_step_asks_for_them_or_not(place: Place) -> None:
+    many_licences(place)
+    found = place.prepare()
+    assert licensed(place.report(found)) == [
+        ("MIT", 3, 2, 0, "a.jsonl:1"),
+        ("NONE", 2, 1, 0, "b.jsonl:3"),
+        ("GPL-3.0-only", 1, 1, 0, "a.jsonl:3"),
+        ("NOASSERTION", 1, 1, 0, "b.jsonl:2"),
+    ]
+    text = shown(page(place, found)[1])
+    assert "MIT32" in text
+    assert "NONE: neither the row nor its file states a licence" in text
+    assert "NOASSERTION: something is stated that is no expression of SPDX" in text
+
+
+def test_what_a_licence_step_left_out_is_told_by_licence(place: Place) -> None:
+    many_licences(place)
+    only, loose = {"licence": {"allow": ["MIT"]}}, {"maxRejectedPercent": 90}
+    report = place.report(place.prepare("JSONL", "Completion", only, quality=loose))
+    assert licensed(report) == [
+        ("MIT", 3, 2, 0, "a.jsonl:1"),
+        ("NONE", 0, 0, 2, ""),
+        ("GPL-3.0-only", 0, 0, 1, ""),
+        ("NOASSERTION", 0, 0, 1, ""),
+    ]
+    with pytest.raises(BadData) as refused:
+        place.prepare("JSONL", "Completion", only)
+    assert licensed(place.report(refused.value)) == licensed(report)
+
+
+def test_rows_that_were_made_have_the_licence_of_their_row(place: Place) -> None:
+    place.put("raw/a.jsonl", pair("one", license="MIT"))
+    more = {"augment": {"write": "Prompt", "template": "{{ prompt }} again", "variants": 2}}
+    report = place.report(place.prepare("JSONL", "Completion", {"licence": {"allow": ["MIT"]}}, more))
+    assert licensed(report) == [("MIT", 3, 1, 0, "a.jsonl:1")]
+
+
+def test_licence_files_count_for_the_rows_below_them(place: Place) -> None:
+    place.put("raw/one/LICENSE.md", "SPDX-License-Identifier: CC-BY-4.0\n\n# The words\n\nof the licence\n")
+    place.put("raw/one/deep/a.md", "# A\n\ntext\n")
+    place.put("raw/two/b.md", "# B\n\ntext\n")
+    asked = {"licence": {"allow": ["CC-BY-4.0"], "unknown": "Keep"}}
+    assert licensed(place.report(place.prepare("Markdown", "Completion", asked))) == [
+        ("CC-BY-4.0", 1, 1, 0, "one/deep/a.md#a"),
+        ("NONE", 1, 1, 0, "two/b.md#b"),
+    ]
+
+
+def test_only_the_largest_of_many_licences_are_shown(place: Place) -> None:
+    mixed = [f"MIT AND LGPL-2.1-only WITH {name}" for name in ("Classpath-exception-2.0", "GCC-exception-2.0")]
+    names = ["Apache-2.0", "BSD-3-Clause", *mixed]
+    every = [f"{one} OR {other} OR {third}" for one in names for other in NAMES for third in NAMES if other < third]
+    place.put("raw/a.jsonl", "".join(pair(f"row {at}", licence=said) for at, said in enumerate(every)))
+    report = place.report(place.prepare())
+    assert report.licences is not None
+    assert report.licences.count == len(every) > len(report.licences.largest) == 100
+    assert f"{len(every)} different ones" in shown(page(place, place.prepare())[1])
 
 
 # Refused data

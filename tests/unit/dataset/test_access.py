@@ -156,6 +156,18 @@ def test_a_step_that_asks_a_model_gets_its_key_and_a_way_out() -> None:
     assert [port["port"] for port in policy_of(world)["egress"][0]["ports"]] == [9443]
 
 
+def test_a_step_that_asks_what_rows_mean_gets_its_key_and_a_way_out() -> None:
+    model = {"url": "https://embed.example:8443/v1", "model": "m", "tokenSecret": {"name": "embed", "key": "t"}}
+    steps = [{"parse": {"as": "JSONL"}}, {"deduplicate": {"method": "Semantic", "semantic": model}}]
+    world = World()
+    world.room = Room(SETTINGS.model_copy(update={"closed_namespaces": (NAMESPACE,)}))
+    world.edit(steps=steps)
+    world.settle()
+    variables = {variable["name"]: variable for variable in pod(world)["containers"][0]["env"]}
+    assert variables["SLIPWAY_STEP_1_TOKEN"]["valueFrom"] == {"secretKeyRef": {"name": "embed", "key": "t"}}
+    assert [port["port"] for port in policy_of(world)["egress"][0]["ports"]] == [8443]
+
+
 def test_a_pod_is_told_how_many_cores_it_asked_for() -> None:
     world = World()
     world.edit(resources={"cpu": "3500m"})

@@ -89,6 +89,21 @@ def test_files_for_hosted_tuning_are_published_and_change_the_recipe() -> None:
     assert "exports" not in world.status()
 
 
+def test_a_tokenizer_that_rows_are_rendered_with_reaches_the_pod_and_changes_the_recipe() -> None:
+    world = ready()
+    before = world.status()["recipe"]
+    render = {"tokenizer": {"uri": "s3://models/tiny/", "digest": "sha256:" + "1" * 64}, "maxTokens": 99}
+    world.edit(render=render)
+    told = parse_job(world.step().children[0]["data"]["job.json"])
+    assert told.type == "PrepareDataset"
+    assert told.render is not None
+    assert told.render.dump() == render
+    world.settle()
+    world.succeed("b")
+    world.settle()
+    assert world.status()["recipe"] != before
+
+
 def test_the_result_counts_before_the_job_says_that_it_is_complete() -> None:
     world = running()
     world.end(ExitCode.OK, encode(prepared()), "Completed")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from slipway.api.dataset import Rows
-from slipway.contract.dataset_report import DatasetReport, Exported, Groups, Refusal
+from slipway.contract.dataset_report import DatasetReport, Exported, Groups, Licences, Refusal, Rendered
 from slipway.contract.job import PrepareDataset
 from slipway_data.report.funnel import Funnel
 from slipway_data.report.kept import Kept
@@ -26,7 +26,9 @@ def built(
     funnel: Funnel,
     kept: Kept,
     groups: Groups | None,
+    licences: Licences | None,
     redacted: Mapping[str, int],
+    rendered: Rendered | None,
     exports: tuple[Exported, ...],
 ) -> DatasetReport:
     """Return the report of a run, before it is known whether the data is refused or which digest it has."""
@@ -44,7 +46,9 @@ def built(
         redacted=dict(sorted(redacted.items())),
         lengths=kept.lengths(),
         groups=groups,
+        licences=licences,
         samples=kept.samples(),
+        rendered=rendered,
         exports=exports,
     )
 

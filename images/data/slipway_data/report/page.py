@@ -5,12 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from slipway.contract.dataset_report import DatasetReport
+from slipway_data.licence import NOASSERTION, NONE
 from slipway_pod.page import rendered
 
-TITLES = {"TrainedText": "Trained text", "WholeRow": "Whole row"}
+TITLES = {
+    "TrainedText": "Trained text",
+    "WholeRow": "Whole row",
+    "Tokens": "Tokens of a whole row",
+    "TrainedTokens": "Tokens of it that are trained",
+}
+UNKNOWN = {
+    NONE: "neither the row nor its file states a licence, and no folder above has a licence file that the source's "
+    "include patterns let through.",
+    NOASSERTION: "something is stated that is no expression of SPDX, or a licence file has the words of none that is "
+    "known.",
+}
 
 
 def page(report: DatasetReport) -> str:
     """Return the page's HTML."""
     kept = report.rows.train + report.rows.validation + report.rows.test
-    return rendered(Path(__file__).parent, "page.html.j2", report=report, kept=kept, titles=TITLES)
+    return rendered(Path(__file__).parent, "page.html.j2", report=report, kept=kept, titles=TITLES, unknown=UNKNOWN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from slipway.contract.dataset import CARD, PREFERENCE, DatasetCard
 from slipway_pod.errors import BadConfig, BadData
-from slipway_train_torch.evaluate.encode import encode
+from slipway_train_torch.causal_lm import stored
+from slipway_train_torch.evaluate.encode import Encoded, encode
 from slipway_train_torch.evaluate.items import Item, read
 
 log = logging.getLogger("slipway")
@@ -61,12 +62,16 @@ def card(folder: Path) -> DatasetCard:
         raise BadData("DatasetUnreadable", f"{CARD} of the dataset: {error}: prepare the Dataset again") from error
 
 
-def load(folder: Path, tokenizer: Any, max_tokens: int) -> tuple[Split, Split]:
+def load(folder: Path, tokenizer: Any, max_tokens: int, base: Path | None = None) -> tuple[Split, Split]:
     """Return train and validation split of the dataset `folder` as tokens.
+
+    `base` is where `tokenizer` was read from, and absent where it got tokens since. Tokens that lie beside the rows are
+    taken where it made them.
 
     Raises BadData when no row of the train split would train on anything, BadConfig when the model cannot read chats.
     """
-    schema = card(folder).schema_
+    about = card(folder)
+    schema = about.schema_
     if schema == PREFERENCE:
         raise BadConfig(
             "DatasetDoesNotFit",
@@ -75,7 +80,12 @@ def load(folder: Path, tokenizer: Any, max_tokens: int) -> tuple[Split, Split]:
         )
     if schema == "Chat":
         require_chats(schema, tokenizer)
-    train = encoded("train", read(folder, "train"), tokenizer, max_tokens)
+    names = ("train", "validation")
+    taken = base is not None and stored.usable(folder, about, base, tokenizer, names)
+    train, validation = (
+        cut(name, stored.rows(folder, name) if taken else made(read(folder, name), tokenizer), max_tokens)
+        for name in names
+    )
     if not train.examples:
         if not train.untrained:
             raise BadData("NoRows", "the train split has no rows: raise split.trainPercent or bring more data")
@@ -85,7 +95,7 @@ def load(folder: Path, tokenizer: Any, max_tokens: int) -> tuple[Split, Split]:
             f"{max_tokens}: raise recipe.causalLM.maxTokens, or shorten the prompts",
             example=train.untrained[0],
         )
-    return train, encoded("validation", read(folder, "validation"), tokenizer, max_tokens)
+    return train, validation
 
 
 def require_chats(schema: str, tokenizer: Any) -> None:
@@ -98,19 +108,28 @@ def require_chats(schema: str, tokenizer: Any) -> None:
         )
 
 
+def made(items: Iterable[Item], tokenizer: Any) -> Iterator[tuple[str, Encoded]]:
+    """Yield `items` as tokens, each after its id."""
+    return ((item.id, encode(item, tokenizer)) for item in items)
+
+
 def encoded(name: str, items: Iterable[Item], tokenizer: Any, max_tokens: int) -> Split:
     """Return `items` as tokens, cut to `max_tokens`, without those that have nothing left to train on."""
+    return cut(name, made(items, tokenizer), max_tokens)
+
+
+def cut(name: str, rows: Iterable[tuple[str, Encoded]], max_tokens: int) -> Split:
+    """Return `rows`, each after its id, cut to `max_tokens`, without those that have nothing left to train on."""
     examples: list[Example] = []
     untrained: list[str] = []
     truncated = 0
-    for item in items:
-        row = encode(item, tokenizer)
+    for id, row in rows:
         truncated += len(row.ids) > max_tokens
-        example = Example(item.id, tuple(row.ids[:max_tokens]), tuple(row.trained[:max_tokens]))
+        example = Example(id, tuple(row.ids[:max_tokens]), tuple(row.trained[:max_tokens]))
         if example.targets:
             examples.append(example)
         else:
-            untrained.append(item.id)
+            untrained.append(id)
     split = Split(name, tuple(examples), truncated, tuple(untrained))
     log.info(
         "%s: %d rows, %d tokens, %d of them trained; %d rows cut to %d tokens, %d left out with nothing to train on%s",

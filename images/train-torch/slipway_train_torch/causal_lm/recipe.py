@@ -217,7 +217,9 @@ class Recipe:
 
     def load_data(self) -> None:
         """Read the data as tokens: the lines that batches are made of, and those that are measured."""
-        self.train_split, self.validation = data.load(self.scratch / "dataset", self.tokenizer, self.recipe.max_tokens)
+        read_from = None if self.vocabulary.tokens else self.scratch / "base"
+        found = data.load(self.scratch / "dataset", self.tokenizer, self.recipe.max_tokens, read_from)
+        self.train_split, self.validation = found
         self.rows = batches.rows(self.train_split.examples, self.recipe.batching, self.recipe.max_tokens)
         self.held_out: Sequence[Row] = tuple((example,) for example in self.validation.examples)
 
