@@ -518,8 +518,8 @@ class TrainingJobStatus(StatusModel):
     )
     layout: BatchLayout | None = Field(
         default=None,
-        description="layout is how the pod cuts batches; it is smaller than asked for where memory does not suffice, by "
-        "the estimate or in a step.",
+        description="layout is how the pod cuts batches; it is smaller than asked for where memory does not suffice, "
+        "by the estimate or in a step.",
     )
     restarts: Restarts | None = Field(default=None, description="restarts counts how often the run was started again.")
     earlier_restarts: EarlierRestarts | None = Field(

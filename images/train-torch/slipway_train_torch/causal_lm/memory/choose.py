@@ -14,7 +14,7 @@ log = logging.getLogger("slipway")
 
 GIB = 2**30
 KEPT_PERCENT = 125
-"""What the process holds besides when freed memory is kept, in percent of what comes and goes: 120 was the most measured."""
+"""What the process holds when freed memory is kept, in percent of what comes and goes: 120 was the most measured."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Wanted:
 
 
 def choose(wanted: Wanted, asked: Layout, room: int | None, device: str) -> Layout:
-    """Return the first layout, beginning with `asked`, that fits into `room` bytes of `device`; `asked` without a limit.
+    """Return the first layout, beginning with `asked`, that fits into `room` bytes of `device`, None being no limit.
 
     Where even the last one fits only with nothing to spare, it is tried all the same: the estimate has errors too.
     Raises OutOfMemory where it cannot fit.
