@@ -55,7 +55,7 @@ class Files:
 
 @dataclass(frozen=True)
 class Waits:
-    """Nothing to do but wait; `keep` is the Job that counted last, or counts now."""
+    """Nothing to do but wait: for people, or for a Job that counts."""
 
     said: str
     ratings: Ratings

@@ -209,7 +209,8 @@ def _verdict(version: Version, seen: Observed, update: dict[str, Any], view: Pro
 
 def _staying(version: Version, seen: Observed, now: datetime) -> dict[str, Any]:
     """Return what is kept of a judged version's children, and until when."""
-    ended = seen.run.ended if seen.run is not None else None
+    ends = (run.ended for run in (seen.run, seen.count) if run is not None)
+    ended = max((end for end in ends if end is not None), default=None)
     left = stays(ended, version.spec.ttl_seconds_after_finished, now)
     if left is not None and left <= timedelta():
         return {}

@@ -332,6 +332,19 @@ def test_the_reference_stays_what_the_sheet_was_made_with() -> None:
     assert "the base model 0.25" in world.status()["gates"][0]["message"]
 
 
+def test_jobs_stay_for_their_time_after_the_verdict_however_long_people_took() -> None:
+    world = waiting(ttlSecondsAfterFinished=600)
+    world.done(next(iter(world.jobs())), "Complete")
+    world.wait(86_400)
+    world.hand_in(mia="7", noa="9")
+    world.say(counted())
+    assert world.status()["state"] == "Ready"
+    assert len(world.jobs()) == 2
+    world.wait(600)
+    world.settle()
+    assert world.jobs() == []
+
+
 def test_what_is_written_is_what_is_read() -> None:
     world = waiting()
     world.hand_in(mia="7", noa="9")

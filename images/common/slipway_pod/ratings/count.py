@@ -105,7 +105,8 @@ def fitting(counted: Counted) -> Counted:
 
 def _counts(files: Sorted, rated: tuple[RatedPair, ...]) -> Counted:
     accepted = (
-        RatedBy(rater=one.ratings.rater, file=shortened(one.name, 320), rated=len(one.ratings.ratings)) for one in files.accepted
+        RatedBy(rater=one.ratings.rater, file=shortened(one.name, 320), rated=len(one.ratings.ratings))
+        for one in files.accepted
     )
     return Counted(
         rated=len(rated),
