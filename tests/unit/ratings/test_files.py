@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipway_pod.ratings.files import LARGEST, found, sort
@@ -94,6 +94,7 @@ def test_a_broken_second_file_does_not_take_the_first_one_with_it() -> None:
     assert [one.name for one in done.accepted] == ["a/1.json"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40) | st.builds(lambda x: sheets.found("x", x).content, st.just(GOOD)), max_size=5))
 def test_every_file_is_accepted_or_refused_with_words(contents: list[bytes]) -> None:
     files = [sheets.found(f"a/{at}", content) for at, content in enumerate(contents)]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from typing import get_args
 from xml.etree import ElementTree
 
 from hypothesis import given, settings
 
+from slipway.contract.ratings import Choice, RatingFile
 from slipway_pod.ratings.draw import Answered, draw
 from slipway_pod.ratings.page import sheet
 from tests.unit.ratings.sheets import answered, couples
@@ -83,3 +85,15 @@ def test_every_control_can_be_named_and_reached() -> None:
             assert element.get("aria-label") or "".join(element.itertext()).strip()
     choices = [b.get("data-choice") for b in page.iter("button") if b.get("data-choice")]
     assert choices == ["Left", "Right", "Tie", "BothBad"] * 2
+
+
+def test_the_script_finds_what_it_looks_for_and_writes_what_is_counted() -> None:
+    page = read(made(answered(1)))
+    (script,) = (element.text or "" for element in page.iter("script"))
+    ids = {element.get("id") for element in page.iter()}
+    assert set(re.findall(r'byId\("([^"]+)"\)', script)) <= ids
+    assert re.findall(r'choose\("(\w+)"\)', script) == list(get_args(Choice))
+    (sheet_element,) = (element for element in page.iter("main"))
+    assert {f"data-{name}" for name in ("digest", "format", "markup", "rater")} <= set(sheet_element.keys())
+    assert "innerHTML" not in script, "what people and models write never becomes markup"
+    assert sheet_element.get("data-format") == RatingFile.model_fields["format"].annotation.__args__[0]  # type: ignore[union-attr]

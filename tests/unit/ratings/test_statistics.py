@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipway_pod.ratings.bounds import share_bound, sign_test
@@ -24,6 +24,7 @@ def at_least(better: int, decided: int, share: Fraction) -> Fraction:
     )
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), counts, confidences)
 def test_the_bound_is_the_share_at_which_so_many_are_just_too_rare(better: int, worse: int, confidence: int) -> None:
     bound = Fraction(share_bound(better, worse, confidence))
@@ -33,6 +34,7 @@ def test_the_bound_is_the_share_at_which_so_many_are_just_too_rare(better: int, 
     assert at_least(better, better + worse, bound + step) > rare
 
 
+@settings(deadline=None)
 @given(counts, counts, confidences)
 def test_a_bound_above_one_half_is_a_significant_sign_test(better: int, worse: int, confidence: int) -> None:
     decided = better + worse
@@ -43,6 +45,7 @@ def test_a_bound_above_one_half_is_a_significant_sign_test(better: int, worse: i
         assert (share_bound(better, worse, confidence) > 0.5) == (chance < alpha)
 
 
+@settings(deadline=None)
 @given(counts, counts, confidences)
 def test_more_wins_and_fewer_losses_never_lower_the_bound(better: int, worse: int, confidence: int) -> None:
     bound = share_bound(better, worse, confidence)
