@@ -12,7 +12,7 @@ from typing import Final, Generic, TypeVar
 
 from slipway.causes import with_cure
 from slipway.contract.exitcodes import ExitCode
-from slipway.contract.result import Evaluated, Failed, Prepared, Trained
+from slipway.contract.result import Counted, Evaluated, Failed, Prepared, Trained
 from slipway.jobs import PodEnd, Run
 from slipway.names import ATTEMPT_LABEL
 
@@ -30,7 +30,7 @@ FIRST_WAIT: Final = timedelta(seconds=30)
 LONGEST_WAIT: Final = timedelta(minutes=10)
 KILLED: Final = 137
 
-R = TypeVar("R", Prepared, Trained, Evaluated)
+R = TypeVar("R", Prepared, Trained, Evaluated, Counted)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from slipway.metrics.http import Http
 from slipway.metrics.kueue import Kueue
 from slipway.metrics.operator import OperatorMetrics
 from slipway.metrics.prometheus import Prometheus
+from slipway.metrics.ratings import RatingMaps
 from slipway.metrics.sources import Sources
 from slipway.metrics.warnings import Warned
 from slipway.metrics.web import Web
@@ -82,6 +83,7 @@ def sources(settings: Settings, http: Http, api: KubeClient) -> Sources:
         settings.analysis_hosts,
         warned=Warned(api),
         kueue=Kueue(api),
+        ratings=RatingMaps(api),
     )
 
 

@@ -168,7 +168,21 @@ class QueuePlace:
         return "kubernetes"
 
 
-Measurement = PrometheusQuery | WebRequest | GatewayFeatures | Warnings | QueuePlace
+@dataclass(frozen=True)
+class RatingFiles:
+    """Which ConfigMaps have ratings of a ModelVersion: one series for each, with the labels `name` and `version`."""
+
+    namespace: str
+    model_version: str
+    timeout: float | None = None
+
+    @property
+    def lane(self) -> str:
+        """The server that answers."""
+        return "kubernetes"
+
+
+Measurement = PrometheusQuery | WebRequest | GatewayFeatures | Warnings | QueuePlace | RatingFiles
 """Answered by series."""
 Question = Measurement | Draw
 

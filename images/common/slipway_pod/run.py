@@ -20,10 +20,10 @@ from pydantic import ValidationError
 
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.job import JOB_FILE, TERMINATION_LOG, JobBase, parse_job
-from slipway.contract.result import Evaluated, Failed, Preempted, Prepared, Trained, encode
+from slipway.contract.result import Counted, Evaluated, Failed, Preempted, Prepared, Trained, encode
 from slipway_pod.errors import BadConfig, OutOfMemory, PodError
 
-AnyResult = Failed | Prepared | Trained | Evaluated | Preempted
+AnyResult = Failed | Prepared | Trained | Evaluated | Counted | Preempted
 SomeJob = TypeVar("SomeJob", bound=JobBase)
 
 log = logging.getLogger("slipway")

@@ -13,10 +13,10 @@ LINE = 300
 TEXT = 1_500
 
 
-def visible(text: str, limit: int = TEXT) -> str:
-    """Return `text` with nothing invisible in it and at most `limit` characters of it."""
+def visible(text: str, limit: int = TEXT, line: int = LINE) -> str:
+    """Return `text` with nothing invisible in it, at most `limit` characters of it, and of each line at most `line`."""
     cut = _cut(text, limit)
-    return "\n".join("".join(map(_shown, _cut(line, LINE))) for line in cut.split("\n"))
+    return "\n".join("".join(map(_shown, _cut(one, line))) for one in cut.split("\n"))
 
 
 def one_line(text: str, limit: int = LINE) -> str:

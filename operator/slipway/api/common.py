@@ -19,6 +19,7 @@ from slipway.api.base import (
     StoreUri,
     bounded,
 )
+from slipway.api.preference import HumanPreference
 
 
 class ArtifactRef(Model):
@@ -158,6 +159,11 @@ class EvaluationMetric(OneOf):
         description="blenderExecution is the share of tasks that are solved, by running the answers in Blender; higher "
         "is better.",
     )
+    human_preference: HumanPreference | None = Field(
+        default=None,
+        description="humanPreference is the share of pairs of answers in which people, who do not know whose is which, "
+        "prefer this version's, ties left out; higher is better. The version waits for their ratings.",
+    )
 
 
 class NamedMetric(Model):
@@ -203,6 +209,15 @@ class Evaluation(Model):
         Rule(
             "!has(self.gates) || self.gates.all(g, self.metrics.exists(m, m.name == g.metric))",
             "every gate must name a metric of this evaluation: add the metric to metrics or correct gates[].metric",
+        ),
+        Rule(
+            "self.metrics.filter(m, has(m.measure.humanPreference)).size() <= 1",
+            "there is one sheet for people to rate: keep one metric with humanPreference",
+        ),
+        Rule(
+            "self.metrics.all(m, !has(m.measure.humanPreference) || (has(self.gates) && "
+            "self.gates.exists(g, g.metric == m.name)))",
+            "a version waits for humanPreference, so something must depend on it: add a gate that names its metric",
         ),
     )
 

@@ -25,10 +25,11 @@ from slipway.api.common import ArtifactRef, Evaluation
 from slipway.api.conditions import CONDITIONS, Condition
 from slipway.api.pod import PodOptions
 from slipway.api.queueing import Queue
+from slipway.api.ratings import Ratings
 from slipway.api.stages import BY_NAME, StageData
 
 Format = Literal["SafeTensors", "GGUF"]
-VersionState = Literal["Pending", "Evaluating", "Ready", "Rejected", "Failed"]
+VersionState = Literal["Pending", "Evaluating", "AwaitingRatings", "Ready", "Rejected", "Failed"]
 Stage = Literal["Candidate", "Canary", "Production", "Archived", "Rejected"]
 GateOutcome = Literal["Pass", "Fail", "NoData"]
 
@@ -218,6 +219,9 @@ class ModelVersionStatus(StatusModel):
         max_length=16,
         description="gates and their outcomes, with the numbers.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    ratings: Ratings | None = Field(
+        default=None, description="ratings is the sheet that people rate on, and who has; only with humanPreference."
     )
     score: Annotated[str, bounded(128, minimum=0)] = Field(
         default="", description="score is the metrics in one short line, for tables."

@@ -14,8 +14,10 @@ from slipway.api.dataset_render import Render
 from slipway.api.dataset_source import Source
 from slipway.api.dataset_steps import Step
 from slipway.api.modelversion import Format
+from slipway.api.preference import HumanPreference
 from slipway.api.trainingjob import Checkpoint, Export, Recipe
 from slipway.contract.artifact import digest_of
+from slipway.contract.ratings import Sheet
 from slipway.contract.signature import Signing, Trust
 from slipway.contract.study import PlottedStudy
 
@@ -122,6 +124,18 @@ class Evaluate(JobBase):
     """Evaluate nothing that is not signed; absent means that digests suffice."""
 
 
+class CountRatings(JobBase):
+    """Count what people said of a sheet."""
+
+    type: Literal["CountRatings"] = "CountRatings"
+    sheet: Sheet
+    metric: HumanPreference
+    confidences: tuple[int, ...]
+    """Percents at which gates ask for a bound."""
+    config_maps: tuple[str, ...]
+    """Whose entries are the files, each `name@resourceVersion`: another version is another job."""
+
+
 class FetchItem(Model):
     """An artefact to bring to a folder, its digest checked."""
 
@@ -147,10 +161,10 @@ class PlotStudy(JobBase):
     study: PlottedStudy
 
 
-Job = Annotated[PrepareDataset | Train | Evaluate | Fetch | PlotStudy, Field(discriminator="type")]
-ANY_JOB: TypeAdapter[PrepareDataset | Train | Evaluate | Fetch | PlotStudy] = TypeAdapter(Job)
+Job = Annotated[PrepareDataset | Train | Evaluate | CountRatings | Fetch | PlotStudy, Field(discriminator="type")]
+ANY_JOB: TypeAdapter[PrepareDataset | Train | Evaluate | CountRatings | Fetch | PlotStudy] = TypeAdapter(Job)
 
 
-def parse_job(text: str | bytes) -> PrepareDataset | Train | Evaluate | Fetch | PlotStudy:
+def parse_job(text: str | bytes) -> PrepareDataset | Train | Evaluate | CountRatings | Fetch | PlotStudy:
     """Return the job that `text` (JSON) describes; raise pydantic.ValidationError if it describes none."""
     return ANY_JOB.validate_json(text)

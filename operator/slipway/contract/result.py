@@ -12,6 +12,9 @@ from slipway.api.common import ArtifactStatus
 from slipway.api.dataset import Rows
 from slipway.api.dataset_export import ExportStatus
 from slipway.api.modelversion import Format, MetricResult
+from slipway.api.preference import MOST_RATERS
+from slipway.api.ratings import MOST_REFUSED, Preference, RatedBy, RefusedRatings
+from slipway.contract.ratings import Sheet
 
 LIMIT = 4096
 """Bytes that the kubelet keeps of a termination message."""
@@ -81,6 +84,29 @@ class Evaluated(StatusModel):
     lower_bounds: dict[str, dict[str, str]] = {}
     """Per metric, the lower bound of the paired improvement at each confidence percent that a gate asks for."""
     report: str = Field(default="", max_length=1024)
+    sheet: Sheet | None = None
+    """What people are to rate before there is a figure of humanPreference."""
+    no_sheet: str = Field(default="", max_length=512)
+    """Why there is too little to rate."""
+
+
+class Counted(StatusModel):
+    """What people have rated so far, and what they said once enough of them did."""
+
+    type: Literal["Counted"] = "Counted"
+    rated: int
+    """Pairs that somebody rated."""
+    raters: int
+    accepted: tuple[RatedBy, ...] = Field(default=(), max_length=MOST_RATERS)
+    refused: tuple[RefusedRatings, ...] = Field(default=(), max_length=MOST_REFUSED)
+    refusals: int = 0
+    preference: Preference | None = None
+    """Absent while too few have rated: who is ahead is nobody's business until then."""
+    metric: MetricResult | None = None
+    """Absent too where nobody preferred anything."""
+    lower_bounds: dict[str, str] = {}
+    """At each confidence percent that a gate asks for."""
+    report: str = Field(default="", max_length=1024)
 
 
 class Preempted(StatusModel):
@@ -90,11 +116,11 @@ class Preempted(StatusModel):
     step: int
 
 
-Result = Annotated[Failed | Prepared | Trained | Evaluated | Preempted, Field(discriminator="type")]
-ANY_RESULT: TypeAdapter[Failed | Prepared | Trained | Evaluated | Preempted] = TypeAdapter(Result)
+Result = Annotated[Failed | Prepared | Trained | Evaluated | Counted | Preempted, Field(discriminator="type")]
+ANY_RESULT: TypeAdapter[Failed | Prepared | Trained | Evaluated | Counted | Preempted] = TypeAdapter(Result)
 
 
-def parse_result(text: str) -> Failed | Prepared | Trained | Evaluated | Preempted | None:
+def parse_result(text: str) -> Failed | Prepared | Trained | Evaluated | Counted | Preempted | None:
     """Return what a termination message says, or None when it is not one of ours (killed pods leave log lines)."""
     try:
         return ANY_RESULT.validate_json(text)
@@ -102,7 +128,7 @@ def parse_result(text: str) -> Failed | Prepared | Trained | Evaluated | Preempt
         return None
 
 
-def encode(result: Failed | Prepared | Trained | Evaluated | Preempted) -> str:
+def encode(result: Failed | Prepared | Trained | Evaluated | Counted | Preempted) -> str:
     """Return the termination message; raise ValueError when it would be cut by the kubelet."""
     text = json.dumps(result.model_dump(mode="json", by_alias=True, exclude_none=True), separators=(",", ":"))
     if len(text.encode()) > LIMIT:

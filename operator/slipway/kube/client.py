@@ -72,9 +72,10 @@ class KubeClient:
         async for page in self._listed(kind, namespace, query, JSON):
             yield page
 
-    async def marks(self, kind: str, namespace: str | None) -> AsyncGenerator[Page, None]:
+    async def marks(self, kind: str, namespace: str | None, *, selector: str = "") -> AsyncGenerator[Page, None]:
         """See `KubeApi.marks`."""
-        async for page in self._listed(kind, namespace, {"limit": str(MARKS_PER_PAGE)}, METADATA):
+        query = {"limit": str(MARKS_PER_PAGE)} | ({"labelSelector": selector} if selector else {})
+        async for page in self._listed(kind, namespace, query, METADATA):
             yield page
 
     async def _listed(

@@ -11,6 +11,7 @@ from slipway.metrics.errors import BadQuery, SourceError
 from slipway.metrics.gateways import Gateways
 from slipway.metrics.kueue import Kueue
 from slipway.metrics.prometheus import Prometheus
+from slipway.metrics.ratings import RatingMaps
 from slipway.metrics.samplers import Sampler
 from slipway.metrics.warnings import Warned
 from slipway.metrics.web import Web
@@ -22,6 +23,7 @@ from slipway.plan import (
     PrometheusQuery,
     Question,
     QueuePlace,
+    RatingFiles,
     Warnings,
     WebRequest,
 )
@@ -48,10 +50,11 @@ class Sources:
         *,
         warned: Warned,
         kueue: Kueue,
+        ratings: RatingMaps,
     ) -> None:
         self._prometheus, self._web, self._secrets = prometheus, web, secrets
         self._gateways, self._sampler = gateways, sampler or Sampler()
-        self._warned, self._kueue = warned, kueue
+        self._warned, self._kueue, self._ratings = warned, kueue, ratings
         self._allowed, self._now = tuple(allowed), now
 
     async def ask(self, question: Question) -> Answer:
@@ -77,9 +80,16 @@ class Sources:
                 hosts.check(question.url, self._allowed)
                 value = await self._web.measure(question, await self._secrets.credentials(question.access))
                 return () if value is None else (({}, value),)
+            case _:
+                return await self._of_cluster(question)
+
+    async def _of_cluster(self, question: GatewayFeatures | Warnings | QueuePlace | RatingFiles) -> Series:
+        match question:
             case GatewayFeatures(namespace, name):
                 return [({"feature": found}, 1.0) for found in await self._gateways.features(namespace, name)]
             case Warnings(kind, namespace, name):
                 return await self._warned.about(kind, namespace, name)
             case QueuePlace(namespace, queue, job_uid):
                 return await self._kueue.place(namespace, queue, job_uid)
+            case RatingFiles(namespace, version):
+                return await self._ratings.of(namespace, version)

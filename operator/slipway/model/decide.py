@@ -6,13 +6,28 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from slipway.api.conditions import Progressing, kstatus, timestamp
-from slipway.api.modelversion import ModelVersionStatus, Verified
+from slipway.api.modelversion import GateResult, ModelVersionStatus, Verified
+from slipway.api.ratings import Ratings
 from slipway.attempt import Again, Done, Going, Hopeless, Terms, number, outcome
 from slipway.contract.result import Evaluated
 from slipway.jobs import Run
+from slipway.model.awaiting import (
+    AWAITING_RATINGS,
+    COUNTING,
+    AsBefore,
+    Count,
+    Enough,
+    Waits,
+    awaiting,
+    metric_of,
+    sheet_of,
+    wanted,
+)
+from slipway.model.counting import counting
 from slipway.model.gates import Figures, judge, score, with_bounds
 from slipway.model.objects import BASE, Version, evaluation
 from slipway.model.observe import Observed
+from slipway.model.preferred import not_asked, unmeasured, with_preference
 from slipway.model.stage import stage
 from slipway.plan import Event, Plan
 from slipway.rooms import stays
@@ -50,6 +65,8 @@ def decide(version: Version, seen: Observed, now: datetime, settings: Settings) 
     run = seen.run
     if version.status.state in JUDGED:
         return _plan(version, seen, version.status, now, **_staying(version, seen, now))
+    if version.status.ratings is not None:
+        return _awaiting(version, seen, version.status.ratings, now, settings)
     if run is None:
         return _starting(version, seen, now, settings, attempt=1)
     if version.status.state == "Failed" and run.phase != "Active":
@@ -131,15 +148,55 @@ def _judged(version: Version, seen: Observed, result: Evaluated, now: datetime) 
         metrics={metric.name: metric for metric in result.metrics},
         lower_bounds=result.lower_bounds,
         reference="" if reference is None else reference.name or BASE,
+        unmeasured=unmeasured(version.spec.evaluation, result),
     )
-    gates = judge(version.spec.evaluation.gates, figures)
     short = score(version.spec.evaluation, figures)
-    update |= {"metrics": with_bounds(version.spec.evaluation, figures), "gates": gates, "score": short}
+    update |= {"metrics": with_bounds(version.spec.evaluation, figures), "score": short}
+    if result.sheet is None:
+        return _concluded(version, seen, update | {"gates": judge(version.spec.evaluation.gates, figures)}, now)
+    # What machines can tell comes first: nobody's time goes into a version that fails anyway.
+    others = [gate for gate in version.spec.evaluation.gates if gate.metric != result.sheet.metric]
+    gates = judge(others, figures)
+    if any(gate.outcome != "Pass" for gate in gates):
+        gates += not_asked(version.spec.evaluation, result.sheet.metric)
+        return _concluded(version, seen, update | {"gates": gates}, now)
+    ratings = sheet_of(result.sheet)
+    status = version.status.model_copy(update=update | {"gates": gates, "state": "AwaitingRatings", "ratings": ratings})
+    said = wanted(version, ratings)
+    view = Progressing(ready="False", reconciling=True, reason=AWAITING_RATINGS, message=said)
+    events = (Event(AWAITING_RATINGS, said),)
+    return _plan(version, seen, status, now, view, keep=seen.owned, events=events)
+
+
+def _awaiting(version: Version, seen: Observed, ratings: Ratings, now: datetime, settings: Settings) -> Plan:
+    evaluated = seen.run.objects if seen.run is not None else frozenset()
+    keep = evaluated | (seen.count.objects if seen.count is not None else frozenset())
+    match awaiting(version, ratings, seen.files, seen.count, now):
+        case AsBefore():
+            return _plan(version, seen, version.status, now, keep=keep)
+        case Count(config_maps, attempt):
+            said = "counting the ratings"
+            view = Progressing(ready="False", reconciling=True, reason=COUNTING, message=said)
+            children = counting(version, ratings, metric_of(version, ratings), config_maps, attempt, settings)
+            # The Job that counted before goes.
+            return _plan(version, seen, version.status, now, view, children=children, keep=evaluated)
+        case Waits(said, heard, reason, stalled, look):
+            view = Progressing(ready="False", reconciling=not stalled, stalled=stalled, reason=reason, message=said)
+            status = version.status.model_copy(update={"ratings": heard})
+            return _plan(version, seen, status, now, view, keep=keep, requeue_after=look)
+        case Enough(counted, heard):
+            update = with_preference(version, counted) | {"ratings": heard}
+            return _concluded(version, seen, update, now)
+
+
+def _concluded(version: Version, seen: Observed, update: dict[str, Any], now: datetime) -> Plan:
+    """Return the plan of the verdict that follows from the gates in `update`."""
+    gates: list[GateResult] = update["gates"]
     failed = [gate.message for gate in gates if gate.outcome != "Pass"]
     if failed:
         view = Progressing(ready="False", stalled=True, reason=GATE_FAILED, message="; ".join(failed))
         return _verdict(version, seen, update | {"state": "Rejected"}, view, now)
-    said = f"{short}; {len(gates)} of {len(gates)} gates passed"
+    said = f"{update['score']}; {len(gates)} of {len(gates)} gates passed"
     view = Progressing(ready="True", reason=GATES_PASSED if gates else VERIFIED, message=said)
     return _verdict(version, seen, update | {"state": "Ready"}, view, now)
 
@@ -152,7 +209,8 @@ def _verdict(version: Version, seen: Observed, update: dict[str, Any], view: Pro
 
 def _staying(version: Version, seen: Observed, now: datetime) -> dict[str, Any]:
     """Return what is kept of a judged version's children, and until when."""
-    ended = seen.run.ended if seen.run is not None else None
+    ends = (run.ended for run in (seen.run, seen.count) if run is not None)
+    ended = max((end for end in ends if end is not None), default=None)
     left = stays(ended, version.spec.ttl_seconds_after_finished, now)
     if left is not None and left <= timedelta():
         return {}

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from slipway.api.common import Evaluation, Gate
+from slipway.api.common import BlenderExecution, BlueprintValidity, Evaluation, Gate
 from slipway.api.modelversion import GateOutcome, GateResult, MetricResult
+from slipway.api.preference import HumanPreference
 
 DEFAULT_CONFIDENCE = 95
+SHARES = (BlueprintValidity, BlenderExecution, HumanPreference)
+"""Metrics whose figure is a share of 1."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Figures:
     """Metric → confidence percent → lower bound of the paired improvement."""
     reference: str = ""
     """For messages: `v1`, `the base model`; empty when nothing was there to compare with."""
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
+    """Metric → why it has no figure, where that is known."""
 
     def bound(self, metric: str, confidence: int) -> float | None:
         """Return the lower bound of the improvement, or None where there is no finite one."""
@@ -75,7 +80,7 @@ def score(evaluation: Evaluation, figures: Figures) -> str:
         value = number(figures.metrics[named.name].value) if named.name in figures.metrics else None
         if value is None:
             shown = "?"
-        elif named.measure.blueprint_validity is not None or named.measure.blender_execution is not None:
+        elif isinstance(named.measure.chosen, SHARES):
             shown = f"{value * 100:.0f}%"
         else:
             shown = f"{value:.3g}"
@@ -108,7 +113,7 @@ def _checks(gate: Gate, figures: Figures) -> Iterable[_Check]:
             continue
         bound = number(wanted)
         if value is None or bound is None:
-            yield _Check("NoData", None, wanted, _unmeasured(gate.metric))
+            yield _Check("NoData", None, wanted, _unmeasured(gate.metric, figures))
             continue
         shown = f"{gate.metric} {_short(value)}, needed {word} {wanted}"
         yield _Check("Pass" if holds(value, bound) else "Fail", metric.value if metric else None, wanted, shown)
@@ -117,7 +122,7 @@ def _checks(gate: Gate, figures: Figures) -> Iterable[_Check]:
 def _improvement(gate: Gate, wanted: str, metric: MetricResult | None, value: float | None, figures: Figures) -> _Check:
     margin, lower = number(wanted), figures.bound(gate.metric, gate.confidence_percent)
     if metric is None or value is None:
-        return _Check("NoData", None, wanted, _unmeasured(gate.metric))
+        return _Check("NoData", None, wanted, _unmeasured(gate.metric, figures))
     if not figures.reference:
         why = (
             f"there is no version in production and no base model to compare {gate.metric} with; use min or max in the "
@@ -139,7 +144,9 @@ def _improvement(gate: Gate, wanted: str, metric: MetricResult | None, value: fl
     return _Check("Pass" if lower > margin else "Fail", written, wanted, shown)
 
 
-def _unmeasured(metric: str) -> str:
+def _unmeasured(metric: str, figures: Figures) -> str:
+    if metric in figures.unmeasured:
+        return f"{metric}: {figures.unmeasured[metric]}"
     return f"{metric} is missing or not a finite number in the results of the evaluation; look at the log of its pod"
 
 

@@ -11,8 +11,10 @@ from slipway.api.conditions import READY, RECONCILING, STALLED
 from slipway.api.modelversion import ModelVersionSpec, ModelVersionStatus
 from slipway.attempt import order
 from slipway.jobs import Run, runs
+from slipway.model.awaiting import Files
 from slipway.model.objects import Compared, Version, against_base, against_version
 from slipway.model.stage import Use, uses
+from slipway.names import COUNTED_LABEL
 from slipway.plan import Manifest, View
 from slipway.relations import model
 from slipway.rooms import children
@@ -27,6 +29,10 @@ class Observed:
 
     run: Run | None = None
     """The newest attempt at evaluating it."""
+    count: Run | None = None
+    """The newest Job that counts what people said of its answers."""
+    files: Files | None = None
+    """The ConfigMaps with what people said, as far as they have been listed."""
     compared: Compared | None = None
     """What it is compared with: what status pinned while that still exists, else what is in production now."""
     rollouts: tuple[Use, ...] = ()
@@ -54,12 +60,19 @@ def observe(version: Version, view: View, owns: Iterable[str]) -> Observed:
     """Read what `version` depends on."""
     uid, namespace = version.root.uid, version.root.namespace
     rollouts = uses(view.related("Rollout", namespace, model(version.spec.model)))
+    found = runs(view, uid)
     return Observed(
-        run=max(runs(view, uid), key=order, default=None),
+        run=max((run for run in found if COUNTED_LABEL not in run.labels), key=order, default=None),
+        count=max((run for run in found if COUNTED_LABEL in run.labels), key=newest, default=None),
         compared=_compared(version, rollouts, view) if version.spec.evaluation is not None else None,
         rollouts=rollouts,
         owned=children(uid, view, owns),
     )
+
+
+def newest(run: Run) -> tuple[float, tuple[int, str]]:
+    """Return the key by which Jobs of different purposes are ordered."""
+    return (run.created.timestamp() if run.created is not None else 0.0, order(run))
 
 
 def _compared(version: Version, rollouts: Iterable[Use], view: View) -> Compared | None:

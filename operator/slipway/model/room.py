@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from slipway.api.conditions import Progressing, kstatus
 from slipway.api.faults import first_fault
-from slipway.holdups import inquire
+from slipway.holdups import Inquiry, inquire
+from slipway.model.awaiting import question
 from slipway.model.decide import JUDGED, decide
 from slipway.model.observe import observe, parse, status_of
 from slipway.model.stage import stage, uses
@@ -37,7 +38,12 @@ class Room:
             return _invalid(root, error, children(root["metadata"]["uid"], view, self.owns), now)
         seen = observe(version, view, self.owns)
         inquiry = inquire(seen.run, facts, now)
-        return inquiry.asking(decide(version, replace(seen, run=inquiry.run), now, self.settings))
+        if version.status.state != "AwaitingRatings":
+            return inquiry.asking(decide(version, replace(seen, run=inquiry.run), now, self.settings))
+        asks, files, look = question(version, facts, now)
+        counting = inquire(seen.count, facts, now)
+        plan = decide(version, replace(seen, count=counting.run, files=files), now, self.settings)
+        return counting.asking(Inquiry(None, asks, look).asking(plan))
 
     def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
         """Return the versions whose stage the Rollout `changed` moves."""

@@ -15,6 +15,7 @@ from slipway.metrics.gateways import Gateways
 from slipway.metrics.http import Http
 from slipway.metrics.kueue import Kueue
 from slipway.metrics.prometheus import Prometheus
+from slipway.metrics.ratings import RatingMaps
 from slipway.metrics.sources import Sources
 from slipway.metrics.warnings import Warned
 from slipway.metrics.web import Web
@@ -73,6 +74,7 @@ class Bench:
             hosts,
             warned=Warned(api),
             kueue=Kueue(api),
+            ratings=RatingMaps(api),
         )
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from slipway import attempt
-from slipway.model import decide
+from slipway.model import awaiting, decide
 
 PAGE = (Path(__file__).parents[3] / "docs" / "explanation" / "gates.md").read_text(encoding="utf-8")
 REASONS = [
@@ -17,6 +17,11 @@ REASONS = [
     decide.TERMS.timed_out,
     attempt.OUT_OF_MEMORY,
     decide.TERMS.failed,
+    awaiting.AWAITING_RATINGS,
+    awaiting.COUNTING,
+    awaiting.TERMS.failed,
+    awaiting.TERMS.timed_out,
+    "SheetKeyMissing",
     "SignatureMissing",
     "SignatureKeyUnknown",
     "SignatureInvalid",

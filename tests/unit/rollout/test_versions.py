@@ -52,7 +52,7 @@ def test_it_stalls_as_the_first_version_too(version, reason, cure) -> None:  # t
     assert world.objects == {}
 
 
-@pytest.mark.parametrize("state", ["Pending", "Evaluating"])
+@pytest.mark.parametrize("state", ["Pending", "Evaluating", "AwaitingRatings"])
 def test_a_version_that_is_not_ready_is_waited_for(state: str) -> None:
     world = serving()
     world.versions["v2"] = model_version("v2", state)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow.parquet
 
 from slipway.api.common import BlueprintValidity, EvaluationMetric, HeldOutLoss
+from slipway.api.preference import HumanPreference
 from slipway_pod.errors import BadData
 
 LEAST = 2
@@ -53,7 +54,10 @@ def chosen(folder: Path, metric: EvaluationMetric) -> tuple[Item, ...]:
     match metric.chosen:
         case HeldOutLoss(max_examples=limit):
             fit = items
-        case BlueprintValidity(max_examples=limit, max_new_tokens=tokens):
+        case (
+            BlueprintValidity(max_examples=limit, max_new_tokens=tokens)
+            | HumanPreference(max_examples=limit, max_new_tokens=tokens)
+        ):
             # Where the answer wanted is longer than the answer allowed, nobody can be right.
             fit = tuple(item for item in items if len(item.wanted) <= tokens * CHARACTERS_PER_TOKEN)
     if len(items) < LEAST:

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slipway.api.common import ArtifactRef, BlenderExecution, Evaluation, NamedMetric
+from slipway.api.common import ArtifactRef, BlenderExecution, Evaluation, EvaluationMetric, NamedMetric
+from slipway.api.preference import HumanPreference
 from slipway.contract.execution import Task
 from slipway.contract.job import Evaluate, Store, Subject
+from slipway.contract.ratings import Sheet
 from slipway.contract.result import Evaluated
 from slipway_pod import trust, verify
 from slipway_pod.artifact import fetch
 from slipway_pod.errors import BadConfig
-from slipway_train_torch.evaluate import asking, executed
+from slipway_train_torch.evaluate import asking, executed, rated
 from slipway_train_torch.evaluate.compare import Compared, compare
 from slipway_train_torch.evaluate.files import bring
 from slipway_train_torch.evaluate.items import chosen
@@ -52,7 +54,7 @@ def ask(job: Evaluate) -> None:
     session = _opened(job, job.evaluation, job.data, shared())
     for named in job.evaluation.metrics:
         for subject in (job.subject, job.reference):
-            if subject is None:
+            if subject is None or (job.reference is None and isinstance(named.measure.chosen, HumanPreference)):
                 continue
             if isinstance(named.measure.chosen, BlenderExecution):
                 session.ask(named, named.measure.chosen, subject)
@@ -75,7 +77,12 @@ def _evaluate(job: Evaluate, evaluation: Evaluation, data: ArtifactRef, scratch:
     session = _opened(job, evaluation, data, scratch)
     figures: dict[str, tuple[Sequence[Figure], Sequence[Figure] | None]] = {}
     found: dict[str, Compared] = {}
+    sheet: Sheet | str | None = None
     for named in evaluation.metrics:
+        if isinstance(named.measure.chosen, HumanPreference):
+            # Its answers are not in the report: that says which answer is whose.
+            sheet = session.sheet(named, named.measure.chosen, job)
+            continue
         now = session.figures(named, job.subject)
         then = session.figures(named, job.reference) if job.reference is not None else None
         figures[named.name] = (now, then)
@@ -89,6 +96,8 @@ def _evaluate(job: Evaluate, evaluation: Evaluation, data: ArtifactRef, scratch:
         metrics=tuple(one.metric for one in found.values()),
         lower_bounds={name: one.lower_bounds for name, one in found.items() if one.lower_bounds},
         report=session.results.report(job.fingerprint().removeprefix("sha256:"), _report(job, figures)),
+        sheet=sheet if isinstance(sheet, Sheet) else None,
+        no_sheet=sheet if isinstance(sheet, str) else "",
     )
 
 
@@ -124,6 +133,14 @@ class _Session:
         key = self._key(named, subject)
         return self.results.measured(key, measured)
 
+    def sheet(self, named: NamedMetric, metric: HumanPreference, job: Evaluate) -> Sheet | str | None:
+        """Lay out what people are to rate, or say why there is too little; None where there is nothing to compare."""
+        if job.reference is None:
+            return None
+        answered = (self.figures(named, job.subject), self.figures(named, job.reference))
+        items = chosen(self.scratch / DATA, named.measure)
+        return rated.sheet(named.name, metric, items, job, answered, self.results)
+
     def ask(self, named: NamedMetric, metric: BlenderExecution, subject: Subject) -> None:
         """Let `subject` answer the tasks of `metric`, unless its figures are known; the answers wait to be run."""
         key = self._key(named, subject)
@@ -143,7 +160,10 @@ class _Session:
 
     def _key(self, named: NamedMetric, subject: Subject) -> str:
         marks = executed.MARKS if isinstance(named.measure.chosen, BlenderExecution) else ()
-        return key_of(subject, self.data, named.measure, self.evaluation.seed, ENGINES, marks)
+        measure = named.measure
+        if isinstance(measure.chosen, HumanPreference):
+            measure = EvaluationMetric(human_preference=rated.asked_for(measure.chosen))
+        return key_of(subject, self.data, measure, self.evaluation.seed, ENGINES, marks)
 
 
 def threads(evaluation: Evaluation) -> int:

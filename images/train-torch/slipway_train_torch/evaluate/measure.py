@@ -10,6 +10,8 @@ from typing import Any
 import torch
 
 from slipway.api.common import BlueprintValidity, EvaluationMetric, HeldOutLoss
+from slipway.api.preference import HumanPreference
+from slipway_train_torch.evaluate import rated
 from slipway_train_torch.evaluate.files import Served, Weights
 from slipway_train_torch.evaluate.generate import answers
 from slipway_train_torch.evaluate.items import Item
@@ -58,6 +60,9 @@ def measure(
         case BlueprintValidity(max_new_tokens=limit):
             bench.clear()
             return _validity(served, items, limit, seed, bench)
+        case HumanPreference(max_new_tokens=limit):
+            bench.clear()
+            return rated.figures(served, items, limit, seed, bench.threads)
 
 
 def _loss(served: Served, items: Sequence[Item], bench: Bench) -> Iterator[Figure]:

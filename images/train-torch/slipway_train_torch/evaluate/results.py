@@ -14,7 +14,7 @@ from slipway import __version__
 from slipway.api.common import ArtifactRef, EvaluationMetric
 from slipway.contract.artifact import digest_of
 from slipway.contract.job import Store, Subject
-from slipway_pod.store import Bucket, open_store
+from slipway_pod.store import Bucket, Kept, open_store
 
 log = logging.getLogger("slipway")
 
@@ -62,9 +62,17 @@ class Results:
 
     def report(self, key: str, lines: Iterable[dict[str, Any]]) -> str:
         """Write the report of one evaluation and return its address."""
-        path = f"{self._prefix}/{key}/report.jsonl"
-        self._bucket.put(path, _lines(lines))
+        return self.keep(key, "report.jsonl", _lines(lines))
+
+    def keep(self, key: str, name: str, content: bytes) -> str:
+        """Write a file of one evaluation and return its address."""
+        path = f"{self._prefix}/{key}/{name}"
+        self._bucket.put(path, content)
         return self._bucket.uri(path)
+
+    def kept(self, key: str, name: str, kind: type[Kept]) -> Kept | None:
+        """Return what was kept as JSON in a file of one evaluation; None where nothing of that kind is."""
+        return self._bucket.kept(f"{self._prefix}/{key}/{name}", kind)
 
 
 def key_of(
