@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from slipway_pod.errors import BadConfig
 from slipway_train_torch.causal_lm import four_bits, vocabulary
-from slipway_train_torch.causal_lm.device import Device
+from slipway_train_torch.causal_lm.device import Device, give_back_freed_memory
 from slipway_train_torch.evaluate.files import complete
 from slipway_train_torch.gguf.reading import read_once
 
@@ -30,6 +30,7 @@ def load(
         where = {"pretrained_model_name_or_path": str(weights.gguf.parent), "gguf_file": weights.gguf.name}
     how: dict[str, Any] = {"dtype": dtype or device.dtype, "use_safetensors": True}
     if quantised:
+        give_back_freed_memory()
         how |= four_bits.arguments(weights, device, uri)
     try:
         with read_once():

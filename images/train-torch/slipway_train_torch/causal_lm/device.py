@@ -8,9 +8,12 @@ from typing import Any
 
 import torch
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-"""Options of glibc's mallopt: how much may lie free at the end of the heap, how many blocks may lie outside of it."""
-KEPT_BYTES = 2**31 - 1
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4
+"""Options of glibc's mallopt: how much may lie free at the end of the heap, how large blocks outside of it are, and how
+many these may be."""
+KEPT_BYTES, GIVEN_BYTES = 2**31 - 1, 2**17
+MANY = 2**16
+"""What glibc has for M_MMAP_MAX by default."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,20 @@ def keep_freed_memory() -> None:
     Activations come and go with each layer; fresh pages are zeroed by the kernel before each use, which cost a CPU a
     part of each step (docs/decisions/training-speed.md). Does nothing where the C library is not glibc.
     """
+    _allocate({M_TRIM_THRESHOLD: KEPT_BYTES, M_MMAP_MAX: 0})
+
+
+def give_back_freed_memory() -> None:
+    """Let the allocator give each tensor's memory back to the kernel when it is freed, until it is told to keep it.
+
+    Tensors that are read whole and kept in 4 bits leave holes in the heap, which glibc hardly fills with aligned
+    blocks: a model read so took as much memory as a whole one. Does nothing where the C library is not glibc.
+    """
+    _allocate({M_TRIM_THRESHOLD: GIVEN_BYTES, M_MMAP_THRESHOLD: GIVEN_BYTES, M_MMAP_MAX: MANY})
+
+
+def _allocate(options: dict[int, int]) -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
-        mallopt(M_MMAP_MAX, 0)
+        for option, value in options.items():
+            mallopt(option, value)

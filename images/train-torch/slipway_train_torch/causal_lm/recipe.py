@@ -109,7 +109,6 @@ class Recipe:
         self.seal = Seal(self.whole)
         self.report("Fetching")
         device.deterministic()
-        device.keep_freed_memory()
         self.device = device.choose(self.recipe.precision)
         self.bring(self.job.dataset, "dataset")
         self.go_on()
@@ -122,6 +121,7 @@ class Recipe:
         dtype = torch.float32 if self.recipe.method == "Full" else None
         quantised = self.recipe.method == "QLoRA"
         model, self.tokenizer = base.load(self.scratch / "base", uri, self.device, dtype, quantised=quantised)
+        device.keep_freed_memory()
         self.vocabulary = vocabulary.extended(model, self.tokenizer, self.recipe.new_tokens, self.scratch / "dataset")
         self.head = head_weight(model)
         export.check(self.job, model.config, self.scratch / "base")
