@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from slipway_pod.errors import BadConfig
 from slipway_train_torch.causal_lm import four_bits, vocabulary
-from slipway_train_torch.causal_lm.device import Device
+from slipway_train_torch.causal_lm.device import Device, give_back_freed_memory
 from slipway_train_torch.evaluate.files import Weights, complete
 from slipway_train_torch.gguf.reading import read_once
 
@@ -44,6 +44,8 @@ def load(
     where = _where(weights)
     how: dict[str, Any] = {"dtype": dtype or device.dtype, "use_safetensors": True}
     if quantised:
+        # Weights that are read whole and kept in 4 bits leave holes in the heap, which glibc hardly fills again.
+        give_back_freed_memory()
         how |= four_bits.arguments(weights, device, uri)
     with read_once(), _readable(uri):
         tokenizer = tokenizer if tokenizer is not None else AutoTokenizer.from_pretrained(**where)
