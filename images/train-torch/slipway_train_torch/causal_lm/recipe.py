@@ -170,6 +170,7 @@ class Recipe:
         # All of a model is trained in float32, whatever it runs forward in: small updates would be lost in BF16.
         dtype = torch.float32 if self.recipe.method == "Full" else None
         quantised = self.recipe.method == "QLoRA"
+        self.vocabulary = vocabulary.Vocabulary()
         with read_once():
             config, self.tokenizer = base.described(self.scratch / "base", uri)
             self.load_data()
