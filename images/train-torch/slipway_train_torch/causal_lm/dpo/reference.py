@@ -13,15 +13,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
-from slipway.api.common import ArtifactRef
-from slipway.contract.artifact import MANIFEST, ArtifactManifest, digest
 from slipway.contract.job import Train
-from slipway_pod.artifact import fetch, publish_at
-from slipway_pod.errors import BadConfig, DigestMismatch
-from slipway_pod.store import open_uri
+from slipway_pod.artifact import publish_at
+from slipway_train_torch.causal_lm.kept import kept
 from slipway_train_torch.causal_lm.processes.ranks import Ranks
 
 log = logging.getLogger("slipway")
@@ -53,16 +49,8 @@ def reference(job: Train, mark: str, scratch: Path, ranks: Ranks, measured: Call
 
 
 def _kept(job: Train, mark: str, scratch: Path) -> Reference | None:
-    bucket, prefix = open_uri(job.store, _uri(job))
-    if not bucket.exists(prefix + MANIFEST):
-        return None
     folder = scratch / "reference"
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        manifest = ArtifactManifest.model_validate_json(bucket.read(prefix + MANIFEST))
-        fetch(ArtifactRef(uri=_uri(job), digest=digest(manifest.files)), folder, job.store)
-    except (DigestMismatch, BadConfig, ValidationError) as error:
-        log.warning("the reference at %s is damaged, it is measured again: %s", _uri(job), error)
+    if kept(_uri(job), folder, job.store) is None:
         return None
     document = json.loads((folder / IDS).read_text(encoding="utf-8"))
     if document["mark"] != mark:

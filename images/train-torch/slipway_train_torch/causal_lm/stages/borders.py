@@ -14,17 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
-from slipway.api.common import ArtifactRef
-from slipway.contract.artifact import MANIFEST, ArtifactManifest, digest
 from slipway.contract.job import Train
 from slipway.contract.result import Rung
-from slipway_pod.artifact import fetch, publish_at
-from slipway_pod.errors import BadConfig, DigestMismatch
-from slipway_pod.store import open_uri
+from slipway_pod.artifact import publish_at
 from slipway_train_torch.causal_lm.checkpoint import mark
+from slipway_train_torch.causal_lm.kept import kept
 from slipway_train_torch.causal_lm.stages.plan import Passed
 
 log = logging.getLogger("slipway")
@@ -45,16 +41,9 @@ def save(job: Train, start: str, weights: Mapping[str, torch.Tensor], costs: Map
 
 def find(job: Train, scratch: Path) -> Passed | None:
     """Return what the stage `job` left when it was done; None where it is to be done."""
-    bucket, prefix = open_uri(job.store, uri(job))
-    if not bucket.exists(prefix + MANIFEST):
-        return None
     folder = scratch / "border"
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        manifest = ArtifactManifest.model_validate_json(bucket.read(prefix + MANIFEST))
-        fetch(ArtifactRef(uri=uri(job), digest=digest(manifest.files)), folder, job.store)
-    except (DigestMismatch, BadConfig, ValidationError) as error:
-        log.warning("what stage %s left is damaged, the stage is done again: %s", uri(job), error)
+    manifest = kept(uri(job), folder, job.store)
+    if manifest is None:
         return None
     found = json.loads((folder / COSTS).read_text(encoding="utf-8"))
     if found.pop("mark") != mark(job, found.pop("start")):
