@@ -133,11 +133,12 @@ class Store:
     def _shared(self, obj: dict[str, Any]) -> dict[str, Any]:
         """Return `obj`, made of what the last one of its kind, and another child of its root, have of the same."""
         like = self._last.get(obj["kind"], {})
-        self._last[obj["kind"]] = obj
         siblings = self._owned.get(root_uid(obj) or "", {})
         sibling = next(iter(siblings.values()), like)
         rest = {name: shared(part, like.get(name)) for name, part in obj.items() if name != "metadata"}
-        return {**rest, "metadata": shared(obj["metadata"], sibling.get("metadata"))}
+        # What is remembered is the object as it is kept: of one that is thrown away, the next would take no part.
+        made = self._last[obj["kind"]] = {**rest, "metadata": shared(obj["metadata"], sibling.get("metadata"))}
+        return made
 
     def _bury(self, uid: str, version: int) -> None:
         self._gone[uid] = max(version, self._gone.get(uid, -1))

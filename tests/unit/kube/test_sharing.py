@@ -69,3 +69,12 @@ def test_children_of_a_root_share_their_owner_and_keep_what_they_are() -> None:
     third = store.get("Service", "default", "three")
     assert third is not None
     assert third["spec"]["sealed"].opened() == child("Service", "three")["spec"]
+
+
+def test_any_number_of_objects_of_one_kind_have_one_copy_of_what_is_equal() -> None:
+    store = Store()
+    for name in ("one", "two", "three", "four"):
+        store.put(child("HTTPRoute", name))
+    ports = [obj["spec"]["ports"] for obj in store.all("HTTPRoute")]
+    assert len(ports) == 4
+    assert all(each is ports[0] for each in ports)
