@@ -103,18 +103,22 @@ class WebRequest:
         return origin(self.url)
 
 
-@dataclass(frozen=True)
-class GatewayFeatures:
-    """What a Gateway's class says that it can: one series for each feature, with the label `feature`."""
-
-    namespace: str
-    name: str
-    timeout: float | None = None
+class AskedOfKubernetes:
+    """A question that the apiserver answers."""
 
     @property
     def lane(self) -> str:
         """The server that answers."""
         return "kubernetes"
+
+
+@dataclass(frozen=True)
+class GatewayFeatures(AskedOfKubernetes):
+    """What a Gateway's class says that it can: one series for each feature, with the label `feature`."""
+
+    namespace: str
+    name: str
+    timeout: float | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Warnings:
+class Warnings(AskedOfKubernetes):
     """What was last wrong with an object: one series for each Warning event, with the labels `reason` and `message`.
 
     The value is when it was last seen, in seconds since 1970.
@@ -143,14 +147,9 @@ class Warnings:
     name: str
     timeout: float | None = None
 
-    @property
-    def lane(self) -> str:
-        """The server that answers."""
-        return "kubernetes"
-
 
 @dataclass(frozen=True)
-class QueuePlace:
+class QueuePlace(AskedOfKubernetes):
     """Where a Job stands in its queue of Kueue: no series while Kueue has made no Workload of it, else one.
 
     The labels are `workload`, and `condition`, `reason` and `message` of what holds it; the value is its place, from 1,
@@ -162,24 +161,14 @@ class QueuePlace:
     job_uid: str
     timeout: float | None = None
 
-    @property
-    def lane(self) -> str:
-        """The server that answers."""
-        return "kubernetes"
-
 
 @dataclass(frozen=True)
-class RatingFiles:
+class RatingFiles(AskedOfKubernetes):
     """Which ConfigMaps have ratings of a ModelVersion: one series for each, with the labels `name` and `version`."""
 
     namespace: str
     model_version: str
     timeout: float | None = None
-
-    @property
-    def lane(self) -> str:
-        """The server that answers."""
-        return "kubernetes"
 
 
 Measurement = PrometheusQuery | WebRequest | GatewayFeatures | Warnings | QueuePlace | RatingFiles
