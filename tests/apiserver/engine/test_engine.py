@@ -79,13 +79,19 @@ class Running:
     def leads(self) -> bool:
         return self.engine.elector.leading.is_set()
 
-    def writes(self) -> float:
-        return sum(
-            sample.value
+    def writes(self) -> dict[tuple[str, str], float]:
+        """How many writes of each kind and verb were answered."""
+        return {
+            (sample.labels["kind"], sample.labels["verb"]): sample.value
             for family in self.metrics.registry.collect()
             for sample in family.samples
             if sample.name == "slipway_writes_total"
-        )
+        }
+
+    async def rest(self) -> None:
+        """Until nothing waits and nothing is worked on. The server shows a write before its answer is counted."""
+        backlog = self.engine.queue.backlog
+        await until(lambda: not len(backlog) and not backlog.working)
 
     async def end(self) -> int:
         self.stop.set()
@@ -139,10 +145,11 @@ async def test_children_come_change_and_go(api: KubeClient, connection: Kubeconf
         async with asyncio.timeout(10):
             while (await api.get("Deployment", space, "data-f0"))["spec"]["replicas"] == 7:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
+        await running.rest()
         before = running.writes()
         for _ in range(3):
             running.engine.queue.add(Key("Dataset", space, "data"))
-            await until(lambda: not running.engine.queue.backlog.working)
+            await running.rest()
         await asyncio.sleep(0.5)  # echoes of our own writes, if there were any, have come back by now
         assert running.writes() == before
         events = [e async for page in api.pages("Event", space) for e in page.items]
@@ -153,7 +160,7 @@ async def test_a_restarted_operator_changes_nothing(api: KubeClient, connection:
     async with operator(connection, space) as first:
         await api.apply(files(space, "a", "b"), manager="user")
         await settled(api, space, 2)
-        await until(lambda: not len(first.engine.queue.backlog) and not first.engine.queue.backlog.working)
+        await first.rest()
     before = {
         (o["kind"], o["metadata"]["name"]): o["metadata"]["resourceVersion"]
         for kind in ("Dataset", "ConfigMap", "Deployment")
