@@ -13,10 +13,11 @@ from typing import Final, Generic, TypeVar
 from slipway.causes import with_cure
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import Counted, Evaluated, Failed, Prepared, Trained
-from slipway.jobs import PodEnd, Run
+from slipway.jobs import EVICTED, PodEnd, Run
 from slipway.names import ATTEMPT_LABEL
 
 OUT_OF_MEMORY: Final = "OutOfMemory"
+STORAGE_EXCEEDED: Final = "StorageExceeded"
 STORE_UNREACHABLE: Final = "StoreUnreachable"
 RESULT_LOST: Final = "ResultLost"
 IN_QUEUE: Final = "WaitingInQueue"
@@ -49,6 +50,8 @@ class Terms(Generic[R]):
     """What to do about the deadline."""
     more_memory: str
     """What to do about memory."""
+    more_storage: str
+    """What to do about scratch space."""
 
 
 @dataclass(frozen=True)
@@ -155,10 +158,17 @@ def _fault(run: Run, terms: Terms[R]) -> Again | Hopeless:
     if isinstance(end.result, Failed):
         example = f". Example: {end.result.example}" if end.result.example else ""
         return Hopeless(end.result.reason, f"{end.result.message.rstrip('.')}{example}", end.result)
+    return _killed(end, terms) or Hopeless(terms.failed, _complaint(end))
+
+
+def _killed(end: PodEnd, terms: Terms[R]) -> Hopeless | None:
+    """Return what follows where a pod was ended for what it used; None: it ended by itself."""
+    if end.reason == EVICTED:
+        return Hopeless(STORAGE_EXCEEDED, f"pod {end.pod} was evicted: {end.last_words}; {terms.more_storage}")
     if end.exit_code == KILLED or end.reason == "OOMKilled":
         said = f"pod {end.pod} was killed ({end.reason or end.exit_code}), most often for memory; {terms.more_memory}"
         return Hopeless(OUT_OF_MEMORY, said)
-    return Hopeless(terms.failed, _complaint(end))
+    return None
 
 
 def _complaint(end: PodEnd) -> str:

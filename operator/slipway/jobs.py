@@ -20,6 +20,7 @@ JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
 SUSPENDED = "Suspended"
 """Condition of a Job that its controller knows to be suspended."""
 LAST_WORDS = 500
+EVICTED = "Evicted"
 _WAITING_IS_NORMAL = ("", "ContainerCreating", "PodInitializing")
 
 
@@ -34,7 +35,7 @@ class PodEnd:
     last_words: str
     """What stands in the termination message when it is none of our results: the end of the log."""
     reason: str = ""
-    """The kubelet's word, for example OOMKilled."""
+    """The kubelet's word, for example OOMKilled; Evicted where the pod itself used more than it may."""
     said: str = ""
     """The whole termination message."""
     disrupted: bool = False
@@ -167,15 +168,19 @@ def _end(pod: Manifest) -> PodEnd | None:
     ended = ((main or {}).get("state") or {}).get("terminated")
     if ended is None:
         return None
-    said = ended.get("message") or ""
-    result = parse_result(said)
+    said, reason = ended.get("message") or "", ended.get("reason") or ""
+    result, status = parse_result(said), pod["status"]
+    words = "" if result is not None else said.strip()[-LAST_WORDS:]
+    if status.get("reason") == EVICTED and not _is_target(pod):
+        # The kubelet ends nobody else's pod for its own limits, and a new one would meet them again.
+        words, reason = (status.get("message") or "").strip().rstrip(".")[-LAST_WORDS:], EVICTED
     return PodEnd(
         pod=pod["metadata"]["name"],
         exit_code=int(ended.get("exitCode", 1)),
         ended=_moment(ended.get("finishedAt")),
         result=result,
-        last_words="" if result is not None else said.strip()[-LAST_WORDS:],
-        reason=ended.get("reason") or "",
+        last_words=words,
+        reason=reason,
         said=said,
         disrupted=int(ended.get("exitCode", 1)) == ExitCode.PREEMPTED or _is_target(pod),
         created=_moment(pod["metadata"].get("creationTimestamp")),

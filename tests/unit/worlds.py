@@ -117,9 +117,10 @@ class World:
         pod: str = "",
         *,
         evicted: bool = False,
+        exceeds: str = "",
         name: str = "",
     ) -> None:
-        """Let a pod of the newest Job end."""
+        """Let a pod of the newest Job end; `exceeds` is what the kubelet says of one over its own limits."""
         terminated = {"exitCode": code, "message": message, "reason": reason, "finishedAt": self.stamp()}
         status: dict[str, Any] = {
             "phase": "Succeeded" if code == 0 else "Failed",
@@ -127,6 +128,8 @@ class World:
         }
         if evicted:
             status["conditions"] = [{"type": "DisruptionTarget", "status": "True"}]
+        if exceeds:
+            status |= {"reason": "Evicted", "message": exceeds}
         self.pod(status, pod, name)
 
     def finish(self, condition: str, reason: str = "", message: str = "so", name: str = "") -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 from typing import ClassVar
 
 from slipway.api.dataset import Rows
@@ -11,6 +13,7 @@ from slipway.contract.result import Failed, encode
 MESSAGE_LIMIT = 1800
 EXAMPLE_LIMIT = 256
 REPORT_LIMIT = 1024
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class PodError(Exception):
@@ -79,6 +82,10 @@ class KeyUnusable(PodError):
     code = ExitCode.STORE_UNREACHABLE
 
 
+class DiskFull(PodError):
+    """There is no room where the pod writes: on another node, or later, there may be."""
+
+
 class OutOfMemory(PodError):
     """Device or host memory ran out after every smaller layout was tried."""
 
@@ -95,6 +102,23 @@ class SourceUnreachable(PodError):
     """Where the data comes from did not answer: trying again later may help."""
 
     code = ExitCode.STORE_UNREACHABLE
+
+
+def no_room(error: BaseException) -> bool:
+    """Tell whether `error`, or what it came of, says that a disk is full.
+
+    Not everybody who writes says it by errno: sqlite has a code of its own, and libraries in Rust a sentence.
+    """
+    one: BaseException | None = error
+    while one is not None:
+        if isinstance(one, OSError) and one.errno in NO_ROOM:
+            return True
+        if isinstance(one, sqlite3.Error) and getattr(one, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            return True
+        if any(f"os error {code}" in str(one) for code in NO_ROOM):
+            return True
+        one = one.__cause__ or one.__context__
+    return False
 
 
 def shortened(text: str, limit: int) -> str:

@@ -28,6 +28,7 @@ TERMS: Final = Terms(
     timed_out="PreparationTimedOut",
     more_time="raise spec.deadlineSeconds, or split the data",
     more_memory="raise spec.resources.memory",
+    more_storage="raise spec.resources.storage",
 )
 PREPARATION_STARTED: Final = "PreparationStarted"
 

@@ -32,6 +32,7 @@ TERMS: Final = Terms(
     timed_out="CountingTimedOut",
     more_time="delete the Job to try again",
     more_memory="put fewer files into the ConfigMaps",
+    more_storage="put fewer files into the ConfigMaps",
 )
 
 

@@ -49,6 +49,7 @@ TERMS: Final = Terms(
     timed_out="EvaluationTimedOut",
     more_time="lower maxExamples in a new version",
     more_memory="raise evaluation.resources.memory in a new version",
+    more_storage="raise evaluation.resources.storage in a new version",
 )
 
 Names = frozenset[tuple[str, str]]

@@ -44,6 +44,7 @@ TERMS: Final = Terms(
     timed_out="DeadlineExceeded",
     more_time="raise spec.deadlineSeconds",
     more_memory="raise spec.resources.memory, or lower microBatchSize or maxTokens",
+    more_storage="raise spec.resources.storage",
 )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,34 @@ def test_every_fault_has_its_code_and_reason(job: Path, error: BaseException, co
     assert isinstance(result, Failed)
     assert result.reason == reason
     assert result.message
+
+
+def to_a_full_device(job: Fetch) -> None:
+    with Path("/dev/full").open("wb") as file:
+        file.write(b"row")
+
+
+def to_a_full_table(job: Fetch) -> None:
+    with sqlite3.connect(":memory:") as database:
+        database.execute("PRAGMA max_page_count=2")
+        database.execute("CREATE TABLE rows (id TEXT)")
+        database.executemany("INSERT INTO rows VALUES (?)", [("x" * 4096,)] * 8)
+
+
+def by_a_library_in_rust(job: Fetch) -> None:
+    try:
+        raise RuntimeError("I/O error: No space left on device (os error 28)")
+    except RuntimeError as error:
+        raise ValueError("the checkpoint cannot be written") from error
+
+
+@pytest.mark.parametrize("write", [to_a_full_device, to_a_full_table, by_a_library_in_rust])
+def test_a_full_disk_is_told_with_its_cure_and_tried_again(job: Path, write: Callable[[Fetch], None]) -> None:
+    code, result = run.attempt(write, Fetch, job)
+    assert code == ExitCode.UNEXPECTED, "counted, and tried again"
+    assert isinstance(result, Failed)
+    assert result.reason == "DiskFull"
+    assert "raise resources.storage" in result.message
 
 
 def test_results_set_the_code(job: Path) -> None:

@@ -214,6 +214,19 @@ def test_a_pod_that_says_nothing_is_understood_by_its_code(code, reason, told) -
     assert made.condition("Stalled")["reason"] == told
 
 
+def test_a_pod_that_wrote_more_than_it_may_is_told_apart_from_one_killed_for_memory() -> None:
+    made = running()
+    said = "Pod ephemeral local storage usage exceeds the total limit of containers 10Gi. "
+    made.end(137, "", "ContainerStatusUnknown", "pod-1", exceeds=said)
+    made.finish("Failed", "BackoffLimitExceeded")
+    made.settle()
+    assert made.condition("Stalled")["reason"] == "StorageExceeded"
+    assert made.status()["message"].startswith(
+        "pod pod-1 was evicted: Pod ephemeral local storage usage exceeds the total limit of containers 10Gi; "
+        "raise spec.resources.storage"
+    )
+
+
 def test_a_store_that_stays_away_is_waited_for() -> None:
     made = running()
     first = made.jobs()

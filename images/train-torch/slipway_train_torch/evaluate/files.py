@@ -12,6 +12,7 @@ from slipway_pod.artifact import fetch
 from slipway_pod.errors import BadData
 
 ADAPTER_TENSORS = "adapter_model.safetensors"
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,17 @@ def complete(folder: Path, name: str) -> Weights:
     configs = folder / "config.json"
     if not ggufs and not configs.is_file():
         raise BadData("NoWeights", f"{name} has neither a GGUF file nor config.json with safetensors")
+    if not ggufs and not any(folder.glob("*.safetensors")) and (pickled := _pickled(folder)):
+        raise BadData(
+            "PickleRefused",
+            f"{name} has its weights as pickle ({pickled[0]}), which runs what it holds when it is read: save the "
+            "model as safetensors (save_pretrained of transformers does), and upload that",
+        )
     return Weights(ggufs[0] if ggufs else None, folder if configs.is_file() else None)
+
+
+def _pickled(folder: Path) -> list[str]:
+    return sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
 
 
 def _fetched(ref: ArtifactRef, folder: Path, store: Store) -> Path:
