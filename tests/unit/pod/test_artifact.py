@@ -148,6 +148,23 @@ def test_a_second_fetch_reads_only_what_changed(
     assert content(tmp_path / "out") == FILES
 
 
+def test_a_folder_may_be_left_where_it_is_and_the_rest_is_proven(folder: Path, store: Store, tmp_path: Path) -> None:
+    status = artifact.publish(folder, "s3://models/m", store)
+    stored(tmp_path, status.uri, "deep/er/b.bin").write_bytes(b"other bytes, which nobody reads")
+    artifact.fetch(status, tmp_path / "out", store, without="deep")
+    assert content(tmp_path / "out") == {name: text for name, text in FILES.items() if not name.startswith("deep/")}
+    stored(tmp_path, status.uri, "a.txt").write_bytes(b"ALPHA")
+    with pytest.raises(DigestMismatch):
+        artifact.fetch(status, tmp_path / "again", store, without="deep")
+
+
+def test_without_a_manifest_everything_is_read_to_know_the_digest(folder: Path, store: Store, tmp_path: Path) -> None:
+    status = artifact.publish_at(folder, "s3://models/by-hand/", store)
+    stored(tmp_path, status.uri, MANIFEST).unlink()
+    artifact.fetch(status, tmp_path / "out", store, without="deep")
+    assert content(tmp_path / "out") == FILES
+
+
 def test_leftovers_of_a_killed_fetch_are_removed(folder: Path, store: Store, tmp_path: Path) -> None:
     status = artifact.publish(folder, "s3://models/m", store)
     (tmp_path / "out" / artifact.STAGING).mkdir(parents=True)

@@ -14,6 +14,7 @@ import torch
 
 from slipway.api.common import ArtifactRef
 from slipway.api.trainingjob import CausalLM, RunMemory
+from slipway.contract.dataset import EXPORTS
 from slipway.contract.job import Train
 from slipway.contract.progress import Progress
 from slipway.contract.result import Preempted, Rung, Trained
@@ -116,7 +117,7 @@ class Recipe:
         self.report("Fetching")
         device.deterministic()
         self.device = device.choose(self.recipe.precision)
-        self.bring(self.job.dataset, "dataset")
+        self.bring(self.job.dataset, "dataset", without=EXPORTS)
         self.go_on()
         self.bring(self.job.base_model, "base")
         self.go_on()
@@ -188,10 +189,10 @@ class Recipe:
             self.load_data()
         return model, layout
 
-    def bring(self, artifact: ArtifactRef, name: str) -> None:
+    def bring(self, artifact: ArtifactRef, name: str, without: str | None = None) -> None:
         """Fetch an artefact into the scratch folder, once for all processes."""
         if self.ranks.first:
-            fetch(artifact, self.scratch / name, self.job.store)
+            fetch(artifact, self.scratch / name, self.job.store, without=without)
         self.ranks.wait()
 
     def fitting(self, config: Any) -> Layout:

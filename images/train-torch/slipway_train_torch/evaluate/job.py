@@ -13,6 +13,7 @@ from typing import Any
 
 from slipway.api.common import ArtifactRef, BlenderExecution, Evaluation, EvaluationMetric, NamedMetric
 from slipway.api.preference import HumanPreference
+from slipway.contract.dataset import EXPORTS
 from slipway.contract.execution import Task
 from slipway.contract.job import Evaluate, Store, Subject
 from slipway.contract.ratings import Sheet
@@ -104,7 +105,7 @@ def _evaluate(job: Evaluate, evaluation: Evaluation, data: ArtifactRef, scratch:
 def _opened(job: Evaluate, evaluation: Evaluation, data: ArtifactRef, scratch: Path) -> _Session:
     # Before anything is measured, and whatever is known of it already: these very bytes are what may serve.
     bring(job.subject, scratch, job.store)
-    fetch(data, scratch / DATA, job.store)
+    fetch(data, scratch / DATA, job.store, without=EXPORTS)
     return _Session(job.store, evaluation, data, scratch, Results(job.store), Bench(threads(evaluation)))
 
 
