@@ -173,12 +173,17 @@ async def take_over(many: Many, first: Operator, second: Operator, figures: Figu
     async with background(follow(many.api, collection, hear)):
         await asyncio.sleep(0.2)
         moments["stopped"] = time.monotonic()
-        await asyncio.to_thread(first.child.stop)
-        await asyncio.sleep(0.2)
+        ending = asyncio.create_task(asyncio.to_thread(first.child.stop))  # it ends beside the one that takes over
+        freed = asyncio.create_task(free.wait())
+        await asyncio.wait((ending, freed), return_when=asyncio.FIRST_COMPLETED)
+        if not free.is_set():
+            await asyncio.sleep(0.2)
         if not free.is_set():  # it does not give its Lease back: free is what has run out
             moments["free"] = moments["stopped"] + await remaining(many)
+        freed.cancel()
         await decided(many, second)
         done = time.monotonic()
+        await ending
     figures.takeover_s = done - moments["free"]
     figures.takeover_from_stop_s = done - moments["stopped"]
 

@@ -11,11 +11,12 @@ from e2e.setup.progress import Steps, say
 
 PROGRAMS = ("kube", "kubectl", "helm", "kind", "traefik", "etcd")
 NEEDS = {
-    "apiserver": ([gotools.KUBE], debian.APISERVER),
+    "apiserver": ([gotools.KUBE, gotools.ETCD], debian.APISERVER),
     "kind": ([gotools.KUBE, gotools.HELM, gotools.KIND], ()),
     "embedded": (
         [
             gotools.KUBE,
+            gotools.ETCD,
             gotools.HELM,
             gotools.PROMETHEUS,
             gotools.COREDNS,

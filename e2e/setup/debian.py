@@ -11,7 +11,7 @@ from pathlib import Path
 
 from e2e.setup.progress import say
 
-APISERVER = ("etcd-server", "openssl")
+APISERVER = ("openssl",)
 IMAGES = ("buildah", "debootstrap")
 NODE = (
     *APISERVER,
@@ -27,7 +27,7 @@ NODE = (
     "kmod",
     "runc",
 )
-SERVICES = ("containerd", "docker-registry", "etcd")
+SERVICES = ("containerd", "docker-registry")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 
 

@@ -62,6 +62,8 @@ KUBE = GoTool(
     ldflags=f"-X {_VERSION}.gitVersion={KUBERNETES} -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=34",
     minutes="5 minutes",
 )
+# Debian's is too old to tell how far a watch has come: with it the apiserver reads every list from disk.
+ETCD = GoTool("etcd", "go.etcd.io/etcd/server/v3")
 # Without its own flags helm takes the cluster for a Kubernetes 1.20 wherever it cannot ask one, as in `helm template`.
 _CHARTS = "helm.sh/helm/v3/pkg/chartutil"
 HELM = GoTool(

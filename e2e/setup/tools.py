@@ -37,8 +37,8 @@ def traefik() -> Path:
 
 
 def etcd() -> Path:
-    """Return etcd, from Debian."""
-    return from_debian("etcd", debian.APISERVER)
+    """Return etcd."""
+    return gotools.ETCD.path()
 
 
 def npm() -> list[str]:
