@@ -16,6 +16,8 @@ Object = dict[str, Any]
 MERGE = "application/merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 CONCURRENCY = 24
+LATER = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
+"""Seconds to wait for an apiserver that asks for it, as while it fills its cache with a definition this young."""
 
 
 class Refused(RuntimeError):
@@ -42,13 +44,17 @@ class Api:
     async def call(
         self, method: str, path: str, body: object = None, content: str = "application/json", ok: Iterable[int] = ()
     ) -> Object:
-        """Send one request; raise `Refused` for an error whose code is not in `ok`."""
+        """Send one request, again where it is to come later; raise `Refused` for an error whose code is not in `ok`."""
         data = None if body is None else orjson.dumps(body)
         async with self._limit:
-            try:
-                status, raw = await self._once(method, path, data, content)
-            except aiohttp.ServerDisconnectedError:  # an idle connection was closed as we began to use it
-                status, raw = await self._once(method, path, data, content)
+            for wait in LATER:
+                try:
+                    status, raw = await self._once(method, path, data, content)
+                except aiohttp.ServerDisconnectedError:  # an idle connection was closed as we began to use it
+                    status, raw = await self._once(method, path, data, content)
+                if status != 429:
+                    break
+                await asyncio.sleep(wait)
         if status >= 400 and status not in ok:
             raise Refused(f"{method} {path}: {status} {raw[:600].decode(errors='replace')}")
         found: Object = orjson.loads(raw) if raw else {}
