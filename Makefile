@@ -18,7 +18,7 @@ COMPILE := UV_CACHE_DIR=$(SLIPWAY_CACHE)/uv UV_CUSTOM_COMPILE_COMMAND="make lock
 help: ## show this list
 	@echo "Slipway: data, training, quality gates, canary and automatic rollback for models, as four Kubernetes kinds."
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  CLUSTER=embedded|kind|existing chooses the cluster; without it the choice is automatic and printed."
 
@@ -29,6 +29,14 @@ venv:
 .PHONY: demo
 demo: venv ## the whole chain on real data: three models come and go, one stays
 	@$(PYTHON) -m e2e.demo
+
+.PHONY: example-blueprint
+example-blueprint: venv ## one run of the Blueprint assistant, and a table of what it gained over the base model
+	@$(PYTHON) -m e2e.example blueprint $(ARGUMENTS)
+
+.PHONY: example-blender
+example-blender: venv ## one run of the Blender agent, judged in the real Blender, and the same table
+	@$(PYTHON) -m e2e.example blender $(ARGUMENTS)
 
 .PHONY: test
 test: venv ## every check there is: lint, unit, world, engine, apiserver, train, blender, e2e

@@ -14,7 +14,7 @@ from e2e.cluster import open_cluster
 from e2e.cluster.base import Cluster
 from e2e.cluster.base import CommandFailed as KubectlFailed
 from e2e.demo import small, tutorial
-from e2e.demo.cast import EXAMPLE, REPOSITORY, TUTORIAL
+from e2e.demo.cast import EXAMPLE, REPOSITORY, TEAMS, TUTORIAL
 from e2e.demo.commands import CommandFailed
 from e2e.demo.page.render import page
 from e2e.demo.prepare import out, prepare
@@ -53,7 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
 def run(cluster: Cluster, *, small_numbers: bool, plain: bool) -> int:
     """Tell the story on a fresh namespace and judge it."""
     say("removing what an earlier run left ...")
-    forget(cluster)
+    for namespace in TEAMS:
+        forget(cluster, namespace)
     folder = small.copy(EXAMPLE, REPOSITORY / "out" / "example") if small_numbers else EXAMPLE
     chapters = [chapter for chapter in tutorial.read(TUTORIAL) if chapter.title != CLEAN_UP]
     log = fresh(out("commands.log"))

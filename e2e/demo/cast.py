@@ -10,6 +10,8 @@ EXAMPLE: Final = REPOSITORY / "examples" / "blueprint-assistant"
 TUTORIAL: Final = REPOSITORY / "docs" / "tutorial.md"
 
 NAMESPACE: Final = "slipway-demo"
+TEAMS: Final = (NAMESPACE, "slipway-blender")
+"""Namespaces of the demo and of the examples. On two cores they take turns: each begins by removing what is there."""
 SYSTEM: Final = "slipway-system"
 MODEL: Final = "blueprint-assistant"
 ROLLOUT: Final = "blueprint-assistant"

@@ -28,17 +28,17 @@ def prepare(cluster: Cluster) -> None:
     with steps.step("images, built where their sources changed"):
         images = cluster.images()
     with steps.step("raw data and the base model"):
-        collect("dataset", OUT / "raw")
-        collect("base-model", OUT / "base")
+        collect(EXAMPLE / "dataset", OUT / "raw")
+        collect(EXAMPLE / "base-model", OUT / "base")
     (OUT / "values.yaml").write_text(json.dumps(values(images, cluster.prometheus_url), indent=2) + "\n")
 
 
-def collect(part: str, target: Path) -> None:
-    """Run one of the example's `collect.py`, with npm on PATH even where the machine has none."""
+def collect(part: Path, target: Path) -> None:
+    """Run the `collect.py` in folder `part` of an example, with npm on PATH even where the machine has none."""
     path = f"{npm_folder()}:{os.environ.get('PATH', '/usr/bin:/bin')}"
-    command = [sys.executable, str(EXAMPLE / part / "collect.py"), str(target)]
+    command = [sys.executable, str(part / "collect.py"), str(target)]
     if subprocess.run(command, env={**os.environ, "PATH": path}, stdout=sys.stderr, check=False).returncode:
-        raise SystemExit(f"{EXAMPLE.name}/{part}/collect.py did not bring its files; see its message above")
+        raise SystemExit(f"{part.relative_to(REPOSITORY)}/collect.py did not bring its files; see its message above")
 
 
 def npm_folder() -> Path:

@@ -33,6 +33,11 @@ Conversation = Sequence[Mapping[str, str]]
 
 def held_out(cluster: Cluster, tape: Tape) -> list[Conversation]:
     """Return what users say to the model, from the test split of the prepared dataset."""
+    return conversations(answered_rows(cluster, tape))
+
+
+def answered_rows(cluster: Cluster, tape: Tape) -> list[Conversation]:
+    """Return the conversations of the test split of the prepared dataset, each with the answer that is wanted."""
     dataset = tape.now("Dataset", DATASET)
     status = DatasetStatus.model_validate(dataset.status if dataset is not None else {})
     if status.artifact is None:
@@ -42,8 +47,7 @@ def held_out(cluster: Cluster, tape: Tape) -> list[Conversation]:
         keys = [o["path"] for page in obstore.list(opened, prefix=f"{prefix}test/") for o in page]
         for key in keys:
             Path(folder, Path(key).name).write_bytes(bytes(obstore.get(opened, key).bytes()))
-        rows = [row["messages"] for file in sorted(Path(folder).glob("*.parquet")) for row in _rows(file)]
-    return conversations(rows)
+        return [row["messages"] for file in sorted(Path(folder).glob("*.parquet")) for row in _rows(file)]
 
 
 def conversations(rows: Sequence[Conversation]) -> list[Conversation]:
@@ -67,9 +71,9 @@ def _rows(file: Path) -> list[dict[str, list[dict[str, str]]]]:
 
 
 @contextmanager
-def store(cluster: Cluster, bucket: str) -> Iterator[S3Store]:
-    """Open the cluster's object store through a forwarded port, with the demo namespace's keys."""
-    secret = json.loads(cluster.kubectl("-n", NAMESPACE, "get", "secret", STORE_SERVICE, "-o", "json"))["data"]
+def store(cluster: Cluster, bucket: str, namespace: str = NAMESPACE) -> Iterator[S3Store]:
+    """Open the cluster's object store through a forwarded port, with the keys that a namespace has."""
+    secret = json.loads(cluster.kubectl("-n", namespace, "get", "secret", STORE_SERVICE, "-o", "json"))["data"]
     key, password = (base64.b64decode(secret[name]).decode() for name in ("accessKeyId", "secretAccessKey"))
     with forwarded(cluster, SYSTEM, f"service/{STORE_SERVICE}", STORE_PORT) as port:
         yield S3Store(

@@ -11,53 +11,34 @@ from e2e.cluster.base import Cluster
 from e2e.cluster.base import CommandFailed as KubectlFailed
 from e2e.demo import facts, prompts
 from e2e.demo.cast import NAMESPACE, ROLLOUT, SYSTEM
-from e2e.demo.commands import CommandFailed, Shell, summary
 from e2e.demo.hopeless import hopeless
-from e2e.demo.tape import Mark, Tape
+from e2e.demo.tape import Tape
 from e2e.demo.traffic import Traffic
 from e2e.demo.tutorial import Chapter
-from e2e.demo.view import Scene
-from e2e.demo.watch import Watcher
+from e2e.demo.typed import Typed
 
 AFTERWARDS_SECONDS = 15
 """How long users are watched after the last chapter, so that the page shows them served well again."""
 
 
-class Story:
+class Story(Typed):
     """One run. The view reads `scene` and the tape; whoever judges it reads the tape."""
 
     def __init__(self, cluster: Cluster, chapters: Sequence[Chapter], folder: Path, tape: Tape, log: Path) -> None:
-        self.cluster = cluster
-        self.chapters = chapters
-        self.tape = tape
-        self.scene = Scene(titles=[chapter.title for chapter in chapters])
-        self.shell = Shell(folder, cluster.environment(), log)
-        self.watcher = Watcher(cluster.kubeconfig, tape)
+        super().__init__(cluster, chapters, folder, tape, log, namespace=NAMESPACE, hopeless=hopeless)
         self.traffic: Traffic | None = None
 
-    def run(self) -> None:
-        """Tell the whole story; raise CommandFailed where it cannot go on."""
-        self.watcher.start()
-        try:
-            for number, chapter in enumerate(self.chapters):
-                self.scene.present = number
-                self.tape.add(Mark(time.time(), chapter.title))
-                for block in chapter.blocks:
-                    self.scene.command = summary(block)
-                    self.shell.run(block, lambda: hopeless(self.tape))
-                    self._open_doors_once_served()
-            self.scene.command = "looking on for a moment"
-            time.sleep(AFTERWARDS_SECONDS)
-            self.scene.present = len(self.chapters)
-        except CommandFailed:
-            self.scene.failed = True
-            raise
-        finally:
-            if self.traffic is not None:
-                self.traffic.stop()
-            self.watcher.stop()
+    def close(self) -> None:
+        """Let nobody ask any more."""
+        if self.traffic is not None:
+            self.traffic.stop()
 
-    def _open_doors_once_served(self) -> None:
+    def afterwards(self) -> None:
+        """Look on for a moment."""
+        self.scene.command = "looking on for a moment"
+        time.sleep(AFTERWARDS_SECONDS)
+
+    def after_block(self) -> None:
         """Let the users in as soon as there is a version that serves."""
         rollout = self.tape.now("Rollout", ROLLOUT)
         if self.traffic is None and rollout is not None and facts.rollout_status(rollout).stable is not None:

@@ -47,18 +47,24 @@ class View(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
-def chosen(tape: Tape, scene: Scene, plain: bool) -> View:
+Picture = Callable[[Tape, Scene, float], RenderableType]
+"""What a live view shows of a tape at a moment."""
+
+
+def chosen(tape: Tape, scene: Scene, plain: bool, show: Picture | None = None) -> View:
     """Return the live view on a terminal, else (in logs) one line per change."""
     console = Console()
-    return PlainView(tape, scene) if plain or not console.is_terminal else LiveView(tape, scene, console)
+    if plain or not console.is_terminal:
+        return PlainView(tape, scene)
+    return LiveView(tape, scene, console, show or picture)
 
 
 class LiveView:
     """One picture, redrawn twice a second."""
 
-    def __init__(self, tape: Tape, scene: Scene, console: Console) -> None:
+    def __init__(self, tape: Tape, scene: Scene, console: Console, show: Picture) -> None:
         self.live = Live(
-            get_renderable=lambda: picture(tape, scene, time.time()),
+            get_renderable=lambda: show(tape, scene, time.time()),
             console=console,
             refresh_per_second=2,
             screen=True,  # else a picture taller than the terminal leaves its upper part behind at each redraw

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from e2e.cluster import release as chart
 from e2e.cluster.base import Cluster, CommandFailed
-from e2e.demo.cast import SYSTEM
+from e2e.demo.cast import EXAMPLE, SYSTEM
 from e2e.demo.prepare import OUT, collect, values
 from e2e.demo.prompts import STORE_PORT, STORE_SERVICE, forwarded
 from e2e.demo.story import forget
@@ -49,7 +49,7 @@ class Stage:
         where = ["slipway", str(chart.CHART), "--namespace", SYSTEM, "--create-namespace"]
         self.cluster.helm("upgrade", "--install", *where, "--values", str(VALUES), "--wait", "--timeout", "10m")
         self.watcher.start()
-        collect("base-model", OUT / "base")
+        collect(EXAMPLE / "base-model", OUT / "base")
         written = manifests.versions(MODEL_URI, self._push())
         self.cluster.kubectl("apply", "-f", "-", stdin="\n---\n".join(map(json.dumps, written)))
         names = [f"modelversion/{version['metadata']['name']}" for version in written]

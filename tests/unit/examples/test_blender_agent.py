@@ -38,7 +38,7 @@ def document(name: str) -> Any:
     return yaml.safe_load((EXAMPLE / name).read_text())
 
 
-@pytest.mark.parametrize("name", ["dataset.yaml", "training.yaml", "rollout.yaml"])
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLE.glob("*.yaml") if path.name != "namespace.yaml"))
 def test_the_api_takes_it(name: str) -> None:
     manifest = document(name)
     MODELS[manifest["kind"]].model_validate(manifest["spec"])
@@ -60,8 +60,9 @@ def test_the_dataset_is_kept_clear_of_the_tasks(tmp_path: Path) -> None:
     script("tasks").collect(tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "held-out" / "held-out.jsonl").read_text().splitlines()]
     assert all([turn["role"] for turn in row["messages"]] == ["user", "assistant"] for row in rows)
-    steps = [step for step in document("dataset.yaml")["spec"]["steps"] if "decontaminate" in step]
-    assert steps == [{"decontaminate": {"against": ["s3://slipway/raw/blender-held-out/"]}}]
+    for name in ("dataset.yaml", "dataset-scripts.yaml"):
+        steps = [step for step in document(name)["spec"]["steps"] if "decontaminate" in step]
+        assert steps == [{"decontaminate": {"against": ["s3://slipway/raw/blender-held-out/"]}}]
 
 
 def test_blenders_own_sources_are_taken_and_nothing_else(tmp_path: Path) -> None:

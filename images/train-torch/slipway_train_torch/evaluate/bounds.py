@@ -54,7 +54,7 @@ def graded_bound(gains: Sequence[Gain], confidence_percent: int, seed: int) -> f
     return centre - worst * spread if math.isfinite(worst) else None
 
 
-def binary_bound(better: int, worse: int, items: int, confidence_percent: int) -> float | None:
+def binary_bound(better: int, worse: int, items: int, confidence_percent: float) -> float | None:
     """Return the one-sided lower confidence bound of (better - worse) / items, for paired yes-no outcomes.
 
     Score interval of Tango (Statistics in Medicine 17:891, 1998), which inverts a test and so stays honest for small

@@ -1,0 +1,87 @@
+"""Which examples are there, and which names does their YAML use?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from e2e.demo.cast import NAMESPACE, REPOSITORY
+
+EXAMPLES: Final = REPOSITORY / "examples"
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example: its folder, whose README says what to type, and the names in its YAML."""
+
+    name: str
+    """What the command calls it; its results lie below `out/NAME`."""
+    folder: Path
+    namespace: str
+    model: str
+    hostname: str
+    metric: str
+    """Of the evaluation: the one whose answers are looked at."""
+    layers: tuple[str, ...]
+    """What is told of each answer, the easiest first."""
+    promised: str
+    """The layer of which the README promises more."""
+    questions: int
+    """How many are asked of the model that serves."""
+    answer_tokens: int
+    brought: Mapping[str, Path] = field(default_factory=dict)
+    """What its collectors bring: a folder below `out/NAME`, and the folder with the `collect.py`."""
+
+    @property
+    def out(self) -> Path:
+        """Where everything of a run lies."""
+        return REPOSITORY / "out" / self.name
+
+    @property
+    def version(self) -> str:
+        """The ModelVersion that the run makes."""
+        return f"{self.model}-1.0.0"
+
+    @property
+    def rollout(self) -> str:
+        """The Rollout that serves it."""
+        return self.model
+
+
+BLUEPRINT: Final = Example(
+    name="blueprint",
+    folder=EXAMPLES / "blueprint-assistant",
+    namespace=NAMESPACE,
+    model="blueprint-assistant",
+    hostname="blueprint-assistant.example.com",
+    metric="blueprint-validity",
+    layers=("Parses", "NodesKnown", "LinksResolve", "AllOfThem"),
+    promised="LinksResolve",
+    questions=3,
+    answer_tokens=280,
+    brought={
+        "raw": EXAMPLES / "blueprint-assistant" / "dataset",
+        "base": EXAMPLES / "blueprint-assistant" / "base-model",
+    },
+)
+BLENDER: Final = Example(
+    name="blender",
+    folder=EXAMPLES / "blender-agent",
+    namespace="slipway-blender",
+    model="blender-agent",
+    hostname="blender-agent.example.com",
+    metric="tasks-solved",
+    layers=("Compiles", "NamesExist", "Runs", "AsAsked"),
+    promised="Runs",
+    questions=4,
+    answer_tokens=160,
+    brought={
+        "raw": EXAMPLES / "blender-agent" / "dataset",
+        "scripts": EXAMPLES / "blender-agent" / "scripts",
+        "judged": EXAMPLES / "blender-agent" / "tasks",
+        "base": EXAMPLES / "blueprint-assistant" / "base-model",
+    },
+)
+ALL: Final = {example.name: example for example in (BLUEPRINT, BLENDER)}

@@ -1,0 +1,68 @@
+"""How good is one answer? By layers: things that can be said of it, the easiest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from e2e.example.cast import BLENDER, Example
+from e2e.example.results import NoResults
+from slipway.contract.execution import LAYERS
+from slipway_formats.t3d import T3DError, parse
+from slipway_train_torch.evaluate.validity import judge, whole
+
+Layers = Mapping[str, bool]
+"""Which layers an answer passes."""
+Reader = Callable[[Mapping[str, Any]], Layers]
+"""From the report's note on an answer."""
+
+
+def reader(example: Example) -> Reader:
+    """Return how the layers of an answer are read off the report of `example`."""
+    if example is BLENDER:
+        return of_blender
+    known = classes(example.out / "raw")
+    return lambda note: of_blueprint(str(note["answer"]), bool(note["cut"]), known)
+
+
+def of_blueprint(answer: str, cut: bool, known: frozenset[str]) -> Layers:
+    """Return what holds of T3D. An answer that was `cut` counts up to the end of its last whole object.
+
+    LinksResolve is what the gate of blueprintValidity judges. Nodes are known when Unreal has their class, which is one
+    of `known`.
+    """
+    try:
+        graph = parse(whole(answer) if cut else answer)
+    except T3DError:
+        return dict.fromkeys(("Parses", "NodesKnown", "LinksResolve", "AllOfThem"), False)
+    parses = bool(graph.objects)
+    nodes = parses and all(node.short_class in known for node in graph.objects)
+    links = judge(answer, cut=cut).valid
+    return {"Parses": parses, "NodesKnown": nodes, "LinksResolve": links, "AllOfThem": nodes and links}
+
+
+def of_blender(note: Mapping[str, Any]) -> Layers:
+    """Return which layers the one answer to a task passed; each includes those before it."""
+    answers = note["answers"]
+    if len(answers) != 1:
+        raise NoResults(f"task {note['id']} has {len(answers)} answers, a table of pairs needs one: set samples to 1")
+    return reached(answers[0]["layer"])
+
+
+def reached(layer: str) -> Layers:
+    """Return the layers that an answer has passed which came as far as `layer`."""
+    return {one: LAYERS.index(one) <= LAYERS.index(layer) for one in LAYERS[1:]}  # type: ignore[arg-type]
+
+
+def classes(folder: Path) -> frozenset[str]:
+    """Return the node classes that Unreal's own graphs below `folder` have."""
+    return frozenset(node.short_class for graph in _graphs(folder.rglob("*.t3d")) for node in graph.objects)
+
+
+def _graphs(files: Iterable[Path]) -> Iterable[Any]:
+    for file in sorted(files):
+        try:
+            yield parse(file.read_text(encoding="utf-8"))
+        except T3DError:
+            continue  # the Dataset's report tells of files that are none

@@ -1,0 +1,68 @@
+"""The report of a ModelVersion is read item by item, and what cannot be a table says why."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from e2e.example.results import NoResults, read, report_of
+from slipway.api.modelversion import ModelVersionStatus
+
+DIGEST = "sha256:" + "1" * 64
+
+
+def line(metric: str, id: str, **more: Any) -> str:
+    figure = {"id": id, "group": id, "amount": 1.0, "weight": 1.0}
+    return json.dumps(
+        {"metric": metric, "subject": figure | {"who": "tuned"}, "reference": figure | {"who": "base"}} | more
+    )
+
+
+def status(**of: Any) -> ModelVersionStatus:
+    told = {"state": "Ready", "report": "s3://slipway/evaluations/x/report.jsonl", "reference": {"digest": DIGEST}}
+    return ModelVersionStatus.model_validate(told | of)
+
+
+def test_items_of_one_metric_come_in_the_order_of_the_report() -> None:
+    text = [
+        json.dumps({"subject": {}, "evaluation": {}}),
+        line("loss", "a"),
+        line("valid", "b"),
+        line("valid", "a"),
+        "",
+    ]
+    found = read(text, "valid")
+    assert [(item.id, item.tuned["who"], item.base["who"]) for item in found] == [
+        ("b", "tuned", "base"),
+        ("a", "tuned", "base"),
+    ]
+
+
+def test_a_metric_that_is_not_there_is_named() -> None:
+    with pytest.raises(NoResults, match="no item of metric valid"):
+        read([line("loss", "a")], "valid")
+
+
+def test_a_report_without_reference_is_no_comparison() -> None:
+    alone = json.dumps({"metric": "valid", "subject": {"id": "a"}})
+    with pytest.raises(NoResults, match="item a of valid with nothing"):
+        read([alone], "valid")
+
+
+def test_the_report_is_where_status_says() -> None:
+    assert report_of(status(), "v") == "s3://slipway/evaluations/x/report.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"report": None}, "was not evaluated"),
+        ({"reference": None}, "compared with nothing"),
+        ({"reference": {"name": "v-1.0.0", "digest": DIGEST}}, "compared with v-1.0.0"),
+    ],
+)
+def test_what_was_not_compared_with_the_base_is_no_table(told: dict[str, Any], words: str) -> None:
+    with pytest.raises(NoResults, match=words):
+        report_of(status(**told), "v")

@@ -1,0 +1,81 @@
+"""Answers are run by a pod that can do nothing else, and what it says is read back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from e2e.example.sandbox import NAME, NotRun, config, pod, read, verdicts
+from slipway.contract.execution import BLENDER, Request, Task, Verdict, Verdicts
+from slipway.contract.job import Evaluate, parse_job
+from slipway_eval_blender.execute import room
+
+IMAGE = "localhost:5001/slipway/eval-blender@sha256:" + "a" * 64
+CUBE = Task(id="cube", prompt="Add a cube.", expect={"objects": [{"type": "MESH"}]})
+TOLD = Verdicts(blender=BLENDER, judged=(("cube", (Verdict(layer="Runs", fault="NotAsAsked", why="no cube"),)),))
+LOG = f"12:00:00 INFO 1 answers\n{TOLD.model_dump_json(by_alias=True)}"
+
+
+class FakeCluster:
+    """Remembers what kubectl was told, and ends the pod in a phase."""
+
+    def __init__(self, phase: str, log: str) -> None:
+        self.phase, self.log, self.told = phase, log, list[tuple[str, ...]]()
+        self.applied = ""
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        self.told.append(arguments)
+        self.applied = stdin or self.applied
+        return self.phase if "get" in arguments else self.log if "logs" in arguments else ""
+
+
+def test_the_pod_passes_the_strictest_profile_and_holds_no_secret() -> None:
+    spec = pod("team", IMAGE)["spec"]
+    [container] = spec["containers"]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert {one["name"] for one in container["env"]} == {"HOME", "TMPDIR"}
+    assert {kind for volume in spec["volumes"] for kind in volume if kind != "name"} == {"configMap", "emptyDir"}
+
+
+def test_the_image_finds_a_job_and_answers_that_it_understands() -> None:
+    data: dict[str, str] = config("team", [(CUBE, "import bpy")])["data"]
+    job = parse_job(data["job.json"])
+    assert isinstance(job, Evaluate)
+    assert job.evaluation is not None
+    assert job.evaluation.execution is not None
+    workers, _ = room(job.evaluation.execution)
+    assert workers == 1
+    request = Request.model_validate_json(data["answers.json"])
+    assert [(one.task, one.answers) for one in request.answered] == [(CUBE, ("import bpy",))]
+
+
+def test_verdicts_are_read_from_among_the_log() -> None:
+    [verdict] = read(LOG)
+    assert (verdict.layer, verdict.why) == ("Runs", "no cube")
+    with pytest.raises(NotRun, match="no verdicts; it said: killed"):
+        read("killed")
+
+
+def run(cluster: Any) -> list[Verdict]:
+    return verdicts(cluster, "team", IMAGE, [(CUBE, "import bpy")])
+
+
+def test_the_pod_is_removed_before_and_after() -> None:
+    cluster = FakeCluster("Succeeded", LOG)
+    assert [verdict.layer for verdict in run(cluster)] == ["Runs"]
+    deletions = [at for at, words in enumerate(cluster.told) if "delete" in words]
+    assert deletions == [0, len(cluster.told) - 1]
+    assert {json.loads(text)["kind"] for text in cluster.applied.split("\n---\n")} == {"ConfigMap", "Pod"}
+
+
+def test_a_pod_that_failed_says_its_last_words() -> None:
+    cluster = FakeCluster("Failed", "BlenderBroken: no cube here")
+    with pytest.raises(NotRun, match=f"team/{NAME} is Failed; its log ends with: BlenderBroken"):
+        run(cluster)
+    assert "delete" in cluster.told[-1]
