@@ -102,6 +102,11 @@ class CausalLM(Model):
             "or remove stages",
         ),
         Rule(
+            "!has(self.sharding) || self.method != 'QLoRA'",
+            "what QLoRA holds in 4 bits cannot be divided among processes: choose LoRA, DoRA or Full, or remove "
+            "sharding",
+        ),
+        Rule(
             "!has(self.processes) || self.processes <= self.batchSize",
             "each process needs a row of every batch: lower processes, or raise batchSize",
         ),
@@ -156,8 +161,15 @@ class CausalLM(Model):
     processes: Annotated[int, Field(ge=1, le=64)] | None = Field(
         default=None,
         description="processes of the pod share every batch, with one GPU each, or with an equal part of the CPUs: the "
-        "result is that of one process, but for rounding. Each holds the whole model. Absent means one for each GPU, "
-        "and one without.",
+        "result is that of one process, but for rounding. Each holds the whole model, unless sharding divides it. "
+        "Absent means one for each GPU, and one without.",
+    )
+    sharding: Literal["Full"] | None = Field(
+        default=None,
+        description="sharding Full divides weights, gradients and optimiser among the processes (FSDP2): each device "
+        "holds an equal part of them and, while it computes a layer, that layer whole. The result is the same, but for "
+        "rounding; the processes send each other all weights twice a step. Absent means that each holds the whole "
+        "model.",
     )
     micro_batch_size: Annotated[int, Field(ge=1, le=4096)] | None = Field(
         default=None,
@@ -268,6 +280,12 @@ class TrainingJobSpec(Model):
             "!has(self.recipe.causalLM) || !has(self.recipe.causalLM.processes) || !has(self.resources.gpu) || "
             "self.recipe.causalLM.processes == self.resources.gpu.count",
             "each process has one GPU: set recipe.causalLM.processes to resources.gpu.count, or remove it",
+        ),
+        Rule(
+            "!has(self.recipe.causalLM) || !has(self.recipe.causalLM.sharding) || (has(self.recipe.causalLM.processes) "
+            "? self.recipe.causalLM.processes > 1 : has(self.resources.gpu) && self.resources.gpu.count > 1)",
+            "sharding divides the model among processes, and this run has one: set recipe.causalLM.processes or "
+            "resources.gpu.count to 2 or more, or remove sharding",
         ),
     )
 

@@ -25,6 +25,7 @@ from slipway_pod.artifact import fetch, publish_at
 from slipway_pod.errors import BadConfig, DigestMismatch
 from slipway_pod.seal import now
 from slipway_pod.store import open_uri
+from slipway_train_torch.causal_lm.sharding.parts import divided, gathered, joined, put
 
 log = logging.getLogger("slipway")
 
@@ -72,6 +73,27 @@ class Restored:
     best: dict[str, torch.Tensor]
 
 
+def collected(
+    parameters: Mapping[str, torch.nn.Parameter],
+    optimiser: torch.optim.Optimizer,
+    random_state: Mapping[str, torch.Tensor],
+    best: Mapping[str, torch.Tensor],
+    keep: bool,
+) -> dict[str, torch.Tensor]:
+    """Return the tensors of a checkpoint, in the process that is to `keep` them; all must ask.
+
+    They are whole whether the model is divided among processes or not. `best` are the best measured weights, as each
+    process holds them. They lie in each checkpoint, not beside them: what a resumed run holds for the best must be what
+    it had measured by then.
+    """
+    tensors: dict[str, torch.Tensor] = {f"{PARAMETER}/{name}": p for name, p in parameters.items()}
+    for name, parameter in parameters.items():
+        tensors |= {f"{OPTIMISER}/{key}/{name}": value for key, value in optimiser.state[parameter].items()}
+    tensors |= {f"{RANDOM}/{name}": value for name, value in random_state.items()}
+    tensors |= {f"{BEST}/{name}": joined(value, parameters[name]) for name, value in best.items()}
+    return gathered(tensors, keep)
+
+
 class Checkpoints:
     """The checkpoints of one run, below one address of the store."""
 
@@ -82,28 +104,14 @@ class Checkpoints:
         self._keep = keep
         self._scratch = scratch
 
-    def save(
-        self,
-        state: State,
-        parameters: Mapping[str, torch.nn.Parameter],
-        optimiser: torch.optim.Optimizer,
-        random_state: Mapping[str, torch.Tensor],
-        best: Mapping[str, torch.Tensor] = {},
-    ) -> None:
-        """Publish a checkpoint of `state.step`, then drop what is older than the newest `keep`.
-
-        `best` are the best measured weights. They lie in each checkpoint, not beside them: what a resumed run holds for
-        the best must be what it had measured by then.
+    def save(self, state: State, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Publish a checkpoint of `state.step` with `tensors`, as `collected` returns them, then drop what is older
+        than the newest `keep`.
         """
         folder = self._scratch / "checkpoint"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        tensors = {f"{PARAMETER}/{name}": p.detach() for name, p in parameters.items()}
-        for name, parameter in parameters.items():
-            tensors |= {f"{OPTIMISER}/{key}/{name}": value for key, value in optimiser.state[parameter].items()}
-        tensors |= {f"{RANDOM}/{name}": value for name, value in random_state.items()}
-        tensors |= {f"{BEST}/{name}": value for name, value in best.items()}
-        save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, folder / TENSORS)
+        save_file(dict(tensors), folder / TENSORS)
         document = {"fingerprint": self._fingerprint, "state": asdict(state)}
         (folder / STATE).write_text(json.dumps(document), encoding="utf-8")
         publish_at(folder, self._at(state.step), self._store)
@@ -169,12 +177,11 @@ def _put(
     optimiser: torch.optim.Optimizer,
 ) -> None:
     """Write `tensors` into parameters and optimiser, in place where the parameters are."""
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(tensors[f"{PARAMETER}/{name}"])
+    for name, parameter in parameters.items():
+        put(parameter, tensors[f"{PARAMETER}/{name}"])
     for key, tensor in tensors.items():
         kind, _, rest = key.partition("/")
         if kind == OPTIMISER:
             word, _, name = rest.partition("/")
             # Adam's step counter stays where a fresh optimiser keeps it: beside its parameter.
-            optimiser.state[parameters[name]][word] = tensor.to(parameters[name].device)
+            optimiser.state[parameters[name]][word] = divided(tensor, parameters[name])

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from slipway.api.trainingjob import CausalLM, EarlyStopping
+from slipway_train_torch.causal_lm.sharding.parts import divided, own
 
 log = logging.getLogger("slipway")
 
@@ -51,7 +52,10 @@ def enough(found: Sequence[Measured], rule: EarlyStopping | None) -> bool:
 
 
 class Best:
-    """The best measured weights, in the memory of the host; none where they are not wanted."""
+    """The best measured weights, in the memory of the host; none where they are not wanted.
+
+    Of a model that is divided among processes, each holds its part.
+    """
 
     def __init__(self, recipe: CausalLM) -> None:
         self._wanted = publishes_best(recipe)
@@ -61,7 +65,11 @@ class Best:
         """Keep the weights after `step`, if they are wanted and the best that were measured."""
         choice = best(found)
         if self._wanted and choice is not None and choice.step == step:
-            self.weights = {name: p.detach().to("cpu", copy=True) for name, p in parameters.items()}
+            self.weights = {name: own(p.detach()).to("cpu", copy=True) for name, p in parameters.items()}
+
+    def restore(self, found: Mapping[str, torch.Tensor], parameters: Mapping[str, torch.nn.Parameter]) -> None:
+        """Take the weights, whole, that a checkpoint held."""
+        self.weights = {name: own(divided(value, parameters[name])).cpu() for name, value in found.items()}
 
     def choose(
         self, found: Iterable[Measured], step: int, parameters: Mapping[str, torch.nn.Parameter]
@@ -72,7 +80,7 @@ class Best:
             log.info("publishing the weights of step %d, with validation loss %.4f", choice.step, choice.loss)
             with torch.no_grad():
                 for name, parameter in parameters.items():
-                    parameter.copy_(self.weights[name])
+                    own(parameter).copy_(self.weights[name])
         return choice
 
 

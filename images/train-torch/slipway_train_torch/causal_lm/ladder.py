@@ -24,7 +24,17 @@ class Ladder:
     until it is one row, then activations are computed again instead of kept, then the run ends.
     """
 
-    def __init__(self, device: Device, model: Any, layout: Layout, release: Callable[[], None]) -> None:
+    def __init__(
+        self, device: Device, model: Any, layout: Layout, release: Callable[[], None], *, rigid: int | None = None
+    ) -> None:
+        """Do the work of `model` on `device`, at first in pieces cut by `layout`.
+
+        `rigid` are the rows of a batch that this process computes, where it may not cut them smaller.
+
+        Processes that divide a model among themselves wait for each other in every layer: one that has failed in the
+        middle of a pass cannot tell the others to begin it again.
+        """
+        self._rigid = rigid
         self._device = device
         self._model = model
         self._release = release
@@ -50,6 +60,8 @@ class Ladder:
                 said = str(error)
             # Out of the handler: the error's traceback held on to what the failed pass had made.
             smaller = self.layout.smaller()
+            if smaller is not None and self._rigid is not None:
+                raise _too_rigid(min(self._rigid, self.layout.micro_batch), step, self._device, said)
             if smaller is None:
                 walked = ", then ".join(str(rung.micro_batch) for rung in self.rungs if not rung.recompute)
                 raise OutOfMemory(
@@ -66,3 +78,15 @@ class Ladder:
             if self._device.torch.type == "cuda":
                 torch.cuda.empty_cache()
             self._device.restore_random_state(random_state)
+
+
+def _too_rigid(rows: int, step: int, device: Device, said: str) -> OutOfMemory:
+    """Return the error of a run that may not cut `rows` smaller; `said` is what the device said."""
+    less = f"set recipe.causalLM.microBatchSize to {(rows + 1) // 2}, " if rows > 1 else ""
+    return OutOfMemory(
+        "OutOfMemory",
+        f"at step {step}, {device.torch} has too little memory for {rows} row{'s' if rows > 1 else ''} at a time, and "
+        f"with sharding batches cannot be cut smaller once a run has begun: {less}lower recipe.causalLM.maxTokens, or "
+        "raise resources (memory, or more or larger GPUs)",
+        example=said[:200],
+    )

@@ -18,8 +18,8 @@ def stack(model: Any) -> tuple[str, torch.nn.ModuleList]:
             return name, module
     raise BadConfig(
         "ModelNotSupported",
-        f"the layers of a {model.config.model_type} model are not in one list: remove freezeLayers, layerDecayPercent "
-        "and unfreezeEverySteps, or choose another base model",
+        f"the layers of a {model.config.model_type} model are not in one list: remove freezeLayers, layerDecayPercent, "
+        "unfreezeEverySteps and sharding, or choose another base model",
     )
 
 

@@ -27,8 +27,12 @@ class Tuned:
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
         """Return the parameters that are trained, by name, all of them float32."""
+        return {name: parameter for name, parameter in self.named().items() if parameter.requires_grad}
+
+    def named(self) -> dict[str, torch.nn.Parameter]:
+        """Return all parameters, by name."""
         whole = self.model if self.adapter is None else self.adapter
-        return {name: parameter for name, parameter in whole.named_parameters() if parameter.requires_grad}
+        return dict(whole.named_parameters())
 
 
 def tuned(model: Any, recipe: CausalLM, uri: str) -> Tuned:

@@ -6,6 +6,8 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ from slipway_pod.seal import Seal
 from slipway_pod.stop import StopFlag
 from slipway_train_torch.causal_lm import base, batches, data, device, early, export, faster, flat, methods, vocabulary
 from slipway_train_torch.causal_lm.batches import Row
-from slipway_train_torch.causal_lm.checkpoint import Checkpoints, State, mark
+from slipway_train_torch.causal_lm.checkpoint import Checkpoints, State, collected, mark
 from slipway_train_torch.causal_lm.four_bits import numel
 from slipway_train_torch.causal_lm.ladder import Ladder
 from slipway_train_torch.causal_lm.layers import Layers
@@ -41,6 +43,10 @@ from slipway_train_torch.causal_lm.noise import Noise
 from slipway_train_torch.causal_lm.pace import Lap, Pace, memory_bytes
 from slipway_train_torch.causal_lm.processes import ranks
 from slipway_train_torch.causal_lm.schedule import factor
+from slipway_train_torch.causal_lm.sharding import passes
+from slipway_train_torch.causal_lm.sharding.divide import divide, mesh, within
+from slipway_train_torch.causal_lm.sharding.parts import undivide, whole
+from slipway_train_torch.causal_lm.sharding.turns import turn
 from slipway_train_torch.causal_lm.stages.plan import Passed, Place
 from slipway_train_torch.causal_lm.stops import PATIENCE, Limits, Step, require_targets
 from slipway_train_torch.causal_lm.work import peak, work
@@ -57,7 +63,7 @@ class Stopped(Exception):
 
 class Recipe:
     """Fine-tuning of a causal language model on one device, or on several of which each process has one: then each
-    computes its share of every batch, and all hold the same weights.
+    computes its share of every batch, and all hold the same weights, or a part of them each.
 
     Every step is a function of what the checkpoint holds and of the job, so a run that was stopped and resumed ends in
     the same bits as one that was not (on a CPU; on a GPU as far as its kernels allow).
@@ -75,6 +81,7 @@ class Recipe:
         self.recipe: CausalLM = job.recipe.causal_lm
         self.scratch = scratch
         self.ranks = ranks.here()
+        self.sharded = self.recipe.sharding is not None and not self.ranks.alone
         self.own = scratch / f"rank-{self.ranks.rank}"
         """For what each process fetches for itself; base and dataset lie where all find them."""
         self.stop = stop
@@ -95,6 +102,8 @@ class Recipe:
         """
         with self.progress, self.journal.failure():
             stopped = self.trained()
+            if stopped is None:
+                self.undivide()
             return (stopped or self.publish()) if self.ranks.first else None
 
     def trained(self) -> Preempted | None:
@@ -122,7 +131,19 @@ class Recipe:
         self.bring(self.job.base_model, "base")
         self.go_on()
 
-        model, layout = self.load()
+        among = mesh(self.device) if self.sharded else None
+        with ExitStack() as alone:
+            model, layout = self.load(alone)
+            torch.manual_seed(self.job.seed)
+            self.tuned = self.vocabulary.trained(methods.tuned(model, self.recipe, self.job.base_model.uri))
+            self.model = self.tuned.model
+            faster.quicken(self.model)
+            if among is not None:
+                divide(self.model, self.device, among)
+                self.vocabulary.look_again(self.model)
+        self.parameters = self.tuned.trainable()
+        self.go_on()
+
         self.per_epoch = math.ceil(len(self.rows) / self.recipe.batch_size)
         self.steps = min(self.per_epoch * self.recipe.epochs, self.recipe.max_steps or math.inf)
         if early.publishes_best(self.recipe) and not self.validation.examples:
@@ -131,15 +152,8 @@ class Recipe:
                 "earlyStopping and publish: Best choose by the validation loss, but the dataset's validation split has "
                 "no rows: raise split.validationPercent, or remove both",
             )
-        self.go_on()
-
-        torch.manual_seed(self.job.seed)
-        self.tuned = self.vocabulary.trained(methods.tuned(model, self.recipe, self.job.base_model.uri))
-        self.model = self.tuned.model
-        self.parameters = self.tuned.trainable()
-        faster.quicken(self.model)
         self.noise = Noise(float(self.recipe.neftune_alpha or 0), model.get_input_embeddings())
-        self.limits = Limits.of(self.recipe.stop_gradient_norm, len(self.head))
+        self.limits = Limits.of(self.recipe.stop_gradient_norm, len(head_weight(self.model)))
         self.layers = Layers(model, self.parameters, self.recipe)
         self.layers.require_all_opened(int(self.steps))
         self.optimiser = torch.optim.AdamW(
@@ -148,7 +162,10 @@ class Recipe:
             weight_decay=float(self.recipe.weight_decay),
             fused=True,
         )
-        self.ladder = Ladder(self.device, model, layout, lambda: self.optimiser.zero_grad(set_to_none=True))
+        rigid = -(-self.recipe.batch_size // self.ranks.size) if self.sharded else None
+        self.ladder = Ladder(
+            self.device, model, layout, lambda: self.optimiser.zero_grad(set_to_none=True), rigid=rigid
+        )
         best = peak(self.device)
         self.pace = Pace(work(model, self.recipe), best * self.ranks.size if best is not None else None)
         self.ranks.diverge(self.job.seed)
@@ -164,8 +181,11 @@ class Recipe:
             self.device.torch, self.device.precision, torch.get_num_threads(), self.steps, self.per_epoch,
         )  # fmt: skip
 
-    def load(self) -> tuple[Any, Layout]:
-        """Return the base model, and how batches are cut so that it can be trained; data is read before it."""
+    def load(self, alone: ExitStack) -> tuple[Any, Layout]:
+        """Return the base model, and how batches are cut so that it can be trained; data is read before it.
+
+        A model that is to be divided is whole in one process at a time: until `alone` ends, others wait for their turn.
+        """
         self.report("Loading")
         uri = self.job.base_model.uri
         # All of a model is trained in float32, whatever it runs forward in: small updates would be lost in BF16.
@@ -177,14 +197,18 @@ class Recipe:
             self.load_data()
             layout = self.fitting(config)
             self.go_on()
-            model = base.load(self.scratch / "base", uri, self.device, dtype, self.tokenizer, quantised=quantised)[0]
+            where = self.device
+            if self.sharded:
+                alone.enter_context(turn(self.scratch))
+                # No device may have room for all of it: it is read to the host, and goes to the devices in parts.
+                where = replace(self.device, torch=torch.device("cpu"))
+            model = base.load(self.scratch / "base", uri, where, dtype, self.tokenizer, quantised=quantised)[0]
         self.vocabulary = vocabulary.extended(model, self.tokenizer, self.recipe.new_tokens, self.scratch / "dataset")
-        self.head = head_weight(model)
+        head_weight(model)  # refused before anything is made ready for it
         export.check(self.job, model.config, self.scratch / "base")
         pad = self.tokenizer.pad_token_id
         self.pad = pad if pad is not None else self.tokenizer.eos_token_id
         self.flat = flat.enable(model, self.recipe.max_tokens)
-        self.go_on()
         if self.recipe.new_tokens is not None:
             self.load_data()
         return model, layout
@@ -202,7 +226,10 @@ class Recipe:
         """
         lines = Lines([count(row) for row in self.rows], [batches.targets([row]) for row in self.rows])
         rows = -(-self.recipe.batch_size // self.ranks.size)
-        wanted = Wanted(shape(config, self.recipe, self.device, self.job.base_model.uri), lines, rows)
+        parts = self.ranks.size if self.sharded else 1
+        found = shape(config, self.recipe, self.device, self.job.base_model.uri, parts)
+        could_share = self.ranks.size if not self.sharded and self.recipe.method != "QLoRA" else 1
+        wanted = Wanted(found, lines, rows, could_share)
         self.ranks.wait()
         room = room_at_start(self.device, self.ranks.size)
         if room is not None:
@@ -241,7 +268,7 @@ class Recipe:
         if own := self.ranks.own(found.random_state):
             self.device.restore_random_state(own)
         self.measured = early.measured(self.state.history)
-        self.best.weights = found.best
+        self.best.restore(found.best, self.parameters)
         self.ladder.arrange(Layout(self.state.micro_batch, self.state.recompute))
         self.ladder.rungs = [Rung(**rung) for rung in self.state.rungs]
         self.saved = self.state.step
@@ -274,8 +301,7 @@ class Recipe:
         )
         self.layers.open(self.state.step)
         loss = self.ladder.do(lambda: self.gradients(batch), self.state.step + 1)
-        limit = float(self.recipe.max_gradient_norm)
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), limit or math.inf).item()
+        norm = self.clip()
         done = Step(self.state.step + 1, self.steps, ids(batch), rate, loss, norm)
         self.limits.check(done, self.losses())
         for group in self.optimiser.param_groups:
@@ -314,8 +340,28 @@ class Recipe:
             # Over all tokens of the batch, not of the piece: pieces hold different numbers of them.
             (loss / tokens).backward()
             total += loss.detach()
-        self.ranks.add_gradients(self.parameters.values())
+        for _ in range(self.idle(batch)):
+            (self.loss(batch[:1]) * 0).backward()
+        if not self.sharded:  # where it is, each pass has added them up
+            self.ranks.add_gradients(self.parameters.values())
+        self.vocabulary.hold()
         return self.ranks.total(total.item()) / tokens
+
+    def idle(self, lines: Sequence[Row]) -> int:
+        """Return in how many passes this process takes part for others only, where each computes its share of `lines`:
+        in none, unless the model is divided.
+        """
+        if not self.sharded:
+            return 0
+        return passes.idle(len(lines), self.ranks.rank, self.ranks.size, self.ladder.layout.micro_batch)
+
+    def clip(self) -> float:
+        """Clip the gradient as the recipe says, and return the norm that all of it had before."""
+        gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
+        norm = whole(torch.nn.utils.get_total_norm(gradients))
+        limit = float(self.recipe.max_gradient_norm) or math.inf
+        torch.nn.utils.clip_grads_with_norm_(self.parameters.values(), limit, norm)
+        return norm.item()
 
     def share(self, lines: Sequence[Row]) -> int:
         """Return by what the summed loss of `lines` is divided: their trained tokens."""
@@ -325,7 +371,12 @@ class Recipe:
         """Return the summed loss of `lines`."""
         batch = self.batch_of(lines)
         with self.device.autocast():
-            return summed_loss(self.model, self.head.to(self.device.dtype), batch)
+            return within(self.model, lambda: summed_loss(self.model, self.head, batch))
+
+    @property
+    def head(self) -> torch.Tensor:
+        """The output layer's weight [vocabulary, width] as the model takes it."""
+        return head_weight(self.model).to(self.device.dtype)
 
     def batch_of(self, lines: Sequence[Row]) -> batches.Batch:
         """Return `lines` as the model takes them, on its device."""
@@ -359,6 +410,8 @@ class Recipe:
                     self.go_on()
                 total += self.ladder.do(lambda at=at: self.measure(mine[at:]), self.state.step)
                 at += self.ladder.layout.micro_batch
+            for _ in range(self.idle(lines)):
+                self.loss(lines[:1])
         self.state.validation_loss = self.ranks.total(total) / self.share(lines)
         self.state.evaluated = self.state.step
         self.note(validationLoss=self.state.validation_loss, **self.figures())
@@ -385,8 +438,9 @@ class Recipe:
         self.state.micro_batch, self.state.recompute = layout.micro_batch, layout.recompute
         self.state.rungs = [rung.model_dump() for rung in self.ladder.rungs]
         random_state, best = self.ranks.gathered(self.device.random_state()), self.best.weights
+        tensors = collected(self.parameters, self.optimiser, random_state, best, self.ranks.first)
         if self.ranks.first:
-            self.checkpoints.save(self.state, self.parameters, self.optimiser, random_state, best)
+            self.checkpoints.save(self.state, tensors)
         self.saved = self.state.step
         took = time.monotonic() - started
         longest = took + self.pace.longest()
@@ -396,6 +450,17 @@ class Recipe:
                 "before; lower batchSize or checkpoint.everySteps", longest, self.job.grace_seconds,
             )  # fmt: skip
         log.info("saved step %d in %.1f s", self.state.step, took)
+
+    def undivide(self) -> None:
+        """Bring the weights that are the result together in the process that publishes them; all must ask."""
+        if not self.sharded:
+            return
+        self.best.choose(self.measured, self.state.step, self.parameters)
+        undivide(self.model, self.ranks.first)
+        if self.ranks.first:
+            named = self.tuned.named()
+            self.parameters = {name: named[name] for name in self.parameters}
+            self.best.weights = {name: self.parameters[name].detach() for name in self.best.weights}
 
     def publish(self) -> Trained:
         """Publish the artefact, read it back, and return the result."""

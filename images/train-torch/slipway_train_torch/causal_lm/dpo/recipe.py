@@ -18,6 +18,7 @@ from slipway_train_torch.causal_lm.dpo import pairs
 from slipway_train_torch.causal_lm.dpo.logprobs import answer_logprobs
 from slipway_train_torch.causal_lm.dpo.reference import Reference, reference
 from slipway_train_torch.causal_lm.recipe import Recipe
+from slipway_train_torch.causal_lm.sharding.divide import within
 from slipway_train_torch.causal_lm.stages.plan import Place
 from slipway_train_torch.report.journal import Journal
 
@@ -80,6 +81,8 @@ class Preferences(Recipe):
                 taken, figures = self.ladder.do(piece, self.state.step)
                 found |= {row[0].id: (chosen, rejected) for row, (chosen, rejected) in zip(taken, figures, strict=True)}
                 at += len(taken)
+            for _ in range(self.idle(every)):
+                self.logprobs(every[:1])
         log.info("measured the reference on %d pairs", len(every))
         return self.ranks.merged(found)
 
@@ -88,7 +91,7 @@ class Preferences(Recipe):
         apart = [(example,) for row in lines for example in row]
         batch = self.batch_of(apart)
         with self.device.autocast():
-            return answer_logprobs(self.model, self.head.to(self.device.dtype), batch).view(-1, 2)
+            return within(self.model, lambda: answer_logprobs(self.model, self.head, batch)).view(-1, 2)
 
     def gained(self, lines: Sequence[Row]) -> torch.Tensor:
         """Return by how much [pairs] the chosen answer gained over the rejected one since the start, times beta."""

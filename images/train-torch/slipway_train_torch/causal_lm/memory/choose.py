@@ -25,6 +25,8 @@ class Wanted:
     lines: Lines
     rows: int
     """Rows of a batch that this process computes; a piece never has more."""
+    could_share: int = 1
+    """Processes that each hold a whole model and could divide it among themselves."""
 
     def with_layout(self, layout: Layout) -> Estimate:
         """Return what the run holds when its batches are cut by `layout`."""
@@ -78,11 +80,13 @@ def too_small(wanted: Wanted, needed: Estimate, room: int, device: str) -> OutOf
     """Return the error of a run that needs more than `room` whatever its layout, with the numbers and the cure."""
     parts = ", ".join(f"{name} {value / GIB:.2f}" for name, value in vars(needed).items())
     more = "spec.resources.memory by at least" if device == "cpu" else "spec.resources.gpu to one with at least"
+    shared = wanted.could_share
     size = needed.total - room if device == "cpu" else needed.total
     return OutOfMemory(
         "MemoryTooSmall",
         f"training takes about {needed.least / GIB:.2f} GiB of memory with one row at a time and activations computed "
         f"again ({parts}), and {device} has {room / GIB:.2f} GiB for it: raise {more} {size / GIB:.2f} GiB, lower "
         f"recipe.causalLM.maxTokens (the longest row has {wanted.lines.longest} tokens), or choose a smaller base model"
-        + (" or method LoRA" if needed.optimiser > needed.weights else ""),
+        + (" or method LoRA" if needed.optimiser > needed.weights else "")
+        + (f", or divide it among the {shared} processes by recipe.causalLM.sharding: Full" if shared > 1 else ""),
     )

@@ -50,6 +50,12 @@ class Shape:
     """DPO: its loss keeps a chunk's logits, their softmax and their gradient beside each other."""
     keeps_best: bool = False
     """Whether a copy of the best trained numbers lies in the same memory."""
+    parts: int = 1
+    """Processes that divide weights, gradients and optimiser among themselves."""
+    gathered: int = 0
+    """Bytes of the divided weights that are whole at once."""
+    reduced: int = 0
+    """Bytes of the gradients that are whole at once, until they are added up and divided."""
 
 
 @dataclass(frozen=True)
@@ -112,14 +118,20 @@ def estimate(shape: Shape, piece: Piece, recompute: bool) -> Estimate:
 
     The parts are added up as if each were at its largest at once. They are, from the second piece of a batch on.
     """
+    weights = shape.weights + (FLOAT * shape.trained if shape.keeps_best else 0)
     return Estimate(
-        weights=shape.weights + (FLOAT * shape.trained if shape.keeps_best else 0),
-        gradients=FLOAT * shape.trained,
+        weights=_part(weights, shape) + shape.gathered,
+        gradients=_part(FLOAT * shape.trained, shape) + shape.reduced,
         # AdamW's two moments; its fused step needs nothing in passing.
-        optimiser=2 * FLOAT * shape.trained,
+        optimiser=_part(2 * FLOAT * shape.trained, shape),
         activations=shape.copied + piece.tokens * per_token(shape, recompute),
         loss=of_loss(shape, piece),
     )
+
+
+def _part(size: int, shape: Shape) -> int:
+    """Return what each process holds of `size` bytes."""
+    return -(-size // shape.parts)
 
 
 def per_token(shape: Shape, recompute: bool) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 import torch
 from transformers import AutoModelForCausalLM
@@ -12,6 +13,7 @@ from slipway_train_torch.causal_lm import methods
 from slipway_train_torch.causal_lm.device import Device
 from slipway_train_torch.causal_lm.early import publishes_best
 from slipway_train_torch.causal_lm.four_bits import PER_THOUSAND
+from slipway_train_torch.causal_lm.layers import stack
 from slipway_train_torch.causal_lm.loss import head_weight
 from slipway_train_torch.causal_lm.memory.estimate import FLOAT, Shape
 
@@ -19,8 +21,16 @@ FEED_FORWARD = 4
 """Width of a feed-forward network, in widths of the model, where a configuration does not say it."""
 
 
-def shape(config: Any, recipe: CausalLM, device: Device, uri: str) -> Shape:
+AT_ONCE: Final = 3
+"""Layers of a divided model that are whole at once: the one that is computed, the next one, and the buffer through
+which that came.
+"""
+
+
+def shape(config: Any, recipe: CausalLM, device: Device, uri: str, parts: int = 1) -> Shape:
     """Return the shape of training a model of `config` by `recipe`; weights are counted on a model without numbers.
+
+    `parts` processes divide the model among themselves (slipway_train_torch.causal_lm.sharding).
 
     Raises BadConfig for what cannot be trained so, as the run itself would.
     """
@@ -45,14 +55,39 @@ def shape(config: Any, recipe: CausalLM, device: Device, uri: str) -> Shape:
         number=device.dtype.itemsize,
         rank=0 if full else recipe.rank,
         # Autocast holds what is trained in float32 in its own format too, from forward to backward.
-        copied=trained * device.dtype.itemsize if device.dtype.itemsize < FLOAT else 0,
+        copied=trained * device.dtype.itemsize if device.dtype.itemsize < FLOAT and parts == 1 else 0,
         head_trained=head.requires_grad,
         magnitudes=recipe.method == "DoRA",
         dropout=not full and recipe.dropout_percent > 0,
         pairs=recipe.dpo is not None,
         keeps_best=publishes_best(recipe) and device.torch.type == "cpu",
         **_widths(config),
+        **(_passing(model, device, parts) if parts > 1 else {}),
     )
+
+
+def _passing(model: Any, device: Device, parts: int) -> dict[str, int]:
+    """Return what a process that holds one of `parts` of `model` has whole in passing.
+
+    Of the weights in the format of the forward pass: those around the layers, and some layers. Of the gradients the
+    same but the buffer, in that format and in float32, in which they are added up.
+    """
+    layers = stack(model)[1]
+    inside = {id(p) for p in layers.parameters()}
+    around = [p for p in model.parameters() if id(p) not in inside]
+    largest = max((_numbers(layer.parameters()) for layer in layers), default=(0, 0))
+    (weights, trained), (ends, ends_trained) = largest, _numbers(around)
+    return {
+        "parts": parts,
+        "gathered": device.dtype.itemsize * (ends + AT_ONCE * weights),
+        "reduced": (device.dtype.itemsize + FLOAT) * (ends_trained + (AT_ONCE - 1) * trained),
+    }
+
+
+def _numbers(parameters: Iterable[torch.nn.Parameter]) -> tuple[int, int]:
+    """Return how many numbers `parameters` have, and how many of them are trained."""
+    found = [(p.numel(), p.numel() if p.requires_grad else 0) for p in parameters]
+    return sum(size for size, _ in found), sum(trained for _, trained in found)
 
 
 def _widths(config: Any) -> dict[str, int]:

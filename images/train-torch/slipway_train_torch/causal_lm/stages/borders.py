@@ -29,11 +29,14 @@ COSTS, WEIGHTS = "border.json", "weights.safetensors"
 
 
 def save(job: Train, start: str, weights: Mapping[str, torch.Tensor], costs: Mapping[str, Any], scratch: Path) -> None:
-    """Keep what the stage `job`, begun with the weights `start`, has left; `costs` are the other fields of Passed."""
+    """Keep what the stage `job`, begun with the weights `start`, has left: `weights`, in the memory of the host.
+
+    `costs` are the other fields of Passed.
+    """
     folder = scratch / "border"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, folder / WEIGHTS)
+    save_file(dict(weights), folder / WEIGHTS)
     document = {"mark": mark(job, start), "start": start, **costs}
     (folder / COSTS).write_text(json.dumps(document), encoding="utf-8")
     publish_at(folder, uri(job), job.store)

@@ -14,6 +14,7 @@ from slipway.api.trainingjob import CausalLM, Recipe
 from slipway.contract.job import Train
 from slipway.contract.result import Rung
 from slipway_pod.errors import BadConfig, BadData
+from slipway_train_torch.causal_lm.sharding.parts import put
 
 STATED = (
     "learning_rate", "schedule", "warmup_percent", "epochs", "max_steps", "max_tokens", "evaluate_every_steps", "dpo",
@@ -71,9 +72,8 @@ class Place:
                 f"stage {self.name} has a gate, but the validation split of its Dataset has no rows: raise "
                 "split.validationPercent, or remove the gate",
             )
-        with torch.no_grad():
-            for name, weight in self.passed.weights.items():
-                parameters[name].copy_(weight)
+        for name, weight in self.passed.weights.items():
+            put(parameters[name], weight)
 
     def whole(self, history: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Return the history of the run up to here, of which `history` is this stage's: steps count from the first."""

@@ -14,6 +14,7 @@ from slipway_pod.stop import StopFlag
 from slipway_train_torch.causal_lm import early
 from slipway_train_torch.causal_lm.processes import ranks
 from slipway_train_torch.causal_lm.recipe import Recipe
+from slipway_train_torch.causal_lm.sharding.parts import gathered
 from slipway_train_torch.causal_lm.stages import borders
 from slipway_train_torch.causal_lm.stages.plan import Passed, Place, place, stage_job, staged
 from slipway_train_torch.report.journal import Journal
@@ -57,6 +58,7 @@ class Staged:
                     return Preempted(step=passed.steps + stopped.step) if self.ranks.first else None
                 loss = self.judged(recipe, here)
                 if here.last:
+                    recipe.undivide()
                     return recipe.publish() if self.ranks.first else None
             passed = self.left(recipe, here, loss)
             at += 1
@@ -91,8 +93,9 @@ class Staged:
             "started": passed.started or state.started,
             "rungs": [rung.model_dump() for rung in recipe.rungs()],
         }
+        weights = gathered(recipe.parameters, self.ranks.first)
         if self.ranks.first:
-            borders.save(recipe.job, passed.digest, recipe.parameters, costs, self.own)
+            borders.save(recipe.job, passed.digest, weights, costs, self.own)
             recipe.checkpoints.clear()
         self.ranks.wait()
         found = borders.find(recipe.job, self.own)

@@ -15,6 +15,7 @@ from slipway.api.vocabulary import NewTokens
 from slipway_pod.errors import BadConfig, BadData, shortened
 from slipway_train_torch.causal_lm.loss import head_weight
 from slipway_train_torch.causal_lm.methods import Tuned
+from slipway_train_torch.causal_lm.sharding.parts import divided, own
 from slipway_train_torch.causal_lm.vocabulary.learn import learned
 from slipway_train_torch.evaluate.items import read
 
@@ -31,25 +32,38 @@ class Vocabulary:
     """By number."""
     held: list[torch.nn.Parameter] = field(default_factory=list)
     """Embeddings of which only the rows of new tokens are trained."""
+    which: list[int] = field(default_factory=list)
+    """The places of `held` in what `weights` yields."""
 
     def trained(self, tuned: Tuned) -> Tuned:
         """Return `tuned`, in which the embeddings of the new tokens are trained too, in float32.
 
-        A hook clears the gradient of all other rows: they keep their bits, for AdamW moves nothing without a gradient.
+        `hold` clears the gradient of all other rows: they keep their bits, for AdamW moves nothing without a gradient.
         Where the method trains all embeddings anyway, nothing changes.
         """
         if not self.tokens:
             return tuned
-        for weight in weights(tuned.model):
+        for at, weight in enumerate(weights(tuned.model)):
             if weight.requires_grad:
                 continue
             weight.data = weight.data.float()
             weight.requires_grad_(True)
-            new = torch.zeros((len(weight), 1), device=weight.device)
-            new[list(self.tokens)] = 1
-            weight.register_hook(lambda gradient, new=new: gradient * new)
             self.held.append(weight)
+            self.which.append(at)
         return replace(tuned, new_tokens=self.tokens)
+
+    def look_again(self, model: Any) -> None:
+        """Take note that the parameters of `model` are other objects, now that it is divided among processes."""
+        found = list(weights(model))
+        self.held[:] = [found[at] for at in self.which]
+
+    def hold(self) -> None:
+        """Clear the gradients of all rows but those of new tokens, where only these are trained."""
+        for weight in self.held:
+            if weight.grad is not None:
+                new = torch.zeros((len(weight), 1))
+                new[list(self.tokens)] = 1
+                own(weight.grad).mul_(own(divided(new, weight.grad[:, :1])))
 
     def groups(self, groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return parameter groups in which no weight decay moves the embeddings that shall stay."""
