@@ -90,11 +90,11 @@ class Recipe:
     def run(self) -> Trained | Preempted | None:
         """Set up, train, publish; or stop when asked to, with everything saved.
 
-        The first process says what became of the run; all others return None.
+        The first process says what became of the run; all others return None at its end.
         """
         with self.progress, self.journal.failure():
             stopped = self.trained()
-            return (stopped or self.publish()) if self.ranks.first else None
+            return stopped or (self.publish() if self.ranks.first else None)
 
     def trained(self) -> Preempted | None:
         """Set up and train; return where it stopped when it was asked to, with everything saved."""
@@ -189,8 +189,8 @@ class Recipe:
         return model, layout
 
     def bring(self, artifact: ArtifactRef, name: str) -> None:
-        """Fetch an artefact into the scratch folder, once for all processes."""
-        if self.ranks.first:
+        """Fetch an artefact into the scratch folder, once for all processes of the pod."""
+        if self.ranks.leads:
             fetch(artifact, self.scratch / name, self.job.store)
         self.ranks.wait()
 
@@ -203,7 +203,7 @@ class Recipe:
         rows = -(-self.recipe.batch_size // self.ranks.size)
         wanted = Wanted(shape(config, self.recipe, self.device, self.job.base_model.uri), lines, rows)
         self.ranks.wait()
-        room = room_at_start(self.device, self.ranks.size)
+        room = room_at_start(self.device, self.ranks.local_size)
         if room is not None:
             room = min(self.ranks.merged({str(self.ranks.rank): room}).values())
         self.memory = Watch(wanted, room, self.device)
