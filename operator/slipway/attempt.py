@@ -110,7 +110,7 @@ def outcome(run: Run, terms: Terms[R], now: datetime) -> Going | Again | Hopeles
         case "Active":
             return _going(run, now)
         case "Complete":
-            said = f"Job {run.name} is complete, but what it reported is not seen"
+            said = f"{run.title} is complete, but what it reported is not seen"
             return Again(max((run.ended or now) + LAG, now), RESULT_LOST, said)
         case "Failed":
             return _fault(run, terms)
@@ -140,7 +140,7 @@ def _suspended(run: Run, running: bool) -> Going:
         return Going(running, run.trouble or f"waits in queue {run.queue}", reason=run.trouble_reason or IN_QUEUE)
     said = (
         "was suspended by somebody else. If that was Kueue, set queue in a new object; else let it go on: "
-        f"kubectl patch job {run.name} -n {run.namespace} --type merge -p "
+        f"kubectl patch {run.kind.lower()} {run.name} -n {run.namespace} --type merge -p "
     )
     return Going(running, said + """'{"spec":{"suspend":false}}'""", reason=SUSPENDED_BY_OTHERS)
 

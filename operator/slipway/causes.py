@@ -70,6 +70,11 @@ _KNOWN: Final[Sequence[_Known]] = (
         r"admission webhook \"([^\"]+)\" denied|ValidatingAdmissionPolicy '([^']+)'",
         "satisfy that policy with pod.labels, pod.annotations or resources, or exempt this namespace from it",
     ),
+    _Known(
+        "NotTakenByJobSet",
+        r"no Job was made of it",
+        "see that the controller of JobSet runs: kubectl get pods -n jobset-system",
+    ),
     # Why a pod does not start.
     _Known(
         "ImagePullSecretNotFound",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from slipway.jobs import JOB_NAME_LABEL
@@ -17,8 +17,10 @@ ANYWHERE: Final = (
 """Every address but link-local ones, where clouds hand out the node's credentials."""
 
 
-def way_out(root: Root, job: str, ports: Sequence[int]) -> list[Manifest]:
+def way_out(root: Root, job: str, ports: Sequence[int], pods: Mapping[str, Any] | None = None) -> list[Manifest]:
     """Return what lets the pods of `job` out to any server at `ports`, beside what all our pods may reach.
+
+    `pods` selects them where `job` is no Job.
 
     Policies know no host names, so ports are what can be narrowed. Where no other policy selects the pods, this one
     would be the first, and shut them in: it is for settings.closed_namespaces only.
@@ -35,7 +37,7 @@ def way_out(root: Root, job: str, ports: Sequence[int]) -> list[Manifest]:
             "kind": "NetworkPolicy",
             "metadata": metadata(root, job),
             "spec": {
-                "podSelector": {"matchLabels": {JOB_NAME_LABEL: job}},
+                "podSelector": pods or {"matchLabels": {JOB_NAME_LABEL: job}},
                 "policyTypes": ["Egress"],
                 "egress": [out],
             },

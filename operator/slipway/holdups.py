@@ -18,6 +18,10 @@ from slipway.plan import Answer, Ask, Facts, Plan, Question, QueuePlace, Warning
 INADMISSIBLE: Final = "QueueInadmissible"
 DEACTIVATED: Final = "WorkloadDeactivated"
 NO_WORKLOAD: Final = "NotTakenByKueue"
+FRAMEWORKS: Final = {"Job": "batch/job", "JobSet": "jobset.x-k8s.io/jobset"}
+"""What Kueue calls what it starts and stops."""
+NO_POD: Final = ("FailedCreate", "JobCreationFailed", "HeadlessServiceCreationFailed")
+"""Words of the controllers of Jobs and JobSets."""
 PULL_SECRET: Final = "FailedToRetrieveImagePullSecret"
 PATIENCE: Final = ((timedelta(minutes=5), 20), (timedelta(hours=1), 60), (timedelta.max, 300))
 """Up to which age of the wait it is asked every how many seconds."""
@@ -68,7 +72,7 @@ def _question(run: Run, now: datetime) -> Question | None:
     if now - beginning(run, now) < GRACE:
         return None
     if run.waiter is None:
-        return Warnings("Job", run.namespace, run.name)
+        return Warnings("Job" if run.job else run.kind, run.namespace, run.job or run.name)
     silent = not run.waiter.reason or run.waiter.reason in ("ErrImagePull", "ImagePullBackOff")
     return Warnings("Pod", run.namespace, run.waiter.name) if silent else None
 
@@ -105,7 +109,7 @@ def _told(run: Run, question: Question, answer: Answer, now: datetime) -> Run:
 def _explains(reason: str, run: Run) -> bool:
     """Tell whether a warning with `reason` says more than is known already."""
     if run.waiter is None:
-        return reason == "FailedCreate"
+        return reason in NO_POD
     return reason == PULL_SECRET if run.waiter.reason else reason.startswith("Failed")
 
 
@@ -117,8 +121,8 @@ def _place(run: Run, answer: Answer, now: datetime) -> tuple[str, str]:
         if now - (run.suspended_since or now) < GRACE:
             return IN_QUEUE, f"waits in queue {run.queue}"
         return NO_WORKLOAD, (
-            f"Kueue has made no Workload of Job {run.name}: see that it runs, and that integrations.frameworks of its "
-            "configuration has batch/job"
+            f"Kueue has made no Workload of {run.title}: see that it runs, and that integrations.frameworks of its "
+            f"configuration has {FRAMEWORKS[run.kind]}"
         )
     labels, number = answer.series[0]
     place = f", number {int(number)}" if number >= 1 else ""

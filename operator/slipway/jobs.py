@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -83,6 +83,19 @@ class Run:
     """When it was last allowed to start pods; None while it is not."""
     suspended_since: datetime | None = None
     """None while it is not, or while nobody knows since when."""
+    kind: Literal["Job", "JobSet"] = "Job"
+    job: str = ""
+    """Name of the Job that makes its pods: its own, or that of the one Job of a JobSet, once it is made."""
+
+    @property
+    def title(self) -> str:
+        """Kind and name, for people."""
+        return f"{self.kind} {self.name}"
+
+    @property
+    def pods(self) -> str:
+        """Its pods, for people."""
+        return "pod" if self.kind == "Job" else "pods"
 
     @property
     def queue(self) -> str | None:
@@ -97,7 +110,7 @@ class Run:
     @property
     def objects(self) -> frozenset[tuple[str, str]]:
         """(kind, name) of the Job and its job file, which has its name."""
-        return frozenset({("Job", self.name), ("ConfigMap", self.name)})
+        return frozenset({(self.kind, self.name), ("ConfigMap", self.name)})
 
     @property
     def result(self) -> Result | None:
@@ -108,8 +121,13 @@ class Run:
 def runs(view: View, uid: str) -> tuple[Run, ...]:
     """Return the Jobs of root `uid` as they are, sorted by time of creation, then name."""
     pods = view.owned(uid, "Pod")
-    found = [read(job, (p for p in pods if _job_of(p) == job["metadata"]["name"])) for job in view.owned(uid, "Job")]
+    found = [read(job, of_job(job, pods)) for job in view.owned(uid, "Job")]
     return tuple(sorted(found, key=lambda run: (run.created.timestamp() if run.created else 0.0, run.name)))
+
+
+def of_job(job: Manifest, pods: Iterable[Manifest]) -> Sequence[Manifest]:
+    """Return those of `pods` that `job` has made."""
+    return [pod for pod in pods if _job_of(pod) == job["metadata"]["name"]]
 
 
 def read(job: Manifest, pods: Iterable[Manifest]) -> Run:
@@ -142,7 +160,8 @@ def read(job: Manifest, pods: Iterable[Manifest]) -> Run:
         uid=meta.get("uid") or "",
         # Until the Job controller has seen the latest word, what it says is of the time before.
         admitted=_moment(status.get("startTime")) if not suspended and SUSPENDED not in true else None,
-        suspended_since=_suspended_since(told.get(SUSPENDED), meta) if suspended else None,
+        suspended_since=suspended_since(told.get(SUSPENDED), meta) if suspended else None,
+        job=meta["name"],
     )
 
 
@@ -192,7 +211,7 @@ def _is_target(pod: Manifest) -> bool:
     return any(c.get("type") == "DisruptionTarget" and c.get("status") == "True" for c in conditions)
 
 
-def _suspended_since(condition: Manifest | None, meta: Manifest) -> datetime | None:
+def suspended_since(condition: Manifest | None, meta: Manifest) -> datetime | None:
     """Return since when a Job is suspended; None while its controller has not seen that it is again."""
     if condition is None:
         return _moment(meta.get("creationTimestamp"))  # it was made so

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+from slipway.kube.projection import controller_uid
 from slipway.kube.store import Store
 from slipway.names import UID_LABEL
 from slipway.plan import Event, Facts, Plan, Room
@@ -156,7 +157,8 @@ class World:
         kept = {(c["kind"], c["metadata"]["name"]) for c in plan.children} | plan.keep
         for child in self.store.owned(found["metadata"]["uid"]):
             owned = (child["kind"], child["metadata"]["name"])
-            if child["kind"] in self.room.owns and owned not in kept:
+            ours = controller_uid(child) in (None, found["metadata"]["uid"])
+            if child["kind"] in self.room.owns and owned not in kept and ours:
                 self.remove(*owned)
         return plan
 

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.job import JOB_FILE, TERMINATION_LOG, JobBase, parse_job
-from slipway.contract.result import Counted, Evaluated, Failed, Preempted, Prepared, Trained, encode
+from slipway.contract.result import UNEXPECTED, Counted, Evaluated, Failed, Preempted, Prepared, Trained, encode
 from slipway_pod.errors import BadConfig, DiskFull, OutOfMemory, PodError, no_room
 
 AnyResult = Failed | Prepared | Trained | Evaluated | Counted | Preempted
@@ -34,9 +34,7 @@ def main(handler: Callable[[SomeJob], AnyResult | None], wanted: type[SomeJob]) 
 
     `SLIPWAY_JOB` and `SLIPWAY_TERMINATION_LOG` move the two files. A handler that returns None leaves no message.
     """
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
-    )
+    show_log()
     # A container's first process ignores SIGTERM unless it handles it; programs that save their state use StopFlag.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     code, result = attempt(handler, wanted, Path(os.environ.get("SLIPWAY_JOB", JOB_FILE)))
@@ -44,6 +42,13 @@ def main(handler: Callable[[SomeJob], AnyResult | None], wanted: type[SomeJob]) 
         leave(result, Path(os.environ.get("SLIPWAY_TERMINATION_LOG", TERMINATION_LOG)))
     sys.stdout.flush()
     sys.exit(int(code))
+
+
+def show_log() -> None:
+    """Let the log be read in `kubectl logs`."""
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
+    )
 
 
 def attempt(
@@ -68,7 +73,7 @@ def attempt(
             return DiskFull.code, DiskFull("DiskFull", full).result()
         log.exception("unexpected")
         message = f"{type(error).__name__}: {error}. This is not expected; the pod's log has the trace"
-        return ExitCode.UNEXPECTED, PodError("Unexpected", message).result()
+        return ExitCode.UNEXPECTED, PodError(UNEXPECTED, message).result()
     return (ExitCode.PREEMPTED if isinstance(result, Preempted) else ExitCode.OK), result
 
 

@@ -160,7 +160,7 @@ class CausalLM(Model):
     )
     processes: Annotated[int, Field(ge=1, le=64)] | None = Field(
         default=None,
-        description="processes of the pod share every batch, with one GPU each, or with an equal part of the CPUs: the "
+        description="processes of each pod share every batch, with one GPU each, or an equal part of the CPUs: the "
         "result is that of one process, but for rounding. Each holds the whole model, unless sharding divides it. "
         "Absent means one for each GPU, and one without.",
     )
@@ -265,6 +265,19 @@ class Checkpoint(Model):
     )
 
 
+class TrainingResources(Resources):
+    """What each pod of a run asks for, and how many there are. Requests and limits are equal for memory; CPU is not
+    limited.
+    """
+
+    nodes: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1,
+        description="nodes that share the run: with more than 1, as many pods are started together, each with what "
+        "these resources say, as a JobSet (sigs.k8s.io/jobset), which the cluster must have. Their processes share "
+        "every batch: the result is that of one pod, but for rounding.",
+    )
+
+
 class TrainingJobSpec(Model):
     """spec describes one run. It cannot change after creation, but for suspend and ttlSecondsAfterFinished."""
 
@@ -282,10 +295,18 @@ class TrainingJobSpec(Model):
             "each process has one GPU: set recipe.causalLM.processes to resources.gpu.count, or remove it",
         ),
         Rule(
-            "!has(self.recipe.causalLM) || !has(self.recipe.causalLM.sharding) || (has(self.recipe.causalLM.processes) "
+            "!has(self.recipe.causalLM) || !has(self.recipe.causalLM.sharding) || self.resources.nodes > 1 || "
+            "(has(self.recipe.causalLM.processes) "
             "? self.recipe.causalLM.processes > 1 : has(self.resources.gpu) && self.resources.gpu.count > 1)",
             "sharding divides the model among processes, and this run has one: set recipe.causalLM.processes or "
             "resources.gpu.count to 2 or more, or remove sharding",
+        ),
+        Rule(
+            "self.resources.nodes == 1 || !has(self.recipe.causalLM) || self.resources.nodes * "
+            "(has(self.recipe.causalLM.processes) ? self.recipe.causalLM.processes : "
+            "has(self.resources.gpu) ? self.resources.gpu.count : 1) <= self.recipe.causalLM.batchSize",
+            "each process of every node needs a row of every batch: lower resources.nodes, or raise "
+            "recipe.causalLM.batchSize",
         ),
     )
 
@@ -304,7 +325,10 @@ class TrainingJobSpec(Model):
         description="baseModel to start from: a folder with safetensors and config.json, or one GGUF file."
     )
     recipe: Recipe = Field(description="recipe says what is trained and how; exactly one member must be set.")
-    resources: Resources = Field(default=Resources(cpu="2", memory="8Gi"), description="resources of the training pod.")
+    resources: TrainingResources = Field(
+        default=TrainingResources(cpu="2", memory="8Gi"),
+        description="resources of each training pod, and how many nodes have one.",
+    )
     pod: PodOptions | None = Field(
         default=None,
         description="pod gives the training pod, and the one that evaluates the result, its priority, its place and "

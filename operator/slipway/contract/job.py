@@ -27,6 +27,10 @@ MODEL_DIR = "/slipway/model"
 TERMINATION_LOG = "/dev/termination-log"
 PROGRESS_TOKEN = "/slipway/token/progress"
 PROGRESS_AUDIENCE = "slipway-progress"
+COORDINATOR = "SLIPWAY_COORDINATOR"
+"""Variable of the pods of a run that has several: where the first of them listens, as host:port."""
+NODE_INDEX = "JOB_COMPLETION_INDEX"
+"""Variable in which an Indexed Job tells a pod its number, from 0."""
 
 
 class Store(Model):
@@ -100,6 +104,9 @@ class Train(JobBase):
     tensor_board: bool = Field(default=False, exclude_if=lambda wanted: not wanted)
     # Left out where it is one, for the same reason.
     processes: int = Field(default=1, ge=1, exclude_if=lambda count: count == 1)
+    """Of each pod."""
+    nodes: int = Field(default=1, ge=1, exclude_if=lambda count: count == 1)
+    """Pods that share the run."""
 
 
 class Subject(Model):

@@ -18,6 +18,10 @@ from slipway.contract.ratings import Sheet
 
 LIMIT = 4096
 """Bytes that the kubelet keeps of a termination message."""
+NODE_LOST = "NodeLost"
+"""Reason of a pod that ended because another pod of its run did, which knows why."""
+UNEXPECTED = "Unexpected"
+"""Reason of what nobody foresaw."""
 
 
 class Failed(StatusModel):

@@ -19,6 +19,12 @@ LONGEST_RETRY = 300.0
 LONGEST_ROUTE_RETRY = 5.0
 """Of a child that directs traffic: while it is refused, a version that failed may keep its share."""
 ROUTES = frozenset({"HTTPRoute"})
+CRDS = {
+    "HTTPRoute": "the Gateway API CRDs, for example",
+    "JobSet": "JobSet (sigs.k8s.io/jobset, 0.11 or newer), which runs on several nodes, or set resources.nodes to 1 in "
+    "a new object",
+}
+"""What to install where the cluster lacks a kind."""
 
 FOREIGN = "ChildNotOurs"
 REFUSED = "ChildRefused"
@@ -61,7 +67,7 @@ def explain(child: Name, error: ApiError) -> tuple[str, str]:
     subject = f"{kind} {namespace}/{name}"
     match error:
         case NotFound():
-            hint = "the Gateway API CRDs, for example" if kind == "HTTPRoute" else "its CRD"
+            hint = CRDS.get(kind, "its CRD")
             return UNKNOWN, (
                 f"{subject} cannot be created: {error}. If the cluster lacks the kind, install {hint}; it is retried."
             )

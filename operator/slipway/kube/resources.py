@@ -46,6 +46,8 @@ CHILDREN: Final = (
     Resource("EndpointSlice", "discovery.k8s.io", "v1", "endpointslices"),
     Resource("HTTPRoute", "gateway.networking.k8s.io", "v1", "httproutes"),
     Resource("Job", "batch", "v1", "jobs"),
+    # Only where a run has several nodes; most clusters do not have the kind.
+    Resource("JobSet", "jobset.x-k8s.io", "v1alpha2", "jobsets"),
     Resource("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies"),
     Resource("Pod", "", "v1", "pods"),
     Resource("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets"),

@@ -12,6 +12,7 @@ from slipway.contract.result import Trained
 from slipway.jobs import Run
 from slipway.plan import Event, Plan
 from slipway.settings import Settings
+from slipway.training.again import again
 from slipway.training.clock import earlier_restarts, paused, ticked, time_left
 from slipway.training.datasets import DATASET_NOT_READY, inputs, lacking, names
 from slipway.training.layout import ended, noticed, running
@@ -118,7 +119,7 @@ def _remembering(
     data = inputs(training.spec, seen.data)
     if data is None:
         which = ", ".join(names(training.spec))
-        said = f"status is lost, and not all data is Ready (Dataset {which}); Job {run.name} is left alone"
+        said = f"status is lost, and not all data is Ready (Dataset {which}); {run.title} is left alone"
         view = Progressing(ready="False", reconciling=True, reason=DATASET_NOT_READY, message=said)
         return _plan(training, status, now, "Pending", view, keep=seen.owned)
     fixed = snapshot(training, *data, settings)
@@ -153,7 +154,7 @@ def _begin(
         update={"snapshot": fixed, "checkpoint": checkpoints(training, settings), "earlier_restarts": before}
     )
     children = run_objects(training, fixed, attempt, settings, suspend=training.spec.suspend)
-    said = f"starting Job {children[-1]['metadata']['name']} on {fixed.dataset.digest[:19]}"
+    said = f"starting {children[-1]['kind']} {children[-1]['metadata']['name']} on {fixed.dataset.digest[:19]}"
     reason = RESUMING if training.spec.suspend else QUEUED
     view = Progressing(ready="False", reconciling=True, reason=reason, message=said)
     return _plan(training, status, now, "Queued", view, children=children, events=(Event(STARTED, said),))
@@ -170,17 +171,33 @@ def _after(
             return _publishing(training, seen, status, result, now)
         case Hopeless(reason, said, _):
             return _failed(training, seen, status, now, reason, said)
-        case Again(at, reason, said) if at > now:
-            said = f"{said}; it goes on from its last checkpoint at {timestamp(at)}"
-            view = Progressing(ready="False", reconciling=True, reason=reason, message=said)
-            return _plan(training, status, now, "Queued", view, keep=seen.owned, requeue_after=at - now)
-        case Again():
-            return _begin(training, seen, status, now, settings, number(run) + 1)
+        case Again() as found:
+            return _once_more(found, run, training, seen, status, now, settings)
         case Going() if time_left(status, training.spec.deadline_seconds, now) <= timedelta():
             said = f"the run took longer than spec.deadlineSeconds ({training.spec.deadline_seconds} s)"
             return _failed(training, seen, status, now, TERMS.timed_out, said)
         case Going() as going:
             return _going(going, run, training, seen, status, now, settings)
+
+
+def _once_more(
+    found: Again,
+    run: Run,
+    training: Training,
+    seen: Observed,
+    status: TrainingJobStatus,
+    now: datetime,
+    settings: Settings,
+) -> Plan:
+    """Return the next attempt, once it is time and no pod of the last one is left."""
+    if not seen.lingering and found.at <= now:
+        return _begin(training, seen, status, now, settings, number(run) + 1)
+    when = f"when pod {seen.lingering[0]} has ended" if seen.lingering else f"at {timestamp(found.at)}"
+    said = f"{found.said}; it goes on from its last checkpoint {when}"
+    view = Progressing(ready="False", reconciling=True, reason=found.reason, message=said)
+    # A pod that ends wakes us.
+    left = None if seen.lingering else found.at - now
+    return _plan(training, status, now, "Queued", view, keep=seen.owned, requeue_after=left)
 
 
 def _outcome(
@@ -193,7 +210,10 @@ def _outcome(
         return Hopeless(late.reason, f"{late.said}: {found.said}" if found.said else late.said)
     timed_out = isinstance(found, Hopeless) and found.reason == TERMS.timed_out
     if timed_out and time_left(status, training.spec.deadline_seconds, now) > timedelta():
-        return Again(now, QUEUED, f"Job {run.name} waited too long for its pod")
+        return Again(now, QUEUED, f"{run.title} waited too long for its {run.pods}")
+    if isinstance(found, Hopeless) and run.kind == "JobSet" and not timed_out:
+        failed = status.restarts.failed if status.restarts is not None else 0
+        return again(run, found, failed, training.spec.retries, now)
     return found
 
 
@@ -233,7 +253,7 @@ def _going(
     if going.running and not run.suspended:
         phase = status.progress.phase if status.progress is not None else None
         state = "Publishing" if phase == PUBLISHING else "Running"
-        said = f"Job {run.name} trains{_stage(status)}"
+        said = f"{run.title} trains{_stage(status)}"
         view = Progressing(ready="False", reconciling=True, reason=RUNNING, message=said)
         return _plan(training, status, now, state, view, **rest)
     reason, said = _held(going, run, resuming=resuming)
@@ -244,12 +264,12 @@ def _going(
 def _held(going: Going, run: Run, *, resuming: bool) -> tuple[str, str]:
     """Return reason and words of a run whose Job has no pod at work."""
     if resuming:
-        return RESUMING, f"Job {run.name} goes on"
+        return RESUMING, f"{run.title} goes on"
     if not run.suspended:
         more = f": {going.said}" if going.said else ""
-        return going.reason or QUEUED, f"Job {run.name} waits for its pod{more}"
+        return going.reason or QUEUED, f"{run.title} waits for its {run.pods}{more}"
     saving = "; its pod saves a checkpoint" if going.running else ""
-    return going.reason or QUEUED, f"Job {run.name} {going.said}{saving}"
+    return going.reason or QUEUED, f"{run.title} {going.said}{saving}"
 
 
 def _withdrawn(going: Going, run: Run, training: Training, status: TrainingJobStatus, now: datetime) -> Plan:

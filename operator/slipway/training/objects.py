@@ -17,6 +17,7 @@ from slipway.names import ATTEMPT_LABEL, MODEL_LABEL, child_name
 from slipway.plan import Manifest
 from slipway.settings import Settings
 from slipway.signing import signing, signing_mounts
+from slipway.training import nodes as several
 from slipway.training.tracking import environment, ports
 from slipway.training.trial import Trial
 from slipway.workload import JobShape, Root, job, job_config, thread_limit
@@ -75,11 +76,12 @@ def told(training: Training, dataset: ArtifactRef, stages: Iterable[StageData], 
         signing=signing(settings),
         tensor_board=spec.tracking is not None and spec.tracking.tensor_board,
         processes=processes(spec),
+        nodes=spec.resources.nodes,
     )
 
 
 def processes(spec: TrainingJobSpec) -> int:
-    """Return how many processes of the pod share the run: as many as are asked for, else one for each GPU."""
+    """Return how many processes of a pod share the run: as many as are asked for, else one for each GPU."""
     recipe = spec.recipe.causal_lm
     if recipe is not None and recipe.processes is not None:
         return recipe.processes
@@ -105,17 +107,21 @@ def snapshot(training: Training, dataset: ArtifactRef, stages: tuple[StageData, 
 def run_objects(
     training: Training, fixed: Snapshot, attempt: int, settings: Settings, *, suspend: bool
 ) -> tuple[Manifest, ...]:
-    """Return the job file, a way out where one is needed, and the Job of one attempt, in the order of application.
+    """Return the job file, ways out where they are needed, and the Job of one attempt, in the order of application.
+
+    On several nodes it is a JobSet.
 
     The name carries a digest of everything in them that cannot change. The deadline is the operator's to keep, because
     a Job forgets its running time when it is suspended; the Job's own bounds an attempt while no operator runs.
     """
-    spec = training.spec
+    spec, nodes = training.spec, training.spec.resources.nodes
     document = told(training, fixed.dataset, fixed.stages or (), settings).model_copy(update={"image": fixed.image})
     parts: list[object] = [document.fingerprint(), document.progress_url, fixed.image, attempt]
     if document.signing is not None:
         parts.append(document.signing.secret)
-    name = child_name(training.root.name, f"train-{digest_of(parts).removeprefix('sha256:')[:8]}")
+    digest = digest_of(parts).removeprefix("sha256:")[:8]
+    alone = child_name(training.root.name, f"train-{digest}")
+    name = alone if nodes == 1 else several.attempt_name(training.root, digest)
     shape = JobShape(
         fixed.image,
         COMMAND,
@@ -125,7 +131,7 @@ def run_objects(
         grace_seconds=GRACE_SECONDS,
         progress=bool(settings.progress_url),
         suspend=suspend,
-        environment=(thread_limit(spec.resources), *environment(spec)),
+        environment=(thread_limit(spec.resources), *environment(spec), *several.environment(name, nodes)),
         mounts=signing_mounts(settings),
         pod=spec.pod,
         queue=spec.queue,
@@ -133,5 +139,10 @@ def run_objects(
     made = job(training.root, name, name, shape, settings)
     made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt), MODEL_LABEL: spec.model}
     closed = training.root.namespace in settings.closed_namespaces
-    policies = way_out(training.root, name, ports(spec)) if closed else []
-    return job_config(training.root, name, document), *policies, made
+    pods = several.selector(name) if nodes > 1 else None
+    policies = way_out(training.root, name, ports(spec), pods) if closed else []
+    if nodes == 1:
+        return job_config(training.root, name, document), *policies, made
+    if closed:
+        policies.append(several.among_themselves(training.root, name))
+    return job_config(training.root, name, document), *policies, several.jobset(made, nodes)

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from slipway.api.search import Pruning
 from slipway.api.trainingjob import TrainingJobSpec, TrainingJobStatus
 from slipway.attempt import order
-from slipway.jobs import Run, runs
+from slipway.jobs import Run
+from slipway.jobsets import runs
 from slipway.plan import Manifest, View
 from slipway.rooms import children
 from slipway.training import datasets
@@ -30,7 +31,7 @@ class Observed:
     version: Manifest | None = None
     """The ModelVersion that has the name of the result; a trial has none."""
     lingering: tuple[str, ...] = ()
-    """Names of pods of Jobs that are gone, which have not ended."""
+    """Names of pods of Jobs that are gone, or of a JobSet that failed, which have not ended."""
     owned: frozenset[tuple[str, str]] = frozenset()
     """(kind, name) of its children."""
     pruning: Pruning | None = None
@@ -56,7 +57,8 @@ def observe(training: Training, view: View, owns: Iterable[str]) -> Observed:
     root = training.root
     run = max(runs(view, root.uid), key=order, default=None)
     owned = children(root.uid, view, owns)
-    lingering = _open_pods(view, root.uid) if run is None else ()
+    over = run is None or (run.kind == "JobSet" and run.phase == "Failed")
+    lingering = _open_pods(view, root.uid) if over else ()
     if training.trial is not None:
         search = view.get("TrainingJob", root.namespace, training.trial.search)
         data, pruning = _of_search(training, training.trial, search)

@@ -27,7 +27,7 @@ class Room:
     """The room of the kind TrainingJob."""
 
     kind = "TrainingJob"
-    owns = frozenset({"Job", "ConfigMap", "NetworkPolicy", "TrainingJob"})
+    owns = frozenset({"Job", "JobSet", "ConfigMap", "NetworkPolicy", "TrainingJob"})
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -32,11 +32,11 @@ def wait(run: Run, spec: TrainingJobSpec, now: datetime) -> Wait | None:
         return None
     if run.suspended:
         limit, since = spec.queue_deadline_seconds if run.queue else None, run.suspended_since
-        said = f"Job {run.name} waited longer than spec.queueDeadlineSeconds ({limit} s)"
+        said = f"{run.title} waited longer than spec.queueDeadlineSeconds ({limit} s)"
         return _left(QUEUE_DEADLINE, said, limit, since, now)
     known = [at for at in (run.admitted, run.last.ended if run.last is not None else None) if at is not None]
     limit = spec.start_deadline_seconds
-    said = f"no pod of Job {run.name} ran within spec.startDeadlineSeconds ({limit} s)"
+    said = f"no pod of {run.title} ran within spec.startDeadlineSeconds ({limit} s)"
     return _left(START_DEADLINE, said, limit, max(known) if run.admitted is not None else None, now)
 
 

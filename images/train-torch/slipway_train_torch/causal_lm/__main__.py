@@ -12,9 +12,10 @@ from pathlib import Path
 from slipway.contract.job import JOB_FILE, Train
 from slipway.contract.result import Preempted, Trained
 from slipway_pod.errors import PodError
-from slipway_pod.run import load, main
+from slipway_pod.run import load, main, show_log
 from slipway_pod.stop import StopFlag
 from slipway_train_torch.causal_lm.processes.launch import RANK, launch
+from slipway_train_torch.causal_lm.processes.mates import Node
 
 
 def train(job: Train) -> Trained | Preempted | None:
@@ -24,22 +25,33 @@ def train(job: Train) -> Trained | Preempted | None:
     logging.getLogger("gguf").setLevel(logging.WARNING)
     warnings.simplefilter("ignore", FutureWarning)
     # Seconds of imports: a SIGTERM that comes meanwhile is noted, not fatal.
-    from slipway_train_torch.causal_lm.processes.ranks import joined
+    from slipway_train_torch.causal_lm.processes.ranks import here, joined
     from slipway_train_torch.causal_lm.runs import run_of
 
     with joined() as shared, tempfile.TemporaryDirectory() as scratch:
-        return run_of(job, shared or Path(scratch), stop).run()
+        result = run_of(job, shared or Path(scratch), stop).run()
+        if isinstance(result, Preempted):
+            here().wait()  # for the one that saves: a pod that is made anew must not meet what is left of this run
+        return result
 
 
-def processes() -> int:
-    """Return how many processes the job is for; a job that cannot be read is one process's to complain about."""
+def processes() -> tuple[int, int]:
+    """Return for how many processes of how many pods the job is; one that cannot be read is one process's to tell."""
     try:
-        return load(Path(os.environ.get("SLIPWAY_JOB", JOB_FILE)), Train).processes
+        job = load(Path(os.environ.get("SLIPWAY_JOB", JOB_FILE)), Train)
     except PodError:
-        return 1
+        return 1, 1
+    return job.processes, job.nodes
+
+
+def start() -> None:
+    """Be the program of a pod: its only process, or the one that launches them."""
+    count, nodes = (1, 1) if RANK in os.environ else processes()
+    if (count, nodes) == (1, 1):
+        main(train, Train)
+    show_log()
+    sys.exit(launch(count, node=Node.here(nodes, os.environ)))
 
 
 if __name__ == "__main__":
-    if RANK not in os.environ and (count := processes()) > 1:
-        sys.exit(launch(count))
-    main(train, Train)
+    start()

@@ -98,13 +98,13 @@ class Recipe:
     def run(self) -> Trained | Preempted | None:
         """Set up, train, publish; or stop when asked to, with everything saved.
 
-        The first process says what became of the run; all others return None.
+        The first process says what became of the run; all others return None at its end.
         """
         with self.progress, self.journal.failure():
             stopped = self.trained()
             if stopped is None:
                 self.undivide()
-            return (stopped or self.publish()) if self.ranks.first else None
+            return stopped or (self.publish() if self.ranks.first else None)
 
     def trained(self) -> Preempted | None:
         """Set up and train; return where it stopped when it was asked to, with everything saved."""
@@ -214,8 +214,8 @@ class Recipe:
         return model, layout
 
     def bring(self, artifact: ArtifactRef, name: str, without: str | None = None) -> None:
-        """Fetch an artefact into the scratch folder, once for all processes."""
-        if self.ranks.first:
+        """Fetch an artefact into the scratch folder, once for all processes of the pod."""
+        if self.ranks.leads:
             fetch(artifact, self.scratch / name, self.job.store, without=without)
         self.ranks.wait()
 
@@ -231,7 +231,7 @@ class Recipe:
         could_share = self.ranks.size if not self.sharded and self.recipe.method != "QLoRA" else 1
         wanted = Wanted(found, lines, rows, could_share)
         self.ranks.wait()
-        room = room_at_start(self.device, self.ranks.size)
+        room = room_at_start(self.device, self.ranks.local_size)
         if room is not None:
             room = min(self.ranks.merged({str(self.ranks.rank): room}).values())
         self.memory = Watch(wanted, room, self.device)

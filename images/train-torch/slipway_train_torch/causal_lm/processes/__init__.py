@@ -1,1 +1,4 @@
-"""How do several processes of one pod share a run? `launch.py` starts them, `ranks.py` lets them agree and add up."""
+"""How do several processes, of one pod or of several, share a run?
+
+`launch.py` starts those of a pod, `mates.py` brings pods together, `ranks.py` lets all agree and add up.
+"""

@@ -13,7 +13,7 @@ from typing import TypeVar
 import torch
 from torch import distributed
 
-from slipway_train_torch.causal_lm.processes.launch import RANK, SHARED, SIZE
+from slipway_train_torch.causal_lm.processes.launch import HOST, LOCAL_RANK, LOCAL_SIZE, PORT, RANK, SHARED, SIZE
 
 log = logging.getLogger("slipway")
 
@@ -25,11 +25,16 @@ OF_RANK = "@"
 
 
 class Ranks:
-    """The processes of this run: `size` of them, of which this is number `rank`. Alone, everything is as without."""
+    """The processes of this run: `size` of them, of which this is number `rank`. Alone, everything is as without.
 
-    def __init__(self, rank: int = 0, size: int = 1) -> None:
+    `local` of `local_size` are those of this pod.
+    """
+
+    def __init__(self, rank: int = 0, size: int = 1, local: int | None = None, local_size: int | None = None) -> None:
         self.rank = rank
         self.size = size
+        self.local = rank if local is None else local
+        self.local_size = size if local_size is None else local_size
 
     @property
     def alone(self) -> bool:
@@ -40,6 +45,11 @@ class Ranks:
     def first(self) -> bool:
         """Whether this is the process that writes to the store and speaks for all."""
         return self.rank == 0
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the first process of its pod, which fetches what all of the pod read."""
+        return self.local == 0
 
     def share(self, lines: Sequence[T]) -> Sequence[T]:
         """Return which of `lines` this process computes."""
@@ -112,7 +122,8 @@ def here() -> Ranks:
     """Return the processes of this run, as `joined` has brought them together."""
     if not distributed.is_initialized():
         return Ranks()
-    return Ranks(distributed.get_rank(), distributed.get_world_size())
+    local, count = int(os.environ[LOCAL_RANK]), int(os.environ[LOCAL_SIZE])
+    return Ranks(distributed.get_rank(), distributed.get_world_size(), local, count)
 
 
 @contextmanager
@@ -126,12 +137,12 @@ def joined() -> Iterator[Path | None]:
         return
     rank, size, shared = int(os.environ[RANK]), int(os.environ[SIZE]), Path(os.environ[SHARED])
     if torch.cuda.is_available():
-        torch.cuda.set_device(rank)
+        torch.cuda.set_device(int(os.environ[LOCAL_RANK]))
     if rank:
         logging.getLogger().setLevel(logging.WARNING)
     distributed.init_process_group(
         "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
-        init_method=f"file://{shared / 'rendezvous'}",
+        init_method=_meeting(shared),
         rank=rank,
         world_size=size,
         timeout=PATIENCE,
@@ -140,3 +151,10 @@ def joined() -> Iterator[Path | None]:
         yield shared
     finally:
         distributed.destroy_process_group()
+
+
+def _meeting(shared: Path) -> str:
+    """Return where all processes meet: those of one pod in a file of theirs, so that no port of the pod is opened."""
+    if os.environ[LOCAL_SIZE] == os.environ[SIZE]:
+        return f"file://{shared / 'rendezvous'}"
+    return f"tcp://{os.environ[HOST]}:{os.environ[PORT]}"

@@ -49,13 +49,13 @@ class Staged:
             here = place(self.job, at, passed)
             log.info("stage %s, %d of %d", here.name, here.number, here.of)
             # The base model stays where it is: what is fetched already is only hashed again.
-            if self.ranks.first:
+            if self.ranks.leads:
                 shutil.rmtree(self.scratch / "dataset", ignore_errors=True)
             recipe = self.make(stage_job(self.job, at), self.scratch, self.stop, self.journal, here)
             with recipe.progress, self.journal.failure():
                 stopped = recipe.trained()
                 if stopped is not None:
-                    return Preempted(step=passed.steps + stopped.step) if self.ranks.first else None
+                    return Preempted(step=passed.steps + stopped.step)
                 loss = self.judged(recipe, here)
                 if here.last:
                     recipe.undivide()

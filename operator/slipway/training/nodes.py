@@ -1,0 +1,115 @@
+"""Which objects run a TrainingJob on several nodes?
+
+One JobSet for each attempt, of one Job with a pod for each node. Nothing in it is tried again by itself: processes that
+compute together are of no use without one of them, so all start anew, as the next attempt, which is the operator's to
+make. Only pods that were asked to stop and have saved themselves are made anew in place: all of them have.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from slipway.contract.exitcodes import FINAL, UNCOUNTED
+from slipway.contract.job import COORDINATOR
+from slipway.jobsets import API_VERSION, KIND
+from slipway.names import ATTEMPT_LABEL
+from slipway.plan import Manifest
+from slipway.workload import Root, metadata
+
+ROLE: Final = "node"
+"""The JobSet's name for its one group of pods."""
+JOBSET_LABEL: Final = "jobset.sigs.k8s.io/jobset-name"
+PORT: Final = 29500
+"""Of the pods, where the first of them is found."""
+NAME_LIMIT: Final = 47
+"""63, less what is added for the longest name of a pod: -node-0-63-abcde."""
+
+
+def attempt_name(root: Root, digest: str) -> str:
+    """Return the name of an attempt's JobSet: it becomes a DNS label of its pods, and a part of their names.
+
+    `digest` tells it from those of other objects whose names begin alike.
+    """
+    ending = f"-train-{digest}"
+    said = re.sub(r"[^a-z0-9-]", "-", root.name)
+    said = said if said[0].isalpha() else f"t-{said}"
+    return f"{said[: NAME_LIMIT - len(ending)].rstrip('-')}{ending}"
+
+
+def environment(name: str, nodes: int) -> tuple[dict[str, str], ...]:
+    """Return the variables by which the pods of the attempt `name` find each other."""
+    if nodes == 1:
+        return ()
+    return ({"name": COORDINATOR, "value": f"{name}-{ROLE}-0-0.{name}:{PORT}"},)
+
+
+def jobset(job: Manifest, nodes: int) -> Manifest:
+    """Return the JobSet that runs the pod of `job` on `nodes` nodes at once.
+
+    Everything that JobSet's webhooks would fill in is stated.
+    """
+    meta, spec = job["metadata"], job["spec"]
+    unlike: dict[str, Any] = {
+        "completions": nodes,
+        "parallelism": nodes,
+        "completionMode": "Indexed",
+        "backoffLimit": 0,
+        "podFailurePolicy": {"rules": _failure_rules()},
+    }
+    shape = {name: value for name, value in spec.items() if name != "suspend"} | unlike
+    # By them the Job is found again. Not the queue: Kueue starts and stops the JobSet as a whole.
+    labels = spec["template"]["metadata"]["labels"]
+    labels = {name: meta["labels"][name] for name in (*meta["labels"],) if name in labels or name == ATTEMPT_LABEL}
+    group = {"name": ROLE, "replicas": 1, "template": {"metadata": {"labels": labels}, "spec": shape}}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": meta,
+        "spec": {
+            "suspend": spec["suspend"],
+            "network": {"enableDNSHostnames": True, "publishNotReadyAddresses": True},
+            "successPolicy": {"operator": "All"},
+            "failurePolicy": {"maxRestarts": 0},
+            "replicatedJobs": [group],
+        },
+    }
+
+
+def _failure_rules() -> list[dict[str, Any]]:
+    """Return what the end of one pod means for all; whatever is not named here fails the attempt too."""
+
+    def on_codes(action: str, codes: tuple[int, ...]) -> dict[str, Any]:
+        return {"action": action, "onExitCodes": {"containerName": "main", "operator": "In", "values": sorted(codes)}}
+
+    return [
+        on_codes("FailJob", FINAL),
+        # One that was asked to stop has told the others: all have saved, and all are made anew.
+        on_codes("Ignore", UNCOUNTED),
+        {"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget"}]},
+    ]
+
+
+def selector(name: str) -> dict[str, Any]:
+    """Return what selects the pods of the attempt `name`."""
+    return {"matchLabels": {JOBSET_LABEL: name}}
+
+
+def among_themselves(root: Root, name: str) -> Manifest:
+    """Return what lets the pods of the attempt `name` talk to each other, and lets nobody else in.
+
+    Where no other policy selects the pods, this one would be the first, and shut them in: it is for
+    settings.closed_namespaces only. Any port: each process opens some of its own.
+    """
+    mates = [{"podSelector": selector(name)}]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(root, f"{name}-nodes"),
+        "spec": {
+            "podSelector": selector(name),
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"from": mates}],
+            "egress": [{"to": mates}],
+        },
+    }
