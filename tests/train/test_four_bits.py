@@ -30,6 +30,7 @@ from slipway_train_torch.evaluate.weights import load as load_served
 from tests.train.conftest import SmolLM2, reference
 from tests.train.runs import Bench, same
 from tests.train.test_methods import exporting, write_gguf
+from tests.train.test_processes import alike, both, pod
 from tests.train.test_recipe import interrupted
 
 Q: dict[str, Any] = {"method": "QLoRA"}
@@ -81,6 +82,17 @@ def test_smaller_pieces_computed_again_learn_the_same(bench: Bench) -> None:
     pieces.train()
     for name, parameter in pieces.parameters.items():
         torch.testing.assert_close(parameter, whole.parameters[name], rtol=1e-3, atol=2e-4)
+
+
+def test_two_processes_go_the_way_of_one(bench: Bench) -> None:
+    told = {"max_steps": 8, "batch_size": 3, "evaluate_every_steps": 4, **Q}
+    alone = bench.run(bench.job("alone", **told))
+    assert isinstance(alone, Trained)
+    together = pod(bench, both(bench.job("together", **told)))
+    alike(bench, alone, together)
+    one, other = bench.adapter(alone), bench.adapter(together)
+    for name, tensor in one.items():
+        torch.testing.assert_close(other[name], tensor, rtol=2e-2, atol=2e-4)
 
 
 # What is computed

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from slipway.contract.exitcodes import ExitCode
+from slipway.contract.job import Train
 from slipway.contract.progress import Progress
 from slipway.contract.result import Preempted, Trained
 from slipway.contract.training_report import TrainingReport
@@ -22,12 +25,13 @@ from slipway_train_torch.causal_lm import base, device
 from slipway_train_torch.causal_lm import recipe as running
 from slipway_train_torch.causal_lm.layout import Layout
 from slipway_train_torch.causal_lm.memory.choose import Wanted, choose, smaller
-from slipway_train_torch.causal_lm.memory.estimate import Lines, Shape
+from slipway_train_torch.causal_lm.memory.estimate import Lines, Piece, Shape, estimate
 from slipway_train_torch.causal_lm.memory.shape import shape
 from slipway_train_torch.causal_lm.recipe import Recipe
 from tests.train.conftest import reference, write_dataset
 from tests.train.runs import Bench, same
 from tests.train.test_process import environment
+from tests.train.test_processes import LAUNCH, both
 from tests.train.test_recipe import stopping_after
 
 WANTED = Wanted(
@@ -80,8 +84,14 @@ def test_what_fits_with_nothing_to_spare_is_tried_and_less_is_refused() -> None:
         choose(WANTED, Layout(16), last.least - 1, "cpu")
     assert found.value.reason == "MemoryTooSmall"
     assert "the longest row has 100 tokens" in found.value.message
-    with pytest.raises(OutOfMemory, match=r"raise spec\.resources\.gpu to one with at least"):
+    with pytest.raises(OutOfMemory, match=r"raise spec\.resources\.gpu to one with at least") as found:
         choose(WANTED, Layout(16), last.least - 1, "cuda")
+    assert "sharding" not in found.value.message
+    with pytest.raises(OutOfMemory, match=r"or divide it among the 4 processes by recipe\.causalLM\.sharding: Full"):
+        choose(replace(WANTED, could_share=4), Layout(16), last.least - 1, "cuda")
+    shared = replace(WANTED, shape=replace(WANTED.shape, parts=2))
+    with pytest.raises(OutOfMemory, match="or divide it among more than 2 processes"):
+        choose(shared, Layout(16), shared.with_layout(Layout(1, True)).least - 1, "cuda")
 
 
 # Runs
@@ -188,6 +198,26 @@ def test_weights_are_counted_without_weights(bench: Bench, more: dict[str, Any])
     assert found.layers == 2 - (more.get("freeze_layers") or 0)
 
 
+@pytest.mark.parametrize("more", [{}, {"method": "Full"}, {"method": "Full", "freeze_layers": 1}])
+def test_a_divided_model_is_estimated_by_what_each_process_holds(bench: Bench, more: dict[str, Any]) -> None:
+    recipe = bench.recipe(bench.job(**more))
+    recipe.setup()
+    config, _ = base.described(recipe.scratch / "base", "s3://slipway/models/tiny/")
+    shapes = [shape(config, recipe.recipe, device.choose("FP32"), "s3://slipway/models/tiny/", n) for n in (1, 4)]
+    whole, part = (estimate(found, Piece(100, 50), recompute=False) for found in shapes)
+    layer = sum(p.numel() for p in recipe.model.get_decoder().layers[1].parameters())
+    around = sum(p.numel() for p in recipe.model.parameters()) - 2 * layer
+    assert part.weights == -(-whole.weights // 4) + 4 * (around + 3 * layer)
+    trained = [sum(p.numel() for p in found if p.requires_grad) for found in (
+        recipe.model.get_decoder().layers[1].parameters(), recipe.model.parameters()
+    )]  # fmt: skip
+    frozen_below = "freeze_layers" in more
+    ends = trained[1] - (1 if frozen_below else 2) * trained[0]
+    assert part.gradients == -(-whole.gradients // 4) + 8 * (ends + 2 * trained[0])
+    assert part.optimiser == -(-whole.optimiser // 4)
+    assert (part.activations, part.loss) == (whole.activations, whole.loss)
+
+
 # Measured
 
 
@@ -239,13 +269,24 @@ def larger(bench: Bench, tiny: Path, graphs: list[dict[str, Any]]) -> Bench:
     ids=["LoRA", "LoRA long", "Full", "Full, computed again", "DoRA"],
 )
 def test_what_a_process_takes_is_what_was_estimated(larger: Bench, more: dict[str, Any], room: int) -> None:
-    job = larger.job("measured", max_steps=2, **more)
-    subprocess.run(
-        [sys.executable, "-c", ROOM, str(room * 2**20)], env=environment(larger, job), check=True, capture_output=True
-    )
+    measured(larger, larger.job("measured", max_steps=2, **more), room, ())
+
+
+def test_what_a_process_takes_of_a_divided_model_is_what_was_estimated(larger: Bench) -> None:
+    # Two pieces of each batch, so that there are gradients while the second one goes through the model.
+    told: dict[str, Any] = {"method": "Full", "max_tokens": 512, "micro_batch_size": 1, "sharding": "Full"}
+    job = both(larger.job("measured", max_steps=2, **told))
+    # What is whole in passing is counted as if all of it were so at once.
+    measured(larger, job, 900, (sys.executable, "-c", LAUNCH), least=0.75)
+
+
+def measured(larger: Bench, job: Train, room: int, launcher: Sequence[str], least: float = 0.9) -> None:
+    """Run `job` in a pod with `room` MiB, and require that it took what was estimated, and `least` of it at least."""
+    command = [*launcher, sys.executable, "-c", ROOM, str(room * 2**20)]
+    subprocess.run(command, env=environment(larger, job), check=True, capture_output=True)
     report = next((larger.folder / "store").rglob("report.json"))
     told = TrainingReport.model_validate_json(report.read_bytes()).memory
     assert told is not None
     assert told.peak_bytes is not None
     estimated = told.total_bytes - told.safety_bytes
-    assert 0.9 * estimated < told.peak_bytes < 1.1 * estimated + UNCOUNTED
+    assert least * estimated < told.peak_bytes < 1.1 * estimated + UNCOUNTED

@@ -88,5 +88,6 @@ def too_small(wanted: Wanted, needed: Estimate, room: int, device: str) -> OutOf
         f"again ({parts}), and {device} has {room / GIB:.2f} GiB for it: raise {more} {size / GIB:.2f} GiB, lower "
         f"recipe.causalLM.maxTokens (the longest row has {wanted.lines.longest} tokens), or choose a smaller base model"
         + (" or method LoRA" if needed.optimiser > needed.weights else "")
-        + (f", or divide it among the {shared} processes by recipe.causalLM.sharding: Full" if shared > 1 else ""),
+        + (f", or divide it among the {shared} processes by recipe.causalLM.sharding: Full" if shared > 1 else "")
+        + (f", or divide it among more than {wanted.shape.parts} processes" if wanted.shape.parts > 1 else ""),
     )

@@ -22,7 +22,9 @@ class Watch:
 
     def allocate(self, layout: Layout) -> None:
         """Let the allocator be as fast as the room allows, with batches cut by `layout`."""
-        if may_keep_freed(self._wanted.with_layout(layout), self._room):
+        # Weights and gradients of a divided model come and go too; twice of what is in use was measured to be held.
+        ample = self._room is None or self._wanted.shape.parts == 1
+        if ample and may_keep_freed(self._wanted.with_layout(layout), self._room):
             keep_freed_memory()
         else:
             give_back_freed_memory()
