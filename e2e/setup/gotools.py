@@ -140,6 +140,25 @@ def kueue() -> Path:
     return cache.stored("kueue", cache.content_key(module), build)
 
 
+def jobset() -> Path:
+    """Return the folder with the real JobSet, for tests: the program `jobset`, and its CRDs in `crds`.
+
+    It is built in its own source, as argo-rollouts is.
+    """
+    module = MODULES / "jobset"
+
+    def build(out: Path) -> None:
+        answer = json.loads(go("mod", "download", "-json", "sigs.k8s.io/jobset", folder=module))
+        source = Path(answer["Dir"])
+        options = ["-trimpath", "-ldflags", "-s -w"]
+        go("build", *options, "-o", str(out / "jobset"), ".", folder=source)
+        crds = source / "config" / "components" / "crd" / "bases"
+        shutil.copytree(crds, out / "crds", copy_function=shutil.copyfile)
+        forget_workspace()  # gigabytes that nothing else needs
+
+    return cache.stored("jobset", cache.content_key(module), build)
+
+
 def _changed(source: Path, file: str, old: str, new: str, out: Path) -> Path:
     """Return a copy in `out` of the module `source` in which `file` has `new` in place of the one `old`."""
     subprocess.run(["cp", "--recursive", "--no-preserve=mode", str(source), str(out)], check=True)

@@ -63,7 +63,7 @@ def test_the_smallest_object_is_accepted(server: ApiServer, right) -> None:
 def test_defaults_are_filled_in(server: ApiServer) -> None:
     job = offer(server, objects.training_job()).body["spec"]
     assert job["recipe"]["causalLM"]["learningRate"] == "2e-4"
-    assert job["resources"] == {"cpu": "2", "memory": "8Gi", "storage": "10Gi"}
+    assert job["resources"] == {"cpu": "2", "memory": "8Gi", "storage": "10Gi", "nodes": 1}
     assert job["checkpoint"] == {"everySteps": 200, "keep": 2}
     assert job["export"] == ["SafeTensors"]
     assert job["suspend"] is False
