@@ -86,6 +86,10 @@ bench-scale: venv ## what thousands of Rollouts cost, beside argo-rollouts; writ
 bench-train: venv ## how fast and how well a language model is tuned, beside TRL; writes docs/benchmarks.md
 	@$(PYTHON) -m bench.train $(ARGUMENTS)
 
+.PHONY: bench-data
+bench-data: venv ## how fast text is filtered, redacted and deduplicated, beside datatrove; writes docs/benchmarks.md
+	@$(PYTHON) -m bench.data $(ARGUMENTS)
+
 .PHONY: generate
 generate: venv ## write CRDs, the chart's CRDs and the reference documentation from the models
 	@$(PYTHON) -m slipway.api.crds
@@ -95,6 +99,8 @@ lock: venv ## resolve dependencies again and write the hashed locks
 	$(COMPILE) --universal --extra dev pyproject.toml -o requirements/dev.lock
 	$(COMPILE) --extra train-test pyproject.toml -o requirements/train.lock
 	$(COMPILE) --extra bench-trl --constraint requirements/train.lock pyproject.toml -o requirements/bench-trl.lock
+	$(COMPILE) --extra bench-datatrove pyproject.toml -o requirements/bench-datatrove.lock
+	$(COMPILE) --extra bench-text --no-deps pyproject.toml -o requirements/bench-text.lock
 	@for extra in $(EXTRAS); do \
 		echo "locking images/$$extra/requirements.lock" && \
 		$(COMPILE) --extra $$extra pyproject.toml -o images/$$extra/requirements.lock || exit 1; \

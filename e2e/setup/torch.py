@@ -20,16 +20,17 @@ TRL_LOCK = REPOSITORY / "requirements" / "bench-trl.lock"
 def python_with_torch() -> Path:
     """Return the interpreter of the environment, made or brought up to date if its lock changed."""
     _have_openmp()
-    return _made("venv-torch", LOCK)
+    return made("venv-torch", LOCK)
 
 
 def python_with_trl() -> Path:
     """Return the interpreter of an environment with torch and TRL."""
     _have_openmp()
-    return _made("venv-trl", TRL_LOCK)
+    return made("venv-trl", TRL_LOCK)
 
 
-def _made(name: str, lock: Path) -> Path:
+def made(name: str, lock: Path) -> Path:
+    """Return the interpreter of the environment `name`, made or brought up to date if its lock changed."""
     folder = cache.root() / name
     python = folder / "bin" / "python"
     stamp = folder / ".made-from"

@@ -24,6 +24,8 @@ CERTAINTY = 0.5
 """How sure the detector must be: of code and of a few words it is not."""
 LANGUAGE_CHARACTERS = 10_000
 """What the language is told by. More would not change the answer."""
+ASCII_SPACES = bytes(code for code in range(128) if chr(code).isspace())
+ASCII_SIGNS = bytes(code for code in range(128) if not chr(code).isalnum())
 UNTOLD = ("und", "zxx")
 """The detector's words for what it is not sure of, and for what is no language."""
 Fault = tuple[str, str]
@@ -73,12 +75,20 @@ def _lines(most: int, content: Content) -> Fault | None:
 
 
 def _alphanumerics(least: int, content: Content) -> Fault | None:
-    shown = "".join(content.trained.split())
-    count = sum(map(str.isalnum, shown))
-    if count * 100 >= least * len(shown):
+    shown, count = alphanumerics(content.trained)
+    if count * 100 >= least * shown:
         return None
-    share = count * 100 // len(shown)
+    share = count * 100 // shown
     return FEW_ALPHANUMERICS, f"{share} percent letters and digits, filter.minAlphanumericPercent is {least}"
+
+
+def alphanumerics(text: str) -> tuple[int, int]:
+    """Return how many characters of `text` are not white space, and how many are letters or digits."""
+    if text.isascii():  # most code is, and bytes are counted about twenty times as fast
+        raw = text.encode()
+        return len(raw.translate(None, ASCII_SPACES)), len(raw.translate(None, ASCII_SIGNS))
+    shown = "".join(text.split())
+    return len(shown), sum(map(str.isalnum, shown))
 
 
 class LanguageCheck:

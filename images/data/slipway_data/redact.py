@@ -81,7 +81,9 @@ IPV4 = re.compile(r"\d(?<![\w.]\d)\d{0,2}\.(?:\d{1,3}\.){2}\d{1,3}(?![\w]|\.\d)"
 """Begins with a digit, not with a look at what is before it: for those, re skips fast."""
 IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:]|\.\d)")
 IPV6_SIGN = re.compile(r":[0-9A-Fa-f]{0,4}:")
-"""What stands in every address of IPv6, and in few other texts."""
+"""What stands in every address of IPv6 after its first digits. It begins with a sign: for those, re skips fast."""
+IPV6_BEGIN = re.compile(r"(?:\A|[^\w:.])([0-9A-Fa-f]{0,4})\Z")
+"""What may stand before that, with a character more, so that it is the begin of an address."""
 
 
 class Redactor:
@@ -129,8 +131,20 @@ class Redactor:
         return self._counted("Email", EMAIL.subn("<EMAIL>", line))
 
     def _addresses(self, text: str) -> str:
-        text = IPV4.sub(self._address, text)
-        return IPV6.sub(self._address, text) if IPV6_SIGN.search(text) else text
+        return self._ipv6(IPV4.sub(self._address, text))
+
+    def _ipv6(self, text: str) -> str:
+        """Return what IPV6.sub would, which looks at every character; `::` is in code at every turn."""
+        parts, end = [], 0
+        for sign in IPV6_SIGN.finditer(text):
+            begin = IPV6_BEGIN.search(text[max(0, sign.start() - 5) : sign.start()])
+            if begin is None:
+                continue
+            match = IPV6.match(text, sign.start() - len(begin[1]))
+            if match is not None and match.start() >= end:
+                parts += text[end : match.start()], self._address(match)
+                end = match.end()
+        return "".join((*parts, text[end:])) if parts else text
 
     def _counted(self, kind: str, done: tuple[str, int]) -> str:
         text, count = done

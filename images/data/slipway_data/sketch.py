@@ -11,7 +11,6 @@ import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -33,6 +32,7 @@ AT_ONCE = 1024
 A, B = (row.reshape(-1, 1) for row in MinHash(num_perm=PERMUTATIONS, seed=SEED).permutations)
 
 Hashes = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -52,21 +52,40 @@ def sketch(text: str, bands: int, size: int) -> Sketch:
 
 
 def hashed(text: str) -> Hashes:
-    """Return a hash of every shingle of `text`; a text of fewer words is one shingle."""
+    """Return a hash of every different shingle of `text`, in no order; a text of fewer words is one shingle."""
     words = WORD.findall(unicodedata.normalize("NFC", text))
     joined = " ".join(words)
-    whole = joined.encode()
+    whole, sha1 = joined.encode(), hashlib.sha1
     if len(words) <= WORDS:
-        digests = hashlib.sha1(whole, usedforsecurity=False).digest()
+        digests = sha1(whole, usedforsecurity=False).digest()
     else:
         # Shingles are pieces of the text of all words: nothing is joined and encoded anew for each.
-        lengths = map(len, words) if joined.isascii() else (len(word.encode()) for word in words)
-        after = list(accumulate(length + 1 for length in lengths))
-        sha1, starts = hashlib.sha1, [0, *after]
-        digests = b"".join(
-            [sha1(whole[start : end - 1]).digest() for start, end in zip(starts, after[WORDS - 1 :], strict=False)]
-        )
+        numbers = {word: number for number, word in enumerate(dict.fromkeys(words))}
+        sizes = np.fromiter(map(len, numbers if joined.isascii() else map(str.encode, numbers)), np.int64, len(numbers))
+        ids = np.fromiter(map(numbers.__getitem__, words), np.int64, len(words))
+        ends = np.cumsum(sizes[ids] + 1) - 1
+        chosen = _different(ids, len(numbers))
+        first, last = (ends - sizes[ids])[chosen], ends[chosen + WORDS - 1]
+        pieces = zip(first.tolist(), last.tolist(), strict=True)
+        digests = b"".join([sha1(whole[start:end]).digest() for start, end in pieces])
     return np.frombuffer(digests, dtype=DIGEST)["head"]
+
+
+def _different(ids: Places, count: int) -> Places:
+    """Return where the different runs of WORDS numbers below `count` begin in `ids`, each once where that is cheap.
+
+    In code two runs of five came before in the same file, and to sort numbers costs less than to hash texts.
+    """
+    runs = np.arange(len(ids) - WORDS + 1)
+    if count**WORDS >= 2**63:  # a run would not fit into a number
+        return runs
+    names = np.zeros_like(runs)
+    for at in range(WORDS):
+        names *= count
+        names += ids[at : at + len(names)]
+    order = np.argsort(names)
+    names = names[order]
+    return order[np.concatenate(([True], names[1:] != names[:-1]))]
 
 
 def minhash(hashes: Hashes) -> npt.NDArray[np.uint32]:

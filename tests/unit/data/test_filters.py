@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from slipway.api.dataset_steps import Filter
-from slipway_data.filters import Filtered
+from slipway_data.filters import Filtered, alphanumerics
 from slipway_data.rows import Chat, Completion, Content, Message, Rejected, Row
 from slipway_pod.errors import BadConfig
 
@@ -44,6 +46,12 @@ def test_letters_and_digits_are_counted_without_white_space() -> None:
     assert reason(said("ab1=="), minAlphanumericPercent=61) == "FewAlphanumerics"
     assert reason(said("äö٣漢"), minAlphanumericPercent=100) is None
     assert reason(said(""), minAlphanumericPercent=100) is None
+
+
+@given(st.text(st.sampled_from("aZ0_ \t\n\x1c\x1f\x00=+-äß٣漢\u2028\xa0"), max_size=30))
+def test_ascii_is_counted_like_other_text(text: str) -> None:
+    shown = [char for char in text if not char.isspace()]
+    assert alphanumerics(text) == (len(shown), sum(char.isalnum() for char in shown))
 
 
 @pytest.mark.parametrize(("text", "language"), [(ENGLISH, "en"), (GERMAN, "de"), (FRENCH, "fr")])

@@ -51,6 +51,11 @@ def test_a_long_text_is_permuted_in_pieces() -> None:
     assert np.array_equal(minhash(np.unique(hashed(text))), theirs.hashvalues)
 
 
+def test_a_text_of_many_words_is_hashed_too() -> None:
+    text = " ".join(f"w{n}" for n in range(8000)) + " w1 w2 w3 w4 w5 w6"
+    assert np.array_equal(np.unique(hashed(text)), np.unique(np.concatenate([hashed(text[:-18]), hashed(text[-60:])])))
+
+
 def test_bands_hold_the_signature_and_say_which_they_are() -> None:
     found = sketch("one two three four five six seven", 16, 8)
     assert [band[0] for band in found.bands] == list(range(16))

@@ -1,0 +1,251 @@
+"""How fast does text become a Dataset, beside datatrove? `python -m bench.data`
+
+Same rows, filter, private text, shingles, number of hashes and bands, cores and machine; both read JSON lines and write
+rows. datatrove is first tried on a part with each of its settings, and then measured with the fastest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.preparing import kept, text
+from bench.preparing.kept import Agreement
+from bench.preparing.plan import Plan, Run
+from bench.preparing.settings import SETTINGS
+from bench.preparing.text import Text
+from bench.preparing.watched import watched
+from bench.report import machine, number, publish
+from e2e.setup import cache
+from e2e.setup.datatrove import python_with_datatrove
+from e2e.setup.progress import Steps, say
+from slipway_data import redact, sketch
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGES = tuple(REPOSITORY / part for part in ("operator", "images/common", "images/data"))
+GOAL = 1.5
+LEAST_BYTES = 200_000_000
+"""Of text: less would measure how fast processes start."""
+ALIKE_PERCENT = 90
+"""Two choices that are less alike are of two tasks: their speeds cannot be compared."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one pipeline reached: the median of its runs."""
+
+    rows_per_s: float
+    peak_mib: float
+
+    @classmethod
+    def of(cls, runs: Sequence[Run], rows: int) -> Side:
+        """Return the medians of runs over `rows` rows."""
+        return cls(median(rows / run.seconds for run in runs), median(run.peak_mib for run in runs))
+
+    def json(self) -> dict[str, float]:
+        """Return the figures under the keys that are published."""
+        return {"rows_per_s": round(self.rows_per_s, 1), "peak_mib": round(self.peak_mib)}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where everything is that a run needs."""
+
+    plan: Plan
+    datatrove: Path
+    """The Python that has it."""
+    out: Path
+    """For what is read and written; gone at the end."""
+
+    def slipway(self, of: Text) -> tuple[Run, set[str]]:
+        """Run the data pod once; return what it took, and the ids of the rows that it kept."""
+        store = self._empty("store")
+        shutil.copytree(of.folder, store / "slipway" / "raw", ignore=shutil.ignore_patterns(".*"))
+        run, folder = self._run(Path(sys.executable), "slipway_side", store)
+        return run, set(kept.parquet_ids(folder))
+
+    def peer(self, of: Text, setting: str) -> tuple[Run, set[str]]:
+        """Run datatrove once, in the same way."""
+        out = self._empty("peer")
+        shutil.copytree(of.folder, out / "raw", ignore=shutil.ignore_patterns(".*"))
+        run, folder = self._run(self.datatrove, "datatrove_side", out / "raw", out, setting)
+        return run, set(kept.jsonl_ids(folder))
+
+    def _empty(self, name: str) -> Path:
+        shutil.rmtree(self.out / name, ignore_errors=True)
+        (self.out / name).mkdir()
+        return self.out / name
+
+    def _run(self, python: Path, program: str, *arguments: str | Path) -> tuple[Run, Path]:
+        plan = self.plan.write(self.out / "plan.json")
+        command = [python, "-m", f"bench.preparing.{program}", plan, *arguments]
+        answer, peak = watched(command, self._environment(), REPOSITORY)
+        return Run(answer["seconds"], peak), Path(answer["folder"])
+
+    def _environment(self) -> dict[str, str]:
+        path = os.pathsep.join(map(str, (REPOSITORY, *PACKAGES)))
+        # As a pod is told it; the peer's workers do no linear algebra.
+        return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(self.plan.workers), "TMPDIR": str(self.out)}
+
+
+def tried(bench: Bench, of: Text, names: Sequence[str]) -> dict[str, float]:
+    """Return the peer's rows a second over a part of the text with each setting."""
+    found: dict[str, float] = {}
+    for name in names:
+        found[name] = of.rows / bench.peer(of, name)[0].seconds
+        say(f"      {name}: {found[name]:.0f} rows/s")
+    return found
+
+
+def plan_of(told: argparse.Namespace) -> Plan:
+    """Return the plan: the shape of rows from the command line, the rest as the data pod has it."""
+    bands, size = sketch.banding(told.similarity_percent / 100)
+    return Plan(
+        min_characters=told.min_characters,
+        max_characters=told.max_characters,
+        max_line_characters=told.max_line_characters,
+        min_alphanumeric_percent=told.min_alphanumeric_percent,
+        similarity_percent=told.similarity_percent,
+        words=sketch.WORDS,
+        bands=bands,
+        band_size=size,
+        word=sketch.WORD.pattern,
+        email=redact.EMAIL.pattern,
+        ipv4=redact.IPV4.pattern,
+        workers=told.workers,
+    )
+
+
+def table(ours: Side, theirs: Side, found: Agreement) -> str:
+    """Return the published table."""
+    same = f"the same with {found.percent:.1f} % of the different texts"
+    lines = [
+        ("", "Slipway", "datatrove", "Slipway is", "Goal"),
+        ("---",) * 5,
+        (
+            "rows a second (more is better)",
+            number(ours.rows_per_s),
+            number(theirs.rows_per_s),
+            f"{ours.rows_per_s / theirs.rows_per_s:.2f} times as fast",
+            f"{GOAL} times",
+        ),
+        (
+            "peak memory of all processes together, MiB",
+            number(ours.peak_mib),
+            number(theirs.peak_mib),
+            f"{ours.peak_mib / theirs.peak_mib:.2f} times as large",
+            "",
+        ),
+        (
+            f"different texts kept, of {found.texts}",
+            str(found.both + found.ours),
+            str(found.both + found.theirs),
+            same,
+            f"{ALIKE_PERCENT} %",
+        ),
+    ]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def described(plan: Plan, whole: Text, chosen: str, figures: Mapping[str, float]) -> str:
+    """Return what stands under the table."""
+    others = "; ".join(f"{name}: {figure:.0f} rows/s" for name, figure in figures.items())
+    return (
+        f"Measured on {machine()}, {plan.workers} workers: {whole.rows} files, {whole.bytes / 1e6:.0f} MB of text; "
+        f"rows of {plan.min_characters} to {plan.max_characters} characters, "
+        f"lines of at most {plan.max_line_characters}, "
+        f"at least {plan.min_alphanumeric_percent} % letters and digits; shingles of {plan.words} words, "
+        f"{plan.bands} bands of {plan.band_size} hashes. datatrove: {chosen} (on a part of the text: {others})."
+    )
+
+
+def measured(bench: Bench, whole: Text, told: argparse.Namespace, steps: Steps) -> dict[str, Any]:
+    """Do everything and publish it."""
+    begun = time.monotonic()
+    if whole.bytes < LEAST_BYTES:
+        raise SystemExit(f"there are {whole.bytes} bytes of text, and {LEAST_BYTES} are wanted: see {text.LOCK}")
+    with steps.step(f"datatrove with {len(told.settings)} settings, on each {told.trial_every}th row"):
+        some = text.part(whole, told.trial_every, bench.out / "part")
+        figures = tried(bench, some, told.settings)
+    chosen = max(figures, key=lambda name: figures[name])
+    ours, theirs = [], []
+    mine: set[str] = set()
+    peer: set[str] = set()
+    for _ in range(told.repetitions):
+        with steps.step(f"datatrove, {chosen}: {whole.rows} rows"):
+            run, peer = bench.peer(whole, chosen)
+            theirs.append(run)
+        with steps.step(f"Slipway: {whole.rows} rows"):
+            run, mine = bench.slipway(whole)
+            ours.append(run)
+    found = kept.agreement(kept.texts(whole.folder), mine, peer)
+    slipway, datatrove = Side.of(ours, whole.rows), Side.of(theirs, whole.rows)
+    result = slipway.json() | {
+        "kept": len(mine),
+        "datatrove": datatrove.json()
+        | {"kept": len(peer), "settings": chosen}
+        | {"tried": {name: round(figure, 1) for name, figure in figures.items()}},
+        "ratio": round(slipway.rows_per_s / datatrove.rows_per_s, 3),
+        "agreement": asdict(found) | {"percent": round(found.percent, 2)},
+        "rows": whole.rows,
+        "bytes": whole.bytes,
+        "text": cache.content_key(whole.folder),
+        "plan": asdict(bench.plan),
+        "repetitions": told.repetitions,
+        "machine": machine(),
+        "seconds": round(time.monotonic() - begun),
+    }
+    if found.percent < ALIKE_PERCENT:
+        raise SystemExit(f"the two kept other rows, so they cannot be compared: {json.dumps(result)}")
+    publish(
+        "bench-data", f"{table(slipway, datatrove, found)}\n\n{described(bench.plan, whole, chosen, figures)}", result
+    )
+    return result
+
+
+def parsed() -> argparse.Namespace:
+    """Return what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m bench.data", description=__doc__)
+    parser.add_argument("--min-characters", type=int, default=100)
+    parser.add_argument("--max-characters", type=int, default=200_000)
+    parser.add_argument("--max-line-characters", type=int, default=1_000)
+    parser.add_argument("--min-alphanumeric-percent", type=int, default=40)
+    parser.add_argument("--similarity-percent", type=int, default=85)
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--repetitions", type=int, default=1, help="runs of each; the medians are published")
+    parser.add_argument("--settings", choices=list(SETTINGS), nargs="+", default=list(SETTINGS))
+    parser.add_argument("--trial-every", type=int, default=20, help="which part of the rows datatrove is tried on")
+    parser.add_argument("--only", choices=("slipway", "datatrove"), help="measure one pipeline and publish nothing")
+    parser.add_argument("--every", type=int, default=1, help="with --only: each how manyth row")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the command line."""
+    told = parsed()
+    steps = Steps(2 if told.only else 2 + 2 * told.repetitions)
+    with steps.step("the text and the peer's environment, made once"):
+        python, whole = python_with_datatrove(), text.collected()
+    with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
+        bench = Bench(plan_of(told), python, Path(folder))
+        if told.only is None:
+            measured(bench, whole, told, steps)
+            return
+        some = whole if told.every == 1 else text.part(whole, told.every, bench.out / "part")
+        with steps.step(f"{told.only} alone"):
+            run, ids = bench.slipway(some) if told.only == "slipway" else bench.peer(some, told.settings[-1])
+        print(json.dumps(Side.of([run], some.rows).json() | {"rows": some.rows, "kept": len(ids)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

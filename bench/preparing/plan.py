@@ -1,0 +1,49 @@
+"""What do both pipelines do? The numbers and patterns that they share, as one file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run: the same filter, the same private text, the same signatures, the same number of processes."""
+
+    min_characters: int
+    max_characters: int
+    max_line_characters: int
+    min_alphanumeric_percent: int
+    similarity_percent: int
+    words: int
+    """In a shingle."""
+    bands: int
+    band_size: int
+    """Values of a band: as many hashes as bands times this are drawn of each row."""
+    word: str
+    """What a word is, as a pattern."""
+    email: str
+    ipv4: str
+    """What an address of IPv4 looks like, as a pattern; which of them are some is asked of Python's ipaddress."""
+    workers: int
+
+    def write(self, file: Path) -> Path:
+        """Write the plan into `file` and return that."""
+        file.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        return file
+
+    @classmethod
+    def read(cls, file: Path) -> Plan:
+        """Return the plan in `file`."""
+        return cls(**json.loads(file.read_text(encoding="utf-8")))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one pipeline did once."""
+
+    seconds: float
+    """From the first look at the files to the last row written, processes started for it included."""
+    peak_mib: float
+    """Of all its processes together, loading included."""

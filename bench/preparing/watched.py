@@ -1,0 +1,49 @@
+"""What does a program say, and how much memory do it and all its processes take together at most?"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+EVERY_SECONDS = 0.25
+
+
+def watched(command: Sequence[str | Path], env: Mapping[str, str], folder: Path) -> tuple[dict[str, Any], float]:
+    """Run `command` in `folder`; return the JSON object that is its last line, and the peak in MiB."""
+    peak = 0.0
+    with subprocess.Popen(list(map(str, command)), env=dict(env), cwd=folder, stdout=subprocess.PIPE) as process:
+        while True:
+            try:
+                said, _ = process.communicate(timeout=EVERY_SECONDS)
+            except subprocess.TimeoutExpired:
+                peak = max(peak, sum(map(shared_mib, family(process.pid))))
+            else:
+                break
+    if process.returncode:
+        raise SystemExit(f"{command[2]} ended with code {process.returncode}; what it said is above")
+    answer: dict[str, Any] = json.loads(said.splitlines()[-1])
+    return answer, peak
+
+
+def family(pid: int) -> Iterator[int]:
+    """Yield a process and all that descend from it."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        try:
+            children = (task / "children").read_text().split()
+        except OSError:  # it ended between two looks
+            continue
+        for child in children:
+            yield from family(int(child))
+
+
+def shared_mib(pid: int) -> float:
+    """Return the resident memory of a process, pages that it shares with others divided among them; 0 once it ended."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
