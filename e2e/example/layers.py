@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ from typing import Any
 from e2e.example.cast import BLENDER, Example
 from e2e.example.results import NoResults
 from slipway.contract.execution import LAYERS
+from slipway_eval_blender.judge import code
+from slipway_formats.bpy_names import imports, names_used, outside
 from slipway_formats.t3d import T3DError, parse
 from slipway_train_torch.evaluate.validity import judge, whole
 
@@ -47,12 +51,26 @@ def of_blender(note: Mapping[str, Any]) -> Layers:
     answers = note["answers"]
     if len(answers) != 1:
         raise NoResults(f"task {note['id']} has {len(answers)} answers, a table of pairs needs one: set samples to 1")
-    return reached(answers[0]["layer"])
+    return reached(answers[0]["layer"], answers[0]["answer"])
 
 
-def reached(layer: str) -> Layers:
-    """Return the layers that an answer has passed which came as far as `layer`."""
-    return {one: LAYERS.index(one) <= LAYERS.index(layer) for one in LAYERS[1:]}  # type: ignore[arg-type]
+def reached(layer: str, answer: str) -> Layers:
+    """Return the layers that `answer` has passed, which came as far as `layer` when it was run.
+
+    Python that names nothing of Blender names nothing wrong, and it runs as well as no code at all. So from UsesBlender
+    on, an answer has to name something of Blender.
+    """
+    came = {one: LAYERS.index(one) <= LAYERS.index(layer) for one in LAYERS[1:]}
+    used = came["Compiles"] and uses_blender(answer)
+    return {"Compiles": came.pop("Compiles"), "UsesBlender": used} | {one: used and held for one, held in came.items()}
+
+
+def uses_blender(answer: str) -> bool:
+    """Tell whether the Python of an answer names anything of Blender, beside importing it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # escapes such as "\d" are no matter here
+        module = ast.parse(code(answer))
+    return bool(names_used(module, imports(outside(module.body))))
 
 
 def classes(folder: Path) -> frozenset[str]:

@@ -42,7 +42,7 @@ def asked_and_judged(
         said = [ask(post, example, conversation(task)) for task in tasks]
         answered = [(task, one.text) for task, one in zip(tasks, said, strict=True)]
         ran = sandbox.verdicts(cluster, example.namespace, images["eval-blender"], answered)
-        return [Judged(one, reached(v.layer), v.why) for one, v in zip(said, ran, strict=True)]
+        return [Judged(one, reached(v.layer, one.text), v.why) for one, v in zip(said, ran, strict=True)]
     known = classes(example.out / "raw")
     asked = first_rows(answered_rows(cluster, tape), example)
     return [_of_blueprint(ask(post, example, one), known) for one in asked]

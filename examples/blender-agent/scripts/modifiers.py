@@ -23,9 +23,10 @@ TARGETED = frozenset(
     )
 )
 """Constraints to another object."""
+OF_OTHERS = ("GREASE_PENCIL", "VOLUME", "MESH_TO_VOLUME", "FLUID")
+"""Of other objects than meshes, or of no use alone."""
 INTERNAL = ("invert", "is_", "use_pin", "show_", "vertex_group")
 PAIRED = ("boundary_smooth", "custom", "use_apply_on_spline")
-VECTORS = {"MIRROR": "use_axis"}
 
 
 def modifiers(api: Api, chance: random.Random) -> Iterator[Lesson]:
@@ -34,7 +35,7 @@ def modifiers(api: Api, chance: random.Random) -> Iterator[Lesson]:
     classes = {key(name.removesuffix("Modifier")): own for name, own in api.subclasses("Modifier").items()}
     for kind, label in sorted(api.items("ObjectModifierTypeItems").items()):
         own = [one for one in classes.get(key(kind), ()) if _plain(one)]
-        if kind.startswith("GREASE_PENCIL") or key(kind) not in classes:
+        if kind.startswith(OF_OTHERS) or key(kind) not in classes:
             continue
         for _ in range(12 if kind in COMMON else 2):
             yield _modifier(draw, kind, label, own)

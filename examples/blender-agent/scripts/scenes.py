@@ -114,6 +114,9 @@ def _lens(draw: Draw) -> Lesson:
 
 def _render(draw: Draw, settings: list[Property]) -> Lesson:
     chosen = {one: draw.value(one) for one in draw.some(settings, 2)}
+    for one in chosen:
+        if one.type == "int":
+            chosen[one] = draw.chance.choice((4, 8, 12, 50, 75, 100, 480, 640, 1080, 1440))
     code = ["render = bpy.context.scene.render"]
     code += [f"render.{one.name} = {value!r}" for one, value in chosen.items() if not isinstance(value, str)]
     said = listed([draw.said(one, value) for one, value in chosen.items()])

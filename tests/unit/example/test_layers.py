@@ -59,15 +59,38 @@ def test_known_classes_are_those_of_unreals_own_graphs(tmp_path: Path) -> None:
     assert len(classes(GRAPHS)) > 5
 
 
+CUBE = "import bpy\nbpy.ops.mesh.primitive_cube_add()"
+
+
+def came(layer: str, answer: str = CUBE) -> list[str]:
+    return [name for name, holds in reached(layer, answer).items() if holds]
+
+
 def test_an_answer_passes_the_layers_up_to_the_one_it_reached() -> None:
-    assert [layer for layer, holds in reached("NamesExist").items() if holds] == ["Compiles", "NamesExist"]
-    assert not any(reached("Nothing").values())
-    assert all(reached("AsAsked").values())
-    assert tuple(reached("AsAsked")) == BLENDER.layers
+    assert came("NamesExist") == ["Compiles", "UsesBlender", "NamesExist"]
+    assert came("Compiles") == ["Compiles", "UsesBlender"]
+    assert came("AsAsked") == list(BLENDER.layers)
+    assert came("Nothing", "Sure! Here is") == []
+
+
+@pytest.mark.parametrize(
+    "answer", ["print('a cube')", "import bpy", "```python\ndef add_cube(size):\n    return size\n```"]
+)
+def test_python_that_never_names_blender_is_no_merit(answer: str) -> None:
+    assert came("Runs", answer) == ["Compiles"]
+
+
+def test_the_code_of_an_answer_is_what_the_judge_takes() -> None:
+    assert came("Runs", f"Here you are:\n```python\n{CUBE}\n```\nDone.") == [
+        "Compiles",
+        "UsesBlender",
+        "NamesExist",
+        "Runs",
+    ]
 
 
 def test_the_layers_of_a_task_are_read_off_its_one_answer() -> None:
     read = reader(BLENDER)
-    assert read({"id": "cube", "answers": [{"layer": "Compiles"}]})["Compiles"]
+    assert read({"id": "cube", "answers": [{"layer": "Compiles", "answer": CUBE}]})["UsesBlender"]
     with pytest.raises(NoResults, match="task cube has 5 answers"):
-        of_blender({"id": "cube", "answers": [{"layer": "Runs"}] * 5})
+        of_blender({"id": "cube", "answers": [{"layer": "Runs", "answer": CUBE}] * 5})

@@ -22,6 +22,7 @@ from slipway.contract.execution import Task, Verdict
 TASKS = [Task(id=f"task-{n}", prompt=f"Add {n} cubes.", expect={"objects": []}) for n in range(6)]
 LINES = "".join(f"{task.model_dump_json(by_alias=True)}\n" for task in TASKS)
 ITEMS = [Item(f"task-{n}", {}, {}) for n in (4, 1, 0, 2, 3, 5)]
+CUBE = "import bpy\n" + "bpy.ops.mesh.primitive_cube_add()\n" * 20
 KNOT = 'Begin Object Class=/Script/BlueprintGraph.K2Node_Knot Name="A_0"\nEnd Object'
 
 
@@ -70,10 +71,10 @@ def test_blender_answers_are_judged_by_what_became_of_them(tmp_path: Path, monke
         None,
         {"eval-blender": "image"},
         ITEMS,
-        answering("import bpy", seen),  # type: ignore[arg-type]
+        answering(CUBE, seen),  # type: ignore[arg-type]
     )
-    assert ran == [(BLENDER.namespace, "image", [("task-4", "import bpy"), ("task-1", "import bpy")])]
-    assert [(sum(one.layers.values()), one.why) for one in found] == [(4, ""), (2, "line 2: no")]
+    assert ran == [(BLENDER.namespace, "image", [("task-4", CUBE), ("task-1", CUBE)])]
+    assert [(sum(one.layers.values()), one.why) for one in found] == [(5, ""), (3, "line 2: no")]
     assert [messages[-1]["content"] for messages in seen] == ["Add 4 cubes.", "Add 1 cubes."]
 
 
@@ -90,17 +91,17 @@ def test_blueprint_answers_are_judged_by_reading_them(tmp_path: Path, monkeypatc
 
 
 def judged(version: str = BLENDER.version, layer: str = "Runs") -> Judged:
-    return Judged(Said("Add a cube.", "import bpy\n" * 20, False, version, 1.5), reached(layer), "no cube")
+    return Judged(Said("Add a cube.", CUBE, False, version, 1.5), reached(layer, CUBE), "no cube")
 
 
 @pytest.mark.parametrize(
     ("row", "answers", "held"),
     [
-        (Row("Runs", 40, 3, 23, 30, 65), [judged()], [True, True, True]),
-        (Row("Runs", 40, 3, 9, 1, 30), [judged()], [False, True, True]),
-        (Row("Runs", 8, 3, 6, -5, 70), [judged()], [True, False, True]),
-        (Row("Runs", 40, 3, 23, 30, 65), [judged(), judged("blender-agent-0.9.0")], [True, True, False]),
-        (Row("Runs", 40, 3, 23, 30, 65), [], [True, True, False]),
+        (Row("NamesExist", 40, 3, 23, 30, 65), [judged()], [True, True, True]),
+        (Row("NamesExist", 40, 3, 9, 1, 30), [judged()], [False, True, True]),
+        (Row("NamesExist", 8, 3, 6, -5, 70), [judged()], [True, False, True]),
+        (Row("NamesExist", 40, 3, 23, 30, 65), [judged(), judged("blender-agent-0.9.0")], [True, True, False]),
+        (Row("NamesExist", 40, 3, 23, 30, 65), [], [True, True, False]),
     ],
 )
 def test_a_run_shows_what_was_promised_or_says_what_not(row: Row, answers: list[Judged], held: list[bool]) -> None:
@@ -111,11 +112,11 @@ def test_a_run_shows_what_was_promised_or_says_what_not(row: Row, answers: list[
 def test_people_see_questions_answers_and_why() -> None:
     console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     console.print(show.answers([judged(), judged(layer="Nothing")]))
-    console.print(show.checked(list(checks(BLENDER, [Row("Runs", 40, 3, 9, 1, 30)], [judged()]))))
+    console.print(show.checked(list(checks(BLENDER, [Row("NamesExist", 40, 3, 9, 1, 30)], [judged()]))))
     text = console.export_text()
     assert text.count("? Add a cube.") == 2
-    assert text.count("import bpy") == 2 * show.LINES
-    assert "→ Compiles, NamesExist, Runs; no cube (1.5 s)" in text
+    assert text.count("primitive_cube_add") == 2 * (show.LINES - 1)
+    assert "→ Compiles, UsesBlender, NamesExist, Runs; no cube (1.5 s)" in text
     assert "→ nothing holds; no cube" in text
-    assert "✗ 20 points more in Runs" in text
-    assert "✓ surely more in Runs" in text
+    assert "✗ 20 points more in NamesExist" in text
+    assert "✓ surely more in NamesExist" in text
