@@ -67,9 +67,9 @@ def _rows(file: Path) -> list[dict[str, list[dict[str, str]]]]:
 
 
 @contextmanager
-def store(cluster: Cluster, bucket: str) -> Iterator[S3Store]:
-    """Open the cluster's object store through a forwarded port, with the demo namespace's keys."""
-    secret = json.loads(cluster.kubectl("-n", NAMESPACE, "get", "secret", STORE_SERVICE, "-o", "json"))["data"]
+def store(cluster: Cluster, bucket: str, namespace: str = NAMESPACE) -> Iterator[S3Store]:
+    """Open the cluster's object store through a forwarded port, with the keys that a namespace has."""
+    secret = json.loads(cluster.kubectl("-n", namespace, "get", "secret", STORE_SERVICE, "-o", "json"))["data"]
     key, password = (base64.b64decode(secret[name]).decode() for name in ("accessKeyId", "secretAccessKey"))
     with forwarded(cluster, SYSTEM, f"service/{STORE_SERVICE}", STORE_PORT) as port:
         yield S3Store(
