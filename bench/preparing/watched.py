@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,13 +17,18 @@ def watched(command: Sequence[str | Path], env: Mapping[str, str], folder: Path)
     """Run `command` in `folder`; return the JSON object that is its last line, and the peak in MiB."""
     peak = 0.0
     with subprocess.Popen(list(map(str, command)), env=dict(env), cwd=folder, stdout=subprocess.PIPE) as process:
-        while True:
-            try:
-                said, _ = process.communicate(timeout=EVERY_SECONDS)
-            except subprocess.TimeoutExpired:
-                peak = max(peak, sum(map(shared_mib, family(process.pid))))
-            else:
-                break
+        try:
+            while True:
+                try:
+                    said, _ = process.communicate(timeout=EVERY_SECONDS)
+                except subprocess.TimeoutExpired:
+                    peak = max(peak, sum(map(shared_mib, family(process.pid))))
+                else:
+                    break
+        except BaseException:  # whoever interrupts the bench ends it whole
+            for pid in list(family(process.pid)):
+                os.kill(pid, signal.SIGKILL)
+            raise
     if process.returncode:
         raise SystemExit(f"{command[2]} ended with code {process.returncode}; what it said is above")
     answer: dict[str, Any] = json.loads(said.splitlines()[-1])
