@@ -58,6 +58,9 @@ def done(items: Iterable[Numbered], work: Work, replaced: Counter[str], workers:
             replaced.update(counted)
             yield from found
     except BrokenProcessPool as error:
+        # Before Python 3.12 the pool waits for ever for a thread that writes to a full pipe which nobody reads any more
+        # (CPython's issue 94777): without a reader the write ends.
+        pool._call_queue._reader.close()
         said = "a worker process was killed, most often for memory: raise resources.memory, or lower resources.cpu"
         raise OutOfMemory("OutOfMemory", said) from error
     finally:

@@ -81,7 +81,9 @@ def test_only_a_few_batches_are_on_their_way() -> None:
 
 def test_a_worker_that_is_killed_is_told_as_memory() -> None:
     before = _children()
-    found = ahead.done(items(10**9), Work.of(STEPS), Counter(), 2)
+    # Each batch is more than a pipe holds, so that one is being written to a worker when both are gone.
+    large = ((n, Row(str(n), "g", Completion("ask", "word " * 4000))) for n in range(10**9))
+    found = ahead.done(large, Work.of(STEPS), Counter(), 2)
     next(found)
     for child in _children() - before:
         os.kill(child, signal.SIGKILL)
