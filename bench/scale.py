@@ -265,7 +265,9 @@ async def measure(side: Side, count: int, idle_seconds: float, *, whole: bool) -
 MORE = "six objects and three statuses are written for each Rollout, where the peer writes a ReplicaSet"
 INTERPRETED = "Python takes a second to start, and about a millisecond to decide one Rollout"
 RESYNC = "every ten minutes the metadata of all objects is compared with what the watches brought"
-REHEARSED = "the standby has decided before; the metadata of all objects is compared once, which grows with their number"
+REHEARSED = (
+    "the standby has decided before; the metadata of all objects is compared once, which grows with their number"
+)
 MEASURED = "a hundred Rollouts are measured each second on the same two cores"
 LINES = (
     ("all reconciled after a bulk apply, s", "converge_s", "", MORE),
