@@ -189,8 +189,8 @@ def settle(world: World) -> None:
     def rests() -> bool:
         if not world.exists or not (status := world.root.get("status")):
             return False
-        if status.get("retiring"):
-            return False  # a calendar that was set back makes a drain long
+        if status.get("retiring") or status.get("previous"):
+            return False  # a calendar that was set back makes a drain long, and what is warm stay so for longer
         if status.get("candidate"):
             return status["state"] in HELD or _starved(status)
         return status["state"] in RESTING and quiet()
