@@ -47,14 +47,14 @@ class Api:
         """Send one request, again where it is to come later; raise `Refused` for an error whose code is not in `ok`."""
         data = None if body is None else orjson.dumps(body)
         async with self._limit:
-            for wait in LATER:
+            for wait in (0.0, *LATER):
+                await asyncio.sleep(wait)
                 try:
                     status, raw = await self._once(method, path, data, content)
                 except aiohttp.ServerDisconnectedError:  # an idle connection was closed as we began to use it
                     status, raw = await self._once(method, path, data, content)
                 if status != 429:
                     break
-                await asyncio.sleep(wait)
         if status >= 400 and status not in ok:
             raise Refused(f"{method} {path}: {status} {raw[:600].decode(errors='replace')}")
         found: Object = orjson.loads(raw) if raw else {}

@@ -190,18 +190,19 @@ def _end(pod: Manifest) -> PodEnd | None:
     said, reason = ended.get("message") or "", ended.get("reason") or ""
     result, status = parse_result(said), pod["status"]
     words = "" if result is not None else said.strip()[-LAST_WORDS:]
-    if status.get("reason") == EVICTED and not _is_target(pod):
+    code, disturbed = int(ended.get("exitCode", 1)), _is_target(pod)
+    if status.get("reason") == EVICTED and not disturbed:
         # The kubelet ends nobody else's pod for its own limits, and a new one would meet them again.
         words, reason = (status.get("message") or "").strip().rstrip(".")[-LAST_WORDS:], EVICTED
     return PodEnd(
         pod=pod["metadata"]["name"],
-        exit_code=int(ended.get("exitCode", 1)),
+        exit_code=code,
         ended=_moment(ended.get("finishedAt")),
         result=result,
         last_words=words,
         reason=reason,
         said=said,
-        disrupted=int(ended.get("exitCode", 1)) == ExitCode.PREEMPTED or _is_target(pod),
+        disrupted=code == ExitCode.PREEMPTED or disturbed,
         created=_moment(pod["metadata"].get("creationTimestamp")),
     )
 

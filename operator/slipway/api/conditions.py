@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -45,6 +45,11 @@ class Condition(StatusModel):
 def timestamp(moment: datetime) -> str:
     """Return `moment` (aware) as Kubernetes writes times: UTC, whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def timestamp_after(moment: datetime) -> str:
+    """Return `moment` (aware) as `timestamp` does, but rounded up: a time counted from it never ends early."""
+    return timestamp(moment + timedelta(microseconds=999_999))
 
 
 def moment(written: str) -> datetime:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from tests.unit.rollout.world import World, baking, canary, serving
 
 
@@ -126,6 +128,18 @@ def test_the_old_version_goes_only_after_its_drain() -> None:
         world.tick()
         world.now += timedelta(seconds=1)
     assert world.now - gone_from >= timedelta(seconds=10)
+
+
+@pytest.mark.parametrize("begun", [0.0, 0.001, 0.5, 0.97])
+def test_a_drain_is_whole_wherever_in_a_second_it_begins(begun: float) -> None:
+    world = baking()
+    world.now += timedelta(seconds=begun)
+    world.until("Healthy")
+    gone_from = world.now
+    while "v1" in world.replicas():
+        world.tick()
+        world.now += timedelta(milliseconds=10)
+    assert timedelta(seconds=10) <= world.now - gone_from < timedelta(seconds=11.1)
 
 
 def test_nothing_is_drained_before_the_gateway_confirms_that_its_weight_is_gone() -> None:

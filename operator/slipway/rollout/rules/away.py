@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from slipway.api.conditions import timestamp
+from slipway.api.conditions import timestamp, timestamp_after
 from slipway.api.rollout import Paused
 from slipway.plan import Event
 from slipway.rollout import reasons
@@ -135,7 +135,7 @@ def weight_gone(s: Situation) -> Situation | None:
     """Draining begins when the gateway confirmed that the revision has no traffic any more."""
     if not s.status.retiring or s.status.retiring_since is not None or not s.carried:
         return None
-    return s.moved(retiring_since=timestamp(s.now))
+    return s.moved(retiring_since=timestamp_after(s.now))
 
 
 def drained(s: Situation) -> Situation | None:

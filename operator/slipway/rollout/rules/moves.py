@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from slipway.api.analysis import MetricStatus
-from slipway.api.conditions import timestamp
+from slipway.api.conditions import timestamp, timestamp_after
 from slipway.api.rollout import CandidateStatus, FailedRevision, PreviousRevision, RevisionRef
 from slipway.plan import Event
 from slipway.rollout import history, reasons
@@ -133,4 +133,4 @@ def replaced(s: Situation, stable: RevisionRef) -> dict[str, Any]:
     """Return what becomes of `stable` when the candidate replaces it: it drains, or stays warm for a while."""
     if not s.warmth:
         return {"retiring": [stable], "retiring_since": None}
-    return {"previous": PreviousRevision(**stable.model_dump(), since=timestamp(s.now))}
+    return {"previous": PreviousRevision(**stable.model_dump(), since=timestamp_after(s.now))}
