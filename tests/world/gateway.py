@@ -26,6 +26,8 @@ class Gateway:
         """The same for requests to host names of a preview."""
         self.copies: dict[str, int] = {}
         """Percent of users' requests that are copied, by Service."""
+        self._confirmed: tuple[str, int] | None = None
+        """What it said it took of the route (uid, generation): it sends so soon, even if it falls asleep before."""
 
     def heard(self, type: str, obj: dict[str, Any]) -> None:
         """Take notice of a change of the route."""
@@ -51,10 +53,11 @@ class Gateway:
 
     def take_over(self) -> None:
         """Send requests as the route says now."""
-        if self.mood != "Follows":
+        route = self.route()
+        confirmed = route is not None and _state(route) == self._confirmed
+        if self.mood != "Follows" and not confirmed:
             return
         self._world.prometheus.account()
-        route = self.route()
         self.live = shares(route) if route is not None else {}
         self.copies = copied(route) if route is not None else {}
         others = [one for one in self.routes() if one["metadata"]["name"] != self._world.name]
@@ -64,6 +67,8 @@ class Gateway:
         """Write the route's status."""
         if self.mood in ("Sleeps", "Absent"):
             return
+        mine = self.route()
+        self._confirmed = _state(mine) if mine is not None and self.mood == "Follows" else None
         for route in self.routes():
             self._world.cluster.put({**route, "status": {"parents": self._answer(route)}})
 
@@ -83,6 +88,10 @@ class Gateway:
             {"parentRef": parent, "controllerName": "example.com/gateway", "conditions": conditions}
             for parent in route["spec"]["parentRefs"]
         ]
+
+
+def _state(route: Mapping[str, Any]) -> tuple[str, int]:
+    return route["metadata"]["uid"], route["metadata"]["generation"]
 
 
 def weights(route: Mapping[str, Any]) -> dict[str, int]:
