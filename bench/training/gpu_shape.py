@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from slipway.api.trainingjob import CausalLM
+from slipway.api.causal_lm import CausalLM
 from slipway_train_torch.causal_lm import batches, device, faster, flat, methods
 from slipway_train_torch.causal_lm.batches import Row
 from slipway_train_torch.causal_lm.data import Example

@@ -16,8 +16,9 @@ from pathlib import Path
 import torch
 
 from bench.training.plan import Plan, Speed, peak_mib
+from slipway.api.causal_lm import CausalLM
 from slipway.api.common import ArtifactRef
-from slipway.api.trainingjob import CausalLM, Checkpoint
+from slipway.api.trainingjob import Checkpoint
 from slipway.api.trainingjob import Recipe as RecipeSpec
 from slipway.contract.job import Store, Train
 from slipway.contract.result import Trained

@@ -10,7 +10,7 @@ from e2e.setup.progress import duration
 from slipway.api.dataset import DatasetStatus
 from slipway.api.modelversion import ModelVersionStatus
 from slipway.api.rollout import RolloutStatus
-from slipway.api.trainingjob import TrainingJobStatus
+from slipway.api.trainingjob_status import TrainingJobStatus
 
 GOOD = {"Ready", "Succeeded", "Healthy"}
 BAD = {"Failed", "Rejected", "Stalled", "Degraded", "RollingBack"}

@@ -10,7 +10,7 @@ from e2e.demo import facts
 from e2e.demo.cast import SHORT_NAMES, short, training, version
 from e2e.demo.tape import Request, Tape
 from slipway.api.conditions import moment
-from slipway.api.trainingjob import TrainingJobStatus
+from slipway.api.trainingjob_status import TrainingJobStatus
 
 
 @dataclass(frozen=True)

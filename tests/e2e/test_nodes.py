@@ -19,7 +19,7 @@ from e2e.demo.prepare import out
 from e2e.demo.tape import Tape
 from e2e.scenarios.manifests import API, NAMESPACE, ONE
 from e2e.scenarios.stage import MODEL_URI, Stage
-from slipway.api.trainingjob import TrainingJobStatus
+from slipway.api.trainingjob_status import TrainingJobStatus
 from tests.apiserver.jobset.manager import CRD, jobset
 
 PATIENCE = "--timeout=240s"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from slipway.api.trainingjob import TrainingProgress
+from slipway.api.trainingjob_status import TrainingProgress
 from slipway.contract.progress import Progress
 from slipway.kube.api import Server
 from slipway.kube.progress import ProgressServer, Refused, Writer, decimal, to_status

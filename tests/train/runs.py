@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from slipway.api.causal_lm import CausalLM
 from slipway.api.common import ArtifactRef, ArtifactStatus
-from slipway.api.trainingjob import CausalLM, Checkpoint
+from slipway.api.trainingjob import Checkpoint
 from slipway.api.trainingjob import Recipe as RecipeSpec
 from slipway.contract.job import Store, Train
 from slipway.contract.result import Preempted, Trained

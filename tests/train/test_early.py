@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 import torch
 
-from slipway.api.trainingjob import EarlyStopping
+from slipway.api.causal_lm import EarlyStopping
 from slipway.contract.progress import Progress
 from slipway.contract.result import Preempted, Trained
 from slipway_pod.artifact import publish_at

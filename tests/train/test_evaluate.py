@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from slipway.api.causal_lm import CausalLM
 from slipway.api.common import ArtifactStatus, Evaluation
-from slipway.api.trainingjob import CausalLM
 from slipway.contract.job import Evaluate, Subject
 from slipway.contract.result import Evaluated, Trained
 from slipway_pod.artifact import publish

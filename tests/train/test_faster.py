@@ -9,7 +9,7 @@ import torch
 from peft.tuners.lora import Linear as LoRALinear
 from transformers import GemmaConfig, GemmaForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from slipway.api.trainingjob import CausalLM
+from slipway.api.causal_lm import CausalLM
 from slipway_train_torch.causal_lm import faster, methods
 from slipway_train_torch.causal_lm.kernels import AdaptedLinears, RMSNorm, Rotary, SwiGLU
 from tests.train.runs import Bench, same

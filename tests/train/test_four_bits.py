@@ -14,7 +14,7 @@ from bitsandbytes.nn import Linear4bit
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, LlamaConfig, MixtralConfig, MixtralForCausalLM
 
-from slipway.api.trainingjob import CausalLM
+from slipway.api.causal_lm import CausalLM
 from slipway.contract.job import Subject
 from slipway.contract.result import Trained
 from slipway_pod.artifact import publish_at

@@ -12,7 +12,7 @@ import torch
 import xllamacpp
 from transformers import LlamaConfig
 
-from slipway.api.trainingjob import CausalLM
+from slipway.api.causal_lm import CausalLM
 from slipway_pod.errors import BadConfig
 from slipway_train_torch.causal_lm import base, device, methods
 from slipway_train_torch.gguf import lora

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from slipway.api.trainingjob import CausalLM
+from slipway.api.causal_lm import CausalLM
 from slipway_train_torch.causal_lm import methods
 from slipway_train_torch.causal_lm.device import Device
 from slipway_train_torch.causal_lm.pace import Lap, Pace

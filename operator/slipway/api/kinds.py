@@ -9,7 +9,8 @@ from slipway.api.base import Model, Rule, StatusModel
 from slipway.api.dataset import DatasetSpec, DatasetStatus
 from slipway.api.modelversion import ModelVersionSpec, ModelVersionStatus
 from slipway.api.rollout import RolloutSpec, RolloutStatus
-from slipway.api.trainingjob import TrainingJobSpec, TrainingJobStatus
+from slipway.api.trainingjob import TrainingJobSpec
+from slipway.api.trainingjob_status import TrainingJobStatus
 
 CATEGORY = "slipway"
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from slipway.api.trainingjob import ENDED
+from slipway.api.trainingjob_status import ENDED
 from slipway.contract.garbage import InUse
 from slipway.plan import Manifest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from slipway.api.base import StatusModel, StoreUri
-from slipway.api.trainingjob import RunMemory
+from slipway.api.trainingjob_status import RunMemory
 
 PATH = "/v1/progress"
 BODY_LIMIT = 4096

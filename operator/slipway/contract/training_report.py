@@ -18,7 +18,7 @@ from pydantic import Field
 
 from slipway.api.base import StatusModel
 from slipway.api.common import ArtifactRef, ArtifactStatus
-from slipway.api.trainingjob import RunMemory
+from slipway.api.trainingjob_status import RunMemory
 from slipway.contract.job import Train
 from slipway.contract.result import Rung
 

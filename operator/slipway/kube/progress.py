@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from slipway.api.base import significant
 from slipway.api.conditions import moment, timestamp
-from slipway.api.trainingjob import TrainingProgress
+from slipway.api.trainingjob_status import TrainingProgress
 from slipway.contract.job import PROGRESS_AUDIENCE
 from slipway.contract.progress import BODY_LIMIT, PATH, Progress
 from slipway.kube.api import ApiError, Conflict, KubeApi

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from slipway.api.conditions import moment, timestamp
-from slipway.api.trainingjob import EarlierRestarts, Restarts, TrainingJobStatus
+from slipway.api.trainingjob_status import EarlierRestarts, Restarts, TrainingJobStatus
 from slipway.attempt import number
 from slipway.contract.exitcodes import ExitCode
 from slipway.jobs import Run

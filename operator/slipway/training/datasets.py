@@ -8,10 +8,11 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from slipway.api.causal_lm import CausalLM
 from slipway.api.common import ArtifactRef
 from slipway.api.dataset import DatasetStatus
 from slipway.api.stages import StageData
-from slipway.api.trainingjob import CausalLM, TrainingJobSpec
+from slipway.api.trainingjob import TrainingJobSpec
 from slipway.contract.dataset import PREFERENCE
 from slipway.plan import Manifest, View
 from slipway.rooms import Missing

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from slipway.api.causal_lm import CausalLM
 from slipway.api.conditions import READY, Progressing, find, moment, timestamp
-from slipway.api.trainingjob import ENDED, CausalLM, TrainingJobStatus
+from slipway.api.trainingjob_status import ENDED, TrainingJobStatus
 from slipway.attempt import Again, Done, Going, Hopeless, Terms, number, outcome
 from slipway.contract.result import Trained
 from slipway.jobs import Run

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from slipway.api.trainingjob import BatchLayout, CausalLM, TrainingJobStatus
+from slipway.api.causal_lm import CausalLM
+from slipway.api.trainingjob_status import BatchLayout, TrainingJobStatus
 from slipway.contract.result import Trained
 from slipway.plan import Event
 

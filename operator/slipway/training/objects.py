@@ -9,7 +9,8 @@ from typing import Final
 from slipway import __version__
 from slipway.api.common import ArtifactRef
 from slipway.api.stages import StageData
-from slipway.api.trainingjob import Snapshot, TrainingJobSpec, TrainingJobStatus
+from slipway.api.trainingjob import TrainingJobSpec
+from slipway.api.trainingjob_status import Snapshot, TrainingJobStatus
 from slipway.contract.artifact import digest_of
 from slipway.contract.job import Train
 from slipway.egress import way_out

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from slipway.api.search import Pruning
-from slipway.api.trainingjob import TrainingJobSpec, TrainingJobStatus
+from slipway.api.trainingjob import TrainingJobSpec
+from slipway.api.trainingjob_status import TrainingJobStatus
 from slipway.attempt import order
 from slipway.jobs import Run
 from slipway.jobsets import runs

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from slipway.api.conditions import SUCCEEDED, Progressing, Truth, condition, kstatus
-from slipway.api.trainingjob import TrainingJobStatus
+from slipway.api.trainingjob_status import TrainingJobStatus
 from slipway.plan import Plan
 from slipway.training.objects import Training
 

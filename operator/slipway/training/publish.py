@@ -6,7 +6,7 @@ from typing import Any
 
 from slipway.api.base import API_VERSION
 from slipway.api.modelversion import Lineage, ModelVersionSpec, VersionArtifact
-from slipway.api.trainingjob import Snapshot
+from slipway.api.trainingjob_status import Snapshot
 from slipway.contract.result import Trained
 from slipway.names import MODEL_LABEL
 from slipway.plan import Manifest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slipway.api.trainingjob import TrainingJobStatus
+from slipway.api.trainingjob_status import TrainingJobStatus
 from slipway.contract.result import Failed, Trained
 from slipway.jobs import Run
 

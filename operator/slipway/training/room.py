@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from slipway.api.conditions import Progressing, kstatus
 from slipway.api.faults import first_fault
-from slipway.api.trainingjob import ENDED
+from slipway.api.trainingjob_status import ENDED
 from slipway.holdups import inquire
 from slipway.plan import Facts, Key, Manifest, Plan, View
 from slipway.relations import dataset, model

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from slipway.api.base import API_VERSION, significant
 from slipway.api.search import Measurement, Pruning, TrialStatus
-from slipway.api.trainingjob import TrainingJobStatus
+from slipway.api.trainingjob_status import TrainingJobStatus
 from slipway.contract.result import Trained
 from slipway.names import STOP_ANNOTATION, TRIAL_LABEL
 from slipway.plan import Manifest

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from slipway.api.causal_lm import CausalLM
 from slipway.api.common import ArtifactRef
-from slipway.api.trainingjob import CausalLM, Checkpoint, Recipe
+from slipway.api.trainingjob import Checkpoint, Recipe
 from slipway.contract.job import Store, Train
 from slipway.contract.training_report import TrainingReport, folder
 from slipway_train_torch.report.build import Facts

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from slipway.api.common import ArtifactStatus
-from slipway.api.trainingjob import RunMemory
+from slipway.api.trainingjob_status import RunMemory
 from slipway.contract.result import Rung
 from slipway.contract.training_report import Lowest, Restart, TrainingReport
 from slipway_pod.errors import BadConfig

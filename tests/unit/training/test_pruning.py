@@ -8,7 +8,7 @@ import optuna
 import pytest
 
 from slipway.api.search import Measurement, Pruning, TrialStatus
-from slipway.api.trainingjob import TrainingJobStatus, TrainingProgress
+from slipway.api.trainingjob_status import TrainingJobStatus, TrainingProgress
 from slipway.training.search.pruning import behind
 from slipway.training.search.trials import Seen
 from slipway.training.trial import measured, rung

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from slipway.api.trainingjob import CausalLM, EarlyStopping
+from slipway.api.causal_lm import CausalLM, EarlyStopping
 from slipway_train_torch.causal_lm.sharding.parts import divided, own
 
 log = logging.getLogger("slipway")

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from slipway.api.trainingjob import CausalLM
+from slipway.api.causal_lm import CausalLM
 from slipway_pod.errors import BadConfig
 
 

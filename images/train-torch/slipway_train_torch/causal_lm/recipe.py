@@ -14,8 +14,9 @@ from typing import Any
 
 import torch
 
+from slipway.api.causal_lm import CausalLM
 from slipway.api.common import ArtifactRef
-from slipway.api.trainingjob import CausalLM, RunMemory
+from slipway.api.trainingjob_status import RunMemory
 from slipway.contract.dataset import EXPORTS
 from slipway.contract.job import Train
 from slipway.contract.progress import Progress

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import torch
 
-from slipway.api.trainingjob import CausalLM
+from slipway.api.causal_lm import CausalLM
 from slipway_train_torch.causal_lm.device import Device
 from slipway_train_torch.causal_lm.four_bits import numel
 from slipway_train_torch.causal_lm.layers import stack

@@ -9,7 +9,7 @@ from typing import Any
 
 from slipway import __version__
 from slipway.api.common import ArtifactStatus
-from slipway.api.trainingjob import RunMemory
+from slipway.api.trainingjob_status import RunMemory
 from slipway.contract.job import Train
 from slipway.contract.result import Rung
 from slipway.contract.training_report import Failure, Lowest, Outcome, Restart, Speed, TrainingReport

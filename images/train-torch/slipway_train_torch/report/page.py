@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from slipway.api.trainingjob import RunMemory
+from slipway.api.trainingjob_status import RunMemory
 from slipway.contract.training_report import TrainingReport
 from slipway_pod.page import rendered
 from slipway_train_torch.report import draw

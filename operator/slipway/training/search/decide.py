@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from slipway.api.conditions import Progressing, timestamp
 from slipway.api.search import Search
-from slipway.api.trainingjob import ENDED, Snapshot, TrainingJobStatus
+from slipway.api.trainingjob_status import ENDED, Snapshot, TrainingJobStatus
 from slipway.plan import Event, Facts, Manifest, Plan
 from slipway.settings import Settings
 from slipway.training.clock import time_left

@@ -12,7 +12,7 @@ from typing import Final
 
 from slipway.api.common import Resources
 from slipway.api.search import Search
-from slipway.api.trainingjob import TrainingJobStatus
+from slipway.api.trainingjob_status import TrainingJobStatus
 from slipway.attempt import LONGEST_WAIT
 from slipway.contract.artifact import digest_of
 from slipway.contract.exitcodes import ExitCode

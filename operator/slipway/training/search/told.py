@@ -7,7 +7,7 @@ from datetime import datetime
 
 from slipway.api.conditions import moment, timestamp
 from slipway.api.search import MOST_ROWS, Objective, Search, SearchStatus, TrialRow
-from slipway.api.trainingjob import TrainingJobStatus
+from slipway.api.trainingjob_status import TrainingJobStatus
 from slipway.training.search.trials import Seen, best
 
 

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from slipway.api.conditions import SUCCEEDED, find
 from slipway.api.search import Objective, Search, TrialOutcome
-from slipway.api.trainingjob import Recipe, TrainingJobStatus
+from slipway.api.trainingjob import Recipe
+from slipway.api.trainingjob_status import TrainingJobStatus
 from slipway.attempt import order
 from slipway.jobs import Run, runs
 from slipway.plan import Manifest, View

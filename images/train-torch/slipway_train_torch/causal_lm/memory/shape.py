@@ -8,7 +8,7 @@ from typing import Any, Final
 import torch
 from transformers import AutoModelForCausalLM
 
-from slipway.api.trainingjob import CausalLM
+from slipway.api.causal_lm import CausalLM
 from slipway_train_torch.causal_lm import methods
 from slipway_train_torch.causal_lm.device import Device
 from slipway_train_torch.causal_lm.early import publishes_best

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slipway.api.trainingjob import RunMemory
+from slipway.api.trainingjob_status import RunMemory
 from slipway_train_torch.causal_lm.device import Device, give_back_freed_memory, keep_freed_memory
 from slipway_train_torch.causal_lm.layout import Layout
 from slipway_train_torch.causal_lm.memory.choose import Wanted, may_keep_freed

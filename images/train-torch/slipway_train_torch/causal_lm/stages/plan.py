@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
+from slipway.api.causal_lm import CausalLM
 from slipway.api.stages import Stage, StageGate
-from slipway.api.trainingjob import CausalLM, Recipe
+from slipway.api.trainingjob import Recipe
 from slipway.contract.job import Train
 from slipway.contract.result import Rung
 from slipway_pod.errors import BadConfig, BadData
