@@ -31,7 +31,7 @@ demo: venv ## the whole chain on real data: three models come and go, one stays
 	@$(PYTHON) -m e2e.demo
 
 .PHONY: test
-test: venv ## every check there is: lint, unit, world, engine, apiserver, train, blender, e2e
+test: venv ## every check there is: lint, unit, world, engine, apiserver, train, blender, ray, e2e
 	@$(CHECKS) all
 
 .PHONY: lint
@@ -61,6 +61,10 @@ test-train: venv ## the trainer with torch, on CPU
 .PHONY: test-blender
 test-blender: venv ## what models write for Blender, run in the real one
 	@$(CHECKS) blender
+
+.PHONY: test-ray
+test-ray: venv ## the heavy steps of a Dataset on a real Ray cluster of one node
+	@$(CHECKS) ray
 
 .PHONY: test-e2e
 test-e2e: venv ## the demo's story with small numbers, and releases under load, on a real cluster
@@ -97,6 +101,7 @@ lock: venv ## resolve dependencies again and write the hashed locks
 		echo "locking images/$$extra/requirements.lock" && \
 		$(COMPILE) --extra $$extra pyproject.toml -o images/$$extra/requirements.lock || exit 1; \
 	done
+	$(COMPILE) --extra data-ray --constraint images/data/requirements.lock pyproject.toml -o images/data/ray.lock
 	@# torch is the image's lowest layer, so it has a lock that changes only when torch does.
 	echo torch | $(COMPILE) --constraint images/train-torch/requirements.lock - -o images/train-torch/requirements.torch.lock
 
