@@ -39,7 +39,7 @@ example-blender: venv ## one run of the Blender agent, judged in the real Blende
 	@$(PYTHON) -m e2e.example blender $(ARGUMENTS)
 
 .PHONY: test
-test: venv ## every check there is: lint, unit, world, engine, apiserver, train, blender, e2e
+test: venv ## every check there is: lint, unit, world, engine, apiserver, train, blender, ray, e2e
 	@$(CHECKS) all
 
 .PHONY: lint
@@ -69,6 +69,10 @@ test-train: venv ## the trainer with torch, on CPU
 .PHONY: test-blender
 test-blender: venv ## what models write for Blender, run in the real one
 	@$(CHECKS) blender
+
+.PHONY: test-ray
+test-ray: venv ## the heavy steps of a Dataset on a real Ray cluster of one node
+	@$(CHECKS) ray
 
 .PHONY: test-e2e
 test-e2e: venv ## the demo's story with small numbers, and releases under load, on a real cluster
@@ -105,6 +109,7 @@ lock: venv ## resolve dependencies again and write the hashed locks
 		echo "locking images/$$extra/requirements.lock" && \
 		$(COMPILE) --extra $$extra pyproject.toml -o images/$$extra/requirements.lock || exit 1; \
 	done
+	$(COMPILE) --extra data-ray --constraint images/data/requirements.lock pyproject.toml -o images/data/ray.lock
 	@# torch is the image's lowest layer, so it has a lock that changes only when torch does.
 	echo torch | $(COMPILE) --constraint images/train-torch/requirements.lock - -o images/train-torch/requirements.torch.lock
 

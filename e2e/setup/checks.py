@@ -15,6 +15,7 @@ from e2e.setup import cache
 from e2e.setup.__main__ import prepare
 from e2e.setup.blender import python_with_blender
 from e2e.setup.progress import duration, say
+from e2e.setup.ray import python_with_ray
 from e2e.setup.torch import python_with_torch
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -85,6 +86,12 @@ def blender() -> list[list[str]]:
     return [pytest("tests/blender")]
 
 
+def ray() -> list[list[str]]:
+    """Return the heavy steps of a Dataset on a real Ray cluster of one node."""
+    python_with_ray()
+    return [pytest("tests/ray")]
+
+
 def e2e() -> list[list[str]]:
     """Return the story and the releases under load, on a real cluster."""
     return [pytest("-s", "tests/e2e")]
@@ -98,6 +105,7 @@ STAGES = {
     "apiserver": apiserver,
     "train": train,
     "blender": blender,
+    "ray": ray,
     "e2e": e2e,
 }
 

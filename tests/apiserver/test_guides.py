@@ -68,7 +68,7 @@ def test_every_piece_of_the_guide_to_watching_is_taken(server: ApiServer) -> Non
         assert answer.code == 201, f"{answer.message}\n{piece}"
 
 
-@pytest.mark.parametrize("page", ["hosted-tuning-files", "tokens-beside-rows"])
+@pytest.mark.parametrize("page", ["hosted-tuning-files", "spread-over-ray", "tokens-beside-rows"])
 def test_a_guides_dataset_is_taken(server: ApiServer, page: str) -> None:
     manifest = objects.dataset()
     answer = objects.offer(server, {**manifest, "spec": shown(page)})

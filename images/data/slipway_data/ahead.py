@@ -10,8 +10,8 @@ import logging
 import multiprocessing
 import os
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 
@@ -44,17 +44,19 @@ def done(items: Iterable[Numbered], work: Work, replaced: Counter[str], workers:
     Raises OutOfMemory when a worker was killed.
     """
     here = Alone(work)  # in any case: what is wrong with a step is told by this process
-    batches = _batches(items)
-    first = list(islice(batches, WORTH_A_POOL))
+    rest = batches(items)
+    first = list(islice(rest, WORTH_A_POOL))
     if workers == 1 or len(first) < WORTH_A_POOL or not (work.steps or work.banding):
-        yield from ((number, here(item)) for batch in chain(first, batches) for number, item in batch)
+        yield from ((number, here(item)) for batch in chain(first, rest) for number, item in batch)
         replaced.update(here.replaced)
         return
     log.info("%d worker processes", workers)
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of the store's client
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(work,))
     try:
-        for found, counted in _in_order(pool, chain(first, batches), workers * ON_THEIR_WAY):
+        for found, counted in in_order(
+            lambda batch: pool.submit(_work, batch).result, chain(first, rest), workers * ON_THEIR_WAY
+        ):
             replaced.update(counted)
             yield from found
     except BrokenProcessPool as error:
@@ -70,17 +72,24 @@ def done(items: Iterable[Numbered], work: Work, replaced: Counter[str], workers:
 Answered = tuple[list[tuple[int, Done]], Counter[str]]
 
 
-def _in_order(pool: ProcessPoolExecutor, batches: Iterable[Batch], most: int) -> Iterator[Answered]:
-    waiting: deque[Future[Answered]] = deque()
+def in_order(
+    submit: Callable[[Batch], Callable[[], Answered]], batches: Iterable[Batch], most: int
+) -> Iterator[Answered]:
+    """Yield the answer to each batch, in their order, with at most `most` batches on their way.
+
+    `submit` sends a batch away and returns what waits for its answer.
+    """
+    waiting: deque[Callable[[], Answered]] = deque()
     for batch in batches:
-        waiting.append(pool.submit(_work, batch))
+        waiting.append(submit(batch))
         if len(waiting) >= most:
-            yield waiting.popleft().result()
+            yield waiting.popleft()()
     while waiting:
-        yield waiting.popleft().result()
+        yield waiting.popleft()()
 
 
-def _batches(items: Iterable[Numbered]) -> Iterator[Batch]:
+def batches(items: Iterable[Numbered]) -> Iterator[Batch]:
+    """Yield `items` in batches that are worth the way."""
     batch: Batch = []
     characters = 0
     for number, item in items:

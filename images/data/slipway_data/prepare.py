@@ -16,7 +16,7 @@ from slipway.contract.artifact import digest_of
 from slipway.contract.dataset import CARD, REJECTED, SPLITS, DatasetCard
 from slipway.contract.job import PrepareDataset
 from slipway.contract.result import Prepared
-from slipway_data import ahead, augment, balance, blends, licence, mix, parse
+from slipway_data import ahead, augment, balance, blends, licence, mix, on_ray, parse
 from slipway_data.alone import Change, Done, Work
 from slipway_data.export.exports import Exports
 from slipway_data.judge import Tally, judge
@@ -136,7 +136,11 @@ def _through_steps(
         funnel.stopped(step, entry)
         write(entry.line())
 
-    stream = ahead.done(parse.everything(found, job, database), work, tally.redacted, ahead.cores())
+    items = parse.everything(found, job, database)
+    if job.engine is not None and job.engine.ray is not None:
+        stream = on_ray.done(items, work, tally.redacted, job.engine.ray)
+    else:
+        stream = ahead.done(items, work, tally.redacted, ahead.cores())
     for step, change in enumerate(through, start=1 + len(work.steps)):
         stream = change.stage(stream, step) if isinstance(change, Stage) else _each(stream, step, change)
     for number, done in stream:

@@ -21,6 +21,7 @@ from slipway.api.base import (
 )
 from slipway.api.common import ArtifactStatus, Resources
 from slipway.api.conditions import CONDITIONS, Condition
+from slipway.api.dataset_engine import ENGINE_RULE, Engine
 from slipway.api.dataset_export import ExportStatus, HostedFormat
 from slipway.api.dataset_mix import MemberStatus
 from slipway.api.dataset_render import Render
@@ -149,6 +150,7 @@ class DatasetSpec(Model):
             "rows read as this have no columns to balance by: set balance.by to Folder or Project, or parse JSONL or "
             "Parquet",
         ),
+        ENGINE_RULE,
         *SOURCE_RULES,
     )
 
@@ -184,6 +186,11 @@ class DatasetSpec(Model):
         default=None,
         description="render makes tokens of the rows once, for runs whose base model has this tokenizer; absent leaves "
         "it to each run.",
+    )
+    engine: Engine | None = Field(
+        default=None,
+        description="engine does the heavy steps; absent means that the preparation pod does them, on as many cores as "
+        "resources.cpu says.",
     )
     resources: Resources = Field(default=Resources(), description="resources of the preparation pod.")
     pod: PodOptions | None = Field(

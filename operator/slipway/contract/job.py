@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter
 from slipway.api.base import Model
 from slipway.api.common import ArtifactRef, Evaluation
 from slipway.api.dataset import Quality, Schema, Split
+from slipway.api.dataset_engine import Engine
 from slipway.api.dataset_export import HostedFormat
 from slipway.api.dataset_render import Render
 from slipway.api.dataset_source import Source
@@ -79,6 +80,7 @@ class PrepareDataset(JobBase):
     render: Render | None = None
     members: tuple[MixMember, ...] = Field(default=(), exclude_if=lambda members: not members)
     """What source.datasets names, in the order of names."""
+    engine: Engine | None = None
 
 
 class Train(JobBase):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from slipway.api.dataset import DatasetSpec
 from slipway.api.dataset_github import GitHubSource
 from slipway.api.dataset_source import GitSource, HttpSource, PersistentVolumeClaimSource, Source
 from slipway.api.dataset_steps import Step
@@ -42,7 +43,8 @@ def ports(source: Source) -> tuple[int, ...]:
     return ()
 
 
-def network_policy(root: Root, job: str, source: Source, steps: Sequence[Step] = ()) -> list[Manifest]:
-    """Return what lets the pods of `job` out to the servers of source and steps, beside what all our pods may reach."""
-    models = model_apis(steps).values()
-    return way_out(root, job, sorted({*ports(source), *(port_of(model.url) for model in models)}))
+def network_policy(root: Root, job: str, spec: DatasetSpec) -> list[Manifest]:
+    """Return what lets the pods of `job` out to the servers that `spec` names, beside what all our pods may reach."""
+    models = (port_of(model.url) for model in model_apis(spec.steps).values())
+    engine = () if spec.engine is None or spec.engine.ray is None else (port_of(spec.engine.ray.address),)
+    return way_out(root, job, sorted({*ports(spec.source), *models, *engine}))

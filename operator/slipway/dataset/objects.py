@@ -61,6 +61,7 @@ def told(dataset: Dataset, settings: Settings) -> PrepareDataset:
         export=tuple(spec.export),
         render=spec.render,
         members=dataset.members,
+        engine=spec.engine,
     )
 
 
@@ -105,7 +106,7 @@ def preparation(dataset: Dataset, attempt: int, settings: Settings) -> tuple[Man
     made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt)}
     # Where no other policy selects the pod, this one would be the first, and shut it in.
     closed = dataset.root.namespace in settings.closed_namespaces
-    policies = network_policy(dataset.root, name, dataset.spec.source, dataset.spec.steps) if closed else []
+    policies = network_policy(dataset.root, name, dataset.spec) if closed else []
     return job_config(dataset.root, name, told(dataset, settings)), *policies, made
 
 

@@ -22,10 +22,10 @@ HTTP = {
 }
 
 
-def started(source: dict[str, Any], shut_in: bool = True) -> World:
+def started(source: dict[str, Any], shut_in: bool = True, **more: Any) -> World:
     world = World()
     world.room = Room(SETTINGS.model_copy(update={"closed_namespaces": (NAMESPACE,) if shut_in else ("other",)}))
-    world.edit(source=source)
+    world.edit(source=source, **more)
     world.settle()
     return world
 
@@ -73,6 +73,24 @@ def test_the_way_out_is_as_wide_as_the_addresses_and_lasts_as_long_as_the_work()
     assert world.status()["state"] == "Ready"
     assert world.owned("NetworkPolicy") == []
     assert len(world.jobs()) == 1
+
+
+def test_a_ray_cluster_is_let_out_to_and_changes_no_data() -> None:
+    stored = {"objectStore": {"uri": "s3://slipway/raw/"}}
+    spec: dict[str, Any] = {"steps": [{"parse": {"as": "JSONL"}}, {"redact": {"kinds": ["Email"]}}]}
+    ray = {"engine": {"ray": {"address": "ray://ray-head.data.svc:10001"}}}
+    world = started(stored, **spec)
+    assert world.owned("NetworkPolicy") == []
+    world.succeed()
+    world.settle()
+    world.edit(source=stored, **spec, **ray)
+    world.settle()
+    assert world.status()["state"] == "Ready"
+    assert len(world.jobs()) == 1
+    world = started(stored, **spec, **ray)
+    [rule] = policy_of(world)["egress"]
+    assert [port["port"] for port in rule["ports"]] == [10001]
+    assert world.status()["state"] == "Preparing"
 
 
 def test_without_policies_around_it_a_pod_needs_none() -> None:
