@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,8 @@ NAMESPACE = "kueue-system"
 
 
 @contextmanager
-def kueue(server: ApiServer) -> Iterator[Path]:
-    """Install Kueue's CRDs and run its manager; yield its log."""
+def kueue(server: ApiServer, frameworks: Sequence[str] = ("batch/job",)) -> Iterator[Path]:
+    """Install Kueue's CRDs and run its manager, which looks after kinds of jobs; yield its log."""
     folder = gotools.kueue()
     for path in sorted((folder / "crds").glob("*.yaml")):
         for manifest in yaml.safe_load_all(path.read_text()):
@@ -36,7 +36,7 @@ def kueue(server: ApiServer) -> Iterator[Path]:
     server.kubectl("create", "namespace", NAMESPACE)
     health = free_port()
     config = server.folder / "kueue.yaml"
-    config.write_text(json.dumps(configuration(health, certificates(server))))
+    config.write_text(json.dumps(configuration(health, certificates(server), frameworks)))
     command = [
         "env",
         f"KUEUE_METRICS_CERTIFICATES={server.folder / 'kueue-certificates'}",
@@ -66,8 +66,8 @@ def certificates(server: ApiServer) -> Path:
     return made
 
 
-def configuration(health: int, certificates: Path) -> dict[str, Any]:
-    """Return Kueue's configuration: batch/v1 Jobs only, no webhooks, nothing served but its health."""
+def configuration(health: int, certificates: Path, frameworks: Sequence[str]) -> dict[str, Any]:
+    """Return Kueue's configuration: these kinds of jobs only, no webhooks, nothing served but its health."""
     return {
         "apiVersion": "config.kueue.x-k8s.io/v1beta2",
         "kind": "Configuration",
@@ -77,7 +77,7 @@ def configuration(health: int, certificates: Path) -> dict[str, Any]:
         "webhook": {"host": "127.0.0.1", "port": free_port(), "certDir": str(certificates)},
         "leaderElection": {"leaderElect": False},
         "internalCertManagement": {"enable": False},
-        "integrations": {"frameworks": ["batch/job"]},
+        "integrations": {"frameworks": list(frameworks)},
         "featureGates": {"VisibilityOnDemand": False},
     }
 
