@@ -114,6 +114,7 @@ def _unreachable(address: str, error: Exception) -> SourceUnreachable:
 
 def _submitting(ray: ModuleType, address: str, work: Work) -> Callable[[Batch], Callable[[], Answered]]:
     """Return what sends a batch away and gives what waits for its answer."""
+
     # Nested, so that it travels itself: where our code is missing, a task can still say so.
     def task(told: bytes, wanted: Versions, batch: bytes) -> bytes | Versions:
         from slipway_data.on_ray import answered
