@@ -1,4 +1,4 @@
-"""What is said where a Ray cluster cannot do the work, and does a node do what this pod would? A real one: tests/ray."""
+"""What is said where Ray cannot do the work, and does a node do what this pod would? A real one: tests/ray."""
 
 from __future__ import annotations
 
