@@ -290,6 +290,7 @@ class Rules:
         if not candidate or not candidate.get("trafficSince"):
             return None
         version, attempt = candidate["version"], (candidate["revision"], candidate["since"], candidate["trafficSince"])
+        self._world.prometheus.account()
         served = self._world.prometheus.served.get(version, 0.0)
         return version, self._served_before.setdefault(attempt, served)
 
