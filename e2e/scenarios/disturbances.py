@@ -107,5 +107,5 @@ def _kill(play: Play, pods: list[str]) -> None:
     before = operators.holder(play.cluster)
     play.mark(f"kill {', '.join(pods)}")
     for pod in pods:
-        operators.sigkill(play.cluster, pod)
+        operators.kill(play.cluster, pod)
     play.mark(f"{operators.await_another(play.cluster, before)} leads")

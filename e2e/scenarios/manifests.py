@@ -83,7 +83,7 @@ def versions(uri: str, digest: str) -> Sequence[Mapping[str, Any]]:
     """Return the model's versions, as docs/how-to/model-trained-elsewhere.md writes them."""
     artifact = {"uri": uri, "digest": digest, "kind": "Model", "formats": ["GGUF"]}
     return [
-        _ours("ModelVersion", f"{MODEL}-{number}", {"model": MODEL, "version": number, "artifact": artifact})
+        ours("ModelVersion", f"{MODEL}-{number}", {"model": MODEL, "version": number, "artifact": artifact})
         for number in NUMBERS
     ]
 
@@ -92,7 +92,7 @@ def rollout(name: str, release: Release) -> Mapping[str, Any]:
     """Return Rollout `name` as it asks for `release`."""
     runtime = {"contextTokens": release.context_tokens, "parallel": 2, "threads": 1}
     errors = {"maxPercent": "5", "failures": ["ServerError", "ClientError"], "minSamples": 5}
-    return _ours(
+    return ours(
         "Rollout",
         name,
         {
@@ -115,5 +115,6 @@ def rollout(name: str, release: Release) -> Mapping[str, Any]:
     )
 
 
-def _ours(kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+def ours(kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object of ours in the scenarios' namespace."""
     return {"apiVersion": API, "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}, "spec": dict(spec)}

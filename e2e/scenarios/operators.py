@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import time
 
 from e2e.cluster.base import Cluster, CommandFailed
-from e2e.cluster.embedded import process
 from e2e.cluster.embedded.node import EmbeddedCluster
 from e2e.demo.cast import SYSTEM
+from e2e.scenarios.sigkill import sigkill
 
 LEASE = "slipway-operator"
 PODS = ("-l", "app.kubernetes.io/component=operator")
@@ -31,18 +30,14 @@ def pods(cluster: Cluster) -> list[str]:
     return found.split()
 
 
-def sigkill(cluster: Cluster, pod: str) -> None:
+def kill(cluster: Cluster, pod: str) -> None:
     """Kill a pod's operator without a word of warning.
 
     On a node whose processes are ours to kill: SIGKILL. Elsewhere the pod is deleted by force, which the kubelet
     softens to a SIGTERM and two seconds.
     """
     if isinstance(cluster, EmbeddedCluster):
-        uid = cluster.kubectl("-n", SYSTEM, "get", "pod", pod, "-o", "jsonpath={.metadata.uid}")
-        found = process.of_pod(uid, PROGRAM)
-        if not found:
-            raise LookupError(f"pod {pod} has no process {PROGRAM} on this machine")
-        process.kill(found, signal.SIGKILL)
+        sigkill(cluster, SYSTEM, pod, PROGRAM)
         return
     cluster.kubectl("-n", SYSTEM, "delete", "pod", pod, "--grace-period=0", "--force", "--wait=false")
 

@@ -24,7 +24,7 @@ def installed() -> Iterator[ApiServer]:
         server = stack.enter_context(running(accounts=True))
         stack.enter_context(controllers(server))
         stack.enter_context(jobset(server.kubeconfig, server.folder))
-        stack.enter_context(kueue(server, ("batch/job", "jobset.x-k8s.io/jobset")))
+        stack.enter_context(kueue(server.kubeconfig, server.folder, ("batch/job", "jobset.x-k8s.io/jobset")))
         helm(server, "install", "slipway", str(CHART), "--create-namespace")
         yield server
 

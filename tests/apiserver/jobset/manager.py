@@ -7,7 +7,6 @@ would not work.
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from e2e.setup import gotools, tools
-from tests.apiserver.kueue.manager import answers
+from e2e.setup import gotools
+from tests.apiserver.managers import answers, asked, certificates, kubectl
 from tests.apiserver.operating import eventually
 from tests.apiserver.server import free_port, started
 
@@ -32,25 +31,13 @@ def jobset(kubeconfig: Path, folder: Path) -> Iterator[Path]:
         kubectl(kubeconfig, "apply", "--server-side", "-f", "-", stdin=json.dumps(one_version(path)))
     health = free_port()
     config = folder / "jobset.json"
-    config.write_text(json.dumps(configuration(health, certificates(folder))))
+    config.write_text(json.dumps(configuration(health, certificates(folder, "jobset"))))
     eventually(lambda: asked(kubeconfig, "get", "jobsets", "--all-namespaces").returncode == 0, config)
     command = [str(made / "jobset"), f"--config={config}", f"--kubeconfig={kubeconfig}"]
     with started("jobset", command, folder):
         log = folder / "jobset.log"
         eventually(lambda: answers(f"http://127.0.0.1:{health}/readyz"), log)
         yield log
-
-
-def kubectl(kubeconfig: Path, *arguments: str, stdin: str = "") -> None:
-    """Run kubectl against the cluster of `kubeconfig`."""
-    ran = asked(kubeconfig, *arguments, stdin=stdin)
-    assert ran.returncode == 0, ran.stderr
-
-
-def asked(kubeconfig: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """Run kubectl and return how it ended."""
-    command = [str(tools.kubectl()), f"--kubeconfig={kubeconfig}", *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
 
 
 def one_version(path: Path) -> dict[str, Any]:
@@ -60,16 +47,6 @@ def one_version(path: Path) -> dict[str, Any]:
     spec = {**crd["spec"], "versions": [{**version, "served": True, "storage": True}]}
     spec.pop("conversion", None)
     return {**crd, "spec": spec}
-
-
-def certificates(folder: Path) -> Path:
-    """Return a folder with a certificate that nobody asks for: JobSet's server does not start without one."""
-    made = folder / "jobset-certificates"
-    made.mkdir()
-    files = ["-keyout", str(made / "tls.key"), "-out", str(made / "tls.crt")]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=jobset", *files]
-    subprocess.run(command, check=True, capture_output=True)
-    return made
 
 
 def configuration(health: int, certificates: Path) -> dict[str, Any]:

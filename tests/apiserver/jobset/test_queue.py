@@ -9,13 +9,14 @@ from tests.apiserver import objects
 from tests.apiserver.jobs.cluster import Cluster
 from tests.apiserver.jobs.story import MODEL, prepared, verified
 from tests.apiserver.jobset.test_nodes import SAVED, SMALL, obey, running, succeed
+from tests.apiserver.kueue import queues
 from tests.apiserver.kueue.test_queue import queue
 from tests.apiserver.objects import collection
 
 
 def train(cluster: Cluster, name: str, priority: str, **spec: Any) -> str:
     """Make a run on two nodes that waits in the queue."""
-    place = {"localQueue": "gpu", "priorityClass": f"{cluster.namespace}-{priority}"}
+    place = queues.place(cluster.namespace, priority)
     return cluster.apply(objects.training_job(name), queue=place, resources=SMALL, **spec)
 
 

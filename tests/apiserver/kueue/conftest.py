@@ -18,7 +18,7 @@ from tests.unit.chart.render import CHART
 @pytest.fixture(scope="package")
 def installed() -> Iterator[ApiServer]:
     """An apiserver with Kubernetes' controllers, Kueue, and our chart."""
-    with running(accounts=True) as server, controllers(server), kueue(server):
+    with running(accounts=True) as server, controllers(server), kueue(server.kubeconfig, server.folder):
         helm(server, "install", "slipway", str(CHART), "--create-namespace")
         yield server
 

@@ -8,8 +8,6 @@ nothing has to be converted.
 from __future__ import annotations
 
 import json
-import shutil
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,34 +16,37 @@ from typing import Any
 import yaml
 
 from e2e.setup import gotools
+from tests.apiserver.managers import answers, certificates, kubectl
 from tests.apiserver.operating import eventually
-from tests.apiserver.server import ApiServer, free_port, started
+from tests.apiserver.server import free_port, started
 
-API = "/apis/kueue.x-k8s.io/v1beta2"
 NAMESPACE = "kueue-system"
 
 
 @contextmanager
-def kueue(server: ApiServer, frameworks: Sequence[str] = ("batch/job",)) -> Iterator[Path]:
-    """Install Kueue's CRDs and run its manager, which looks after kinds of jobs; yield its log."""
-    folder = gotools.kueue()
-    for path in sorted((folder / "crds").glob("*.yaml")):
+def kueue(kubeconfig: Path, folder: Path, frameworks: Sequence[str] = ("batch/job",)) -> Iterator[Path]:
+    """Install Kueue's CRDs and run its manager, which looks after kinds of jobs, with what it writes in `folder`; yield
+    its log.
+    """
+    made = gotools.kueue()
+    for path in sorted((made / "crds").glob("*.yaml")):
         for manifest in yaml.safe_load_all(path.read_text()):
-            server.kubectl("create", "-f", "-", stdin=json.dumps(newest_only(manifest)))
-    server.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-    server.kubectl("create", "namespace", NAMESPACE)
+            kubectl(kubeconfig, "apply", "--server-side", "-f", "-", stdin=json.dumps(newest_only(manifest)))
+    kubectl(kubeconfig, "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    kubectl(kubeconfig, "apply", "-f", "-", stdin=json.dumps(space))
     health = free_port()
-    config = server.folder / "kueue.yaml"
-    config.write_text(json.dumps(configuration(health, certificates(server), frameworks)))
+    config, keys = folder / "kueue.yaml", certificates(folder, "kueue")
+    config.write_text(json.dumps(configuration(health, keys, frameworks)))
     command = [
         "env",
-        f"KUEUE_METRICS_CERTIFICATES={server.folder / 'kueue-certificates'}",
-        str(folder / "kueue"),
+        f"KUEUE_METRICS_CERTIFICATES={keys}",
+        str(made / "kueue"),
         f"--config={config}",
-        f"--kubeconfig={server.kubeconfig}",
+        f"--kubeconfig={kubeconfig}",
     ]
-    with started("kueue", command, server.folder):
-        log = server.folder / "kueue.log"
+    with started("kueue", command, folder):
+        log = folder / "kueue.log"
         eventually(lambda: answers(f"http://127.0.0.1:{health}/readyz"), log)
         yield log
 
@@ -55,15 +56,6 @@ def newest_only(crd: dict[str, Any]) -> dict[str, Any]:
     versions = crd["spec"]["versions"]
     newest = max(versions, key=lambda version: version["name"])
     return {**crd, "spec": {**crd["spec"], "versions": [{**newest, "served": True, "storage": True}]}}
-
-
-def certificates(server: ApiServer) -> Path:
-    """Return a folder with a certificate that nobody asks for: Kueue's servers do not start without one."""
-    made = server.folder / "kueue-certificates"
-    made.mkdir()
-    for name, kind in (("tls.crt", "crt"), ("tls.key", "key")):
-        shutil.copyfile(server.ca.with_suffix(f".{kind}"), made / name)
-    return made
 
 
 def configuration(health: int, certificates: Path, frameworks: Sequence[str]) -> dict[str, Any]:
@@ -80,12 +72,3 @@ def configuration(health: int, certificates: Path, frameworks: Sequence[str]) ->
         "integrations": {"frameworks": list(frameworks)},
         "featureGates": {"VisibilityOnDemand": False},
     }
-
-
-def answers(url: str) -> bool:
-    """Tell whether Kueue says that it is ready."""
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False

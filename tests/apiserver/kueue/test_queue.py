@@ -9,7 +9,7 @@ from slipway.contract.result import Preempted
 from tests.apiserver import objects
 from tests.apiserver.jobs.cluster import Cluster
 from tests.apiserver.jobs.story import MODEL, TRAINED, prepared, verified
-from tests.apiserver.kueue.manager import API
+from tests.apiserver.kueue import queues
 from tests.apiserver.objects import collection
 
 SMALL = {"cpu": "1", "memory": "1Gi"}
@@ -21,40 +21,13 @@ def state(cluster: Cluster, name: str) -> str:
 
 def queue(cluster: Cluster, cpus: int = 1) -> None:
     """Make a queue of the namespace that has `cpus` for everybody in it, and two priorities."""
-    name = cluster.namespace
-    covered = [
-        {"name": "cpu", "nominalQuota": str(cpus)},
-        {"name": "memory", "nominalQuota": "100Gi"},
-        {"name": "ephemeral-storage", "nominalQuota": "1Ti"},
-    ]
-    cluster.create(f"{API}/resourceflavors", kueue("ResourceFlavor", name, {}))
-    groups = [
-        {
-            "coveredResources": [one["name"] for one in covered],
-            "flavors": [{"name": name, "resources": covered}],
-        }
-    ]
-    spec = {
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}},
-        "queueingStrategy": "BestEffortFIFO",
-        "preemption": {"withinClusterQueue": "LowerPriority"},
-        "resourceGroups": groups,
-    }
-    cluster.create(f"{API}/clusterqueues", kueue("ClusterQueue", name, spec))
-    cluster.create(f"{API}/namespaces/{name}/localqueues", kueue("LocalQueue", "gpu", {"clusterQueue": name}))
-    for priority, value in (("low", 10), ("high", 1000)):
-        manifest = {**kueue("WorkloadPriorityClass", f"{name}-{priority}", {}), "value": value}
-        del manifest["spec"]
-        cluster.create(f"{API}/workloadpriorityclasses", manifest)
-
-
-def kueue(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
-    return {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": kind, "metadata": {"name": name}, "spec": spec}
+    for manifest in queues.queue(cluster.namespace, str(cpus)):
+        cluster.create(queues.collection(manifest), manifest)
 
 
 def train(cluster: Cluster, name: str, priority: str = "low", **spec: Any) -> str:
     """Make a TrainingJob that waits in the queue."""
-    place = {"localQueue": "gpu", "priorityClass": f"{cluster.namespace}-{priority}"}
+    place = queues.place(cluster.namespace, priority)
     return cluster.apply(objects.training_job(name), **({"queue": place, "resources": SMALL, "version": None} | spec))
 
 

@@ -1,0 +1,94 @@
+"""In which ways does a run's pod end before its time, and how is it met in the middle of its work?"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from kubernetes import client, config
+
+from e2e.cluster.base import Cluster
+from e2e.demo.tape import Mark
+from e2e.scenarios.manifests import NAMESPACE
+from e2e.scenarios.sigkill import sigkill
+from e2e.scenarios.trainings import Trainings
+
+PROGRAM: Final = "slipway_train_torch.causal_lm"
+TOLD: Final = re.compile(r"step (\d+) of \d+: loss")
+"""What a pod says after each step (slipway_train_torch.causal_lm.recipe)."""
+SILENCE_SECONDS: Final = 120
+"""The longest that a pod says nothing, while others load their model on the same cores."""
+
+Way = Callable[[Cluster, str], None]
+
+
+def kill(cluster: Cluster, pod: str) -> None:
+    """SIGKILL the program, as the kernel does where memory is out. Only where the node's processes are this machine's."""
+    sigkill(cluster, NAMESPACE, pod, PROGRAM)
+
+
+def evict(cluster: Cluster, pod: str) -> None:
+    """Ask for an eviction, as `kubectl drain` and autoscalers do."""
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": NAMESPACE}}
+    path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}/eviction"
+    cluster.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(body))
+
+
+def delete(cluster: Cluster, pod: str) -> None:
+    """Delete the pod: SIGTERM, and its time of grace."""
+    cluster.kubectl("-n", NAMESPACE, "delete", "pod", pod, "--wait=false")
+
+
+def delete_by_force(cluster: Cluster, pod: str) -> None:
+    """Delete the pod without grace: SIGTERM, and a second later SIGKILL, whatever it is about."""
+    cluster.kubectl("-n", NAMESPACE, "delete", "pod", pod, "--grace-period=0", "--force", "--wait=false")
+
+
+POLITE: Final[tuple[Way, ...]] = (evict, delete)
+"""Ways in which a pod has the time to save what it has done."""
+
+
+@dataclass(frozen=True)
+class Blow:
+    """What befalls the pod that a run has, some seconds after it told of a step."""
+
+    way: Way
+    step: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.way.__name__} {self.seconds:.2f} s after step {self.step}"
+
+
+def strike(trainings: Trainings, name: str, blows: Iterable[Blow]) -> None:
+    """Let each of `blows` fall on another pod of the run, one after the other; return when the last one fell."""
+    struck: list[str] = []
+    for blow in blows:
+        pod = trainings.running_pod(name, besides=struck)
+        await_step(trainings.cluster, pod, blow.step)
+        time.sleep(blow.seconds)
+        trainings.tape.add(Mark(time.time(), f"{name}: {blow}"))
+        blow.way(trainings.cluster, pod)
+        struck.append(pod)
+
+
+def await_step(cluster: Cluster, pod: str, step: int) -> None:
+    """Return as soon as a pod has told that it did `step` or a later one; raise LookupError when it ends before.
+
+    Its log says so at once; what it pushes is two seconds old, and written as late again.
+    """
+    core = client.CoreV1Api(config.new_client_from_config(str(cluster.kubeconfig)))
+    timeouts = (10, SILENCE_SECONDS)  # to connect, and between two lines
+    log = core.read_namespaced_pod_log(pod, NAMESPACE, follow=True, _preload_content=False, _request_timeout=timeouts)
+    try:
+        for line in log:
+            told = TOLD.search(line.decode(errors="replace"))
+            if told and int(told[1]) >= step:
+                return
+    finally:
+        log.close()
+    raise LookupError(f"pod {pod} ended before it told of step {step}")

@@ -1,0 +1,177 @@
+"""Whatever ends its pods on a real node, a run comes to the bits of one that was left alone, and tells what befell it.
+
+Three runs of one recipe go at the same time: one is left alone, two are struck twice each. More blows on one run would
+take minutes: after each, the Job controller waits twice as long as before until it makes the next pod. Then a fourth one
+waits in a queue of the real Kueue, and has to give its place away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from e2e.cluster import open_cluster
+from e2e.cluster.base import Cluster
+from e2e.cluster.embedded.node import EmbeddedCluster
+from e2e.demo.__main__ import fresh
+from e2e.demo.prepare import out
+from e2e.demo.tape import Tape
+from e2e.scenarios.kills import POLITE, Blow, Way, await_step, delete, delete_by_force, evict, kill, strike
+from e2e.scenarios.manifests import NAMESPACE
+from e2e.scenarios.trainings import Result, Trainings, prepared
+from slipway.api.trainingjob_status import Restarts
+from tests.apiserver.kueue import queues
+from tests.apiserver.kueue.manager import NAMESPACE as KUEUE
+from tests.apiserver.kueue.manager import kueue
+
+STEPS, EVERY = 24, 4
+RECIPE = {"maxSteps": STEPS, "batchSize": 6}
+"""Three passes over some 48 rows, most of a second for each step."""
+SAVED = {"everySteps": EVERY, "keep": 2}
+EARLY, LATE = range(5, 9), range(10, 14)
+"""Steps after which the first and the second blow fall: after the first checkpoint, and well before the end. From an
+eviction to its SIGTERM pass up to two seconds.
+"""
+WEIGHTS = "adapter/adapter_model.safetensors"
+SECONDS = 420.0
+"""For a run that is struck: it starts three times, beside two others, and waits 30 s for pods."""
+
+Runs = Mapping[str, "Future[Result]"]
+
+
+@pytest.fixture(scope="module")
+def trainings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainings]:
+    """Runs on a cluster with Kueue. It goes last: without it, what it keeps of the namespace could not be deleted."""
+    cluster = open_cluster()
+    with cluster.in_use("the test of interruptions"), fresh(out("interruptions-tape.jsonl")).open("w") as file:
+        cluster.up()
+        with with_kueue(cluster, tmp_path_factory.mktemp("kueue")), prepared(cluster, Tape(file)) as found:
+            yield found
+
+
+@contextmanager
+def with_kueue(cluster: Cluster, folder: Path) -> Iterator[None]:
+    """Let the cluster have Kueue until the block ends."""
+    with kueue(cluster.kubeconfig, folder):
+        try:
+            yield
+        finally:
+            # Kueue lets a flavor go when no queue has it any more.
+            cluster.kubectl("delete", "clusterqueues,resourceflavors", "--all", "--timeout=60s")
+            crds = [name for name in cluster.kubectl("get", "crd", "-o", "name").split() if "kueue.x-k8s.io" in name]
+            cluster.kubectl("delete", *crds, "--timeout=60s")
+            cluster.kubectl("delete", "namespace", KUEUE, "--timeout=60s")
+
+
+@pytest.fixture(scope="module")
+def blows(trainings: Trainings) -> Mapping[str, Sequence[Blow]]:
+    """What befalls which run, at moments that SLIPWAY_SEED draws."""
+    chance = random.Random(int(os.environ.get("SLIPWAY_SEED", "5")))
+    ways: dict[str, tuple[Way, ...]] = {"alone": (), "killed": (kill, evict), "deleted": (delete_by_force, delete)}
+    if not isinstance(trainings.cluster, EmbeddedCluster):
+        del ways["killed"]
+    return {
+        name: [
+            Blow(way, chance.choice(when), chance.uniform(0, 1))
+            for way, when in zip(chosen, (EARLY, LATE), strict=False)
+        ]
+        for name, chosen in ways.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def runs(trainings: Trainings, blows: Mapping[str, Sequence[Blow]]) -> Runs:
+    """The runs, at the same time; each is over or broken when this returns."""
+
+    def performed(name: str) -> Result:
+        trainings.start(name, RECIPE, cpu="250m", checkpoint=SAVED)
+        strike(trainings, name, blows[name])
+        return trainings.result(name, SECONDS)
+
+    with ThreadPoolExecutor(len(blows), "run") as pool:
+        return {name: pool.submit(performed, name) for name in blows}
+
+
+@pytest.fixture(scope="module")
+def alone(runs: Runs) -> Result:
+    """The run that nobody struck."""
+    return runs["alone"].result()
+
+
+def test_a_run_that_is_left_alone_does_each_step_once(alone: Result) -> None:
+    assert [line["step"] for line in alone.steps] == list(range(1, STEPS + 1))
+    assert alone.status.restarts is None
+    assert alone.report.restarts == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "restarts"),
+    [("killed", Restarts(failed=1, preempted=1)), ("deleted", Restarts(failed=0, preempted=2))],
+)
+def test_a_run_whose_pods_are_struck_ends_in_the_same_bits(
+    trainings: Trainings,
+    blows: Mapping[str, Sequence[Blow]],
+    runs: Runs,
+    alone: Result,
+    name: str,
+    restarts: Restarts,
+) -> None:
+    if name not in runs:
+        pytest.skip(f"the processes of the {trainings.cluster.provider} cluster are not ours to kill")
+    result = runs[name].result()
+    assert goes_on(result, blows[name]) == []
+    assert learned(result) == learned(alone)
+    assert result.status.restarts == restarts
+
+
+def learned(result: Result) -> tuple[object, ...]:
+    """Return everything that a run must have in common with one of the same recipe, to the last bit."""
+    return result.steps, result.measurements, result.files[WEIGHTS]
+
+
+def goes_on(result: Result, blows: Sequence[Blow]) -> list[str]:
+    """Return what is wrong with where the run went on: it would come to the same bits if it began anew each time."""
+    found = result.report.restarts
+    if len(found) != len(blows):
+        return [f"{len(blows)} blows, but it tells of {len(found)} restarts: {found}"]
+    wrong = []
+    for blow, restart in zip(blows, found, strict=True):
+        polite = blow.way in POLITE
+        if polite and (restart.ended, restart.step) != ("Stopped", restart.reached):
+            wrong.append(f"{blow}: the pod had the time to save what it had done: {restart}")
+        if restart.step < blow.step - (0 if polite else EVERY):
+            wrong.append(f"{blow}: a later checkpoint was there: {restart}")
+    return wrong
+
+
+def test_a_run_that_gives_its_place_in_a_queue_away_comes_back_and_ends_in_the_same_bits(
+    trainings: Trainings, alone: Result
+) -> None:
+    for manifest in queues.queue(NAMESPACE, cpu="750m"):  # for one run, and for the one who verifies what it made
+        trainings.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+    low, high = (queues.place(NAMESPACE, level) for level in ("low", "high"))
+    trainings.start("patient", RECIPE, checkpoint=SAVED, queue=low)
+    pod = trainings.running_pod("patient")
+    await_step(trainings.cluster, pod, 2)
+
+    trainings.start("urgent", {"maxSteps": 2, "batchSize": 6}, queue=high)
+    trainings.until("urgent", "running", lambda status: status.state == "Running")
+    waiting = trainings.status("patient")
+    assert waiting.state == "Queued"
+    assert waiting.restarts == Restarts(preempted=1)
+    assert trainings.result("urgent").status.restarts is None
+
+    result = trainings.result("patient")
+    assert trainings.states("patient")[:4] == ["Queued", "Running", "Queued", "Running"]
+    assert result.status.restarts == Restarts(preempted=1)
+    (restart,) = result.report.restarts
+    assert (restart.ended, restart.step) == ("Stopped", restart.reached)
+    assert 2 <= restart.step < STEPS
+    assert learned(result) == learned(alone)
