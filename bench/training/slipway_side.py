@@ -26,6 +26,7 @@ from slipway_pod.artifact import publish_at
 from slipway_pod.stop import StopFlag
 from slipway_train_torch.causal_lm.batches import targets
 from slipway_train_torch.causal_lm.recipe import Recipe
+from slipway_train_torch.report.journal import Journal
 
 
 class Timed(Recipe):  # type: ignore[misc]
@@ -33,15 +34,16 @@ class Timed(Recipe):  # type: ignore[misc]
 
     began = 0.0
     ended = 0.0
-    trained = 0
+    targets = 0
+    """Loss-bearing tokens so far. (`trained` is a method of the recipe.)"""
 
     def step(self) -> None:
         """Do a step, and note what it did."""
         self.began = self.began or time.monotonic()
-        self.trained += targets(self.batch())
+        self.targets += targets(self.batch())
         super().step()
         self.ended = time.monotonic()
-        speed = self.trained / (self.ended - self.began)
+        speed = self.targets / (self.ended - self.began)
         print(
             f"      Slipway: step {self.state.step} of {self.steps}, {speed:.0f} tokens/s", file=sys.stderr, flush=True
         )
@@ -52,15 +54,16 @@ def main() -> None:
     plan = Plan.read(Path(sys.argv[1]))
     base, dataset, out = map(Path, sys.argv[2:5])
     with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        (scratch / "store" / "slipway").mkdir(parents=True)
-        run = Timed(job(plan, base, dataset, scratch / "store"), scratch / "work", StopFlag())
-        (scratch / "work").mkdir()
+        store, work = Path(folder, "store"), Path(folder, "work")
+        (store / "slipway").mkdir(parents=True)
+        work.mkdir()
+        told = job(plan, base, dataset, store)
+        run = Timed(told, work, StopFlag(), Journal(told, work))
         result = run.run()
         assert isinstance(result, Trained)
-        artefact = scratch / "store" / result.artifact.uri.removeprefix("s3://")
+        artefact = store / result.artifact.uri.removeprefix("s3://")
         shutil.copytree(artefact / "adapter", out, dirs_exist_ok=True)
-    speed = Speed(run.trained, run.state.tokens, run.ended - run.began, peak_mib(), {"torch": torch.__version__})
+    speed = Speed(run.targets, run.state.tokens, run.ended - run.began, peak_mib(), {"torch": torch.__version__})
     print(json.dumps(asdict(speed)))
 
 
