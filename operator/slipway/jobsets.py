@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import zip_longest
 from typing import Final
 
 from slipway.api.conditions import moment
@@ -18,6 +17,7 @@ from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import NODE_LOST, UNEXPECTED, Failed, Trained
 from slipway.jobs import SUSPENDED, Phase, PodEnd, Run, Waiter, of_job, read, suspended_since
 from slipway.plan import Manifest, View
+from slipway.rounds import Member, Round, rounds
 
 KIND: Final = "JobSet"
 API_VERSION: Final = "jobset.x-k8s.io/v1alpha2"
@@ -77,17 +77,21 @@ def read_set(jobset: Manifest, job: Manifest | None, pods: Sequence[Manifest]) -
 def _with_pods(run: Run, job: Manifest, pods: Sequence[Manifest], nodes: int, held: bool) -> Run:
     """Return `run` with what its `job` and `pods` show; `held`: its controller still knows it as suspended."""
     seen = read(job, pods)
-    ends = _together(seen, nodes, over=run.phase != "Active")
+    found = rounds(seen.name, pods, seen.ends)
+    ends = _together(found, nodes, over=run.phase != "Active")
     if seen.phase == "Failed":  # it says why; the JobSet only that it did
         run = replace(run, reason=seen.reason, message=seen.message)
     if run.phase == "Failed" and not ends and run.reason in _BY_PODS:
         ends = (_traceless(run),)
-    waiter = _waiter(job, pods) if run.phase == "Active" and not run.suspended else None
-    counts = run.suspended or run.phase != "Active" or _all_here(seen.name, pods, nodes)
+    active = run.phase == "Active" and not run.suspended
+    ending = _ending(job, found) if active else ""
+    waiter = _waiter(job, pods) if active and not ending else None
+    counts = not active or (not ending and _all_here(found, nodes))
     return replace(
         run,
         job=seen.name,
         ends=ends,
+        ending=ending,
         running=seen.running if counts else 0,
         waiter=waiter,
         trouble=waiter.words if waiter is not None else "",
@@ -102,27 +106,45 @@ def _waiter(job: Manifest, pods: Sequence[Manifest]) -> Waiter | None:
     return min(found, key=lambda waiter: not waiter.reason, default=None)
 
 
-def _all_here(job: str, pods: Sequence[Manifest], nodes: int) -> bool:
+def _all_here(found: Sequence[Round], nodes: int) -> bool:
     """Tell whether every one of the run's pods has started: one that waits for others does not train."""
-    newest: dict[str, Manifest] = {}
-    for pod in sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp") or "")):
-        newest[_index(job, pod["metadata"]["name"])] = pod
-    started = [pod for pod in newest.values() if (pod.get("status") or {}).get("phase") not in (None, "Pending")]
-    return len(started) >= nodes
+    return sum(pod.started for pod in found[0]) >= nodes if found else False
 
 
-def _together(seen: Run, nodes: int, *, over: bool) -> tuple[PodEnd, ...]:
+def _ending(job: Manifest, found: Sequence[Round]) -> str:
+    """Return the name of a pod that has not ended, though those that it was at work with have; empty: there is none.
+
+    From Kubernetes 1.31 on a Job has failed only when all its pods have ended, and one on a lost node never does.
+    """
+    told = (job.get("status") or {}).get("conditions") or ()
+    fails = any(c["type"] in ("FailureTarget", "Failed") and c.get("status") == "True" for c in told)
+    for number, pods in enumerate(found):
+        over = number > 0 or any(pod.phase == "Failed" for pod in pods)
+        for pod in pods:
+            if pod.open and (fails or (pod.started and (over or _left_over(pod, found[number + 1 :])))):
+                return pod.name
+    return ""
+
+
+def _left_over(pod: Member, earlier: Sequence[Round]) -> bool:
+    """Tell whether `pod`, which is to go, was at work with `earlier` ones: its number has no newer pod until it ends."""
+    ended = (mate.end.ended for pods in earlier for mate in pods if mate.end is not None)
+    return pod.leaving and any(at is not None and pod.created < at for at in ended)
+
+
+def _together(found: Sequence[Round], nodes: int, *, over: bool) -> tuple[PodEnd, ...]:
     """Return one end for each time that all pods ended, oldest first.
 
-    The last time counts when all have ended, or nothing is waited for any more: until then another one may tell more.
+    A time counts when all have ended, or nothing is waited for any more: until then another one may tell more. Of an
+    earlier time than the last, those that are missing are gone.
     """
-    by_index: dict[str, list[PodEnd]] = {}
-    for end in sorted(seen.ends, key=lambda end: end.created.timestamp() if end.created is not None else 0.0):
-        by_index.setdefault(_index(seen.name, end.pod), []).append(end)
-    times = [[end for end in time if end is not None] for time in zip_longest(*by_index.values())]
-    if times and len(times[-1]) < nodes and not over:
-        times = times[:-1]
-    return tuple(_telling(time) for time in times)
+    times = []
+    for number, pods in enumerate(found):
+        ends = [pod.end for pod in pods if pod.end is not None]
+        waits = any(pod.open for pod in pods) or (number == 0 and len(ends) < nodes)
+        if ends and (over or not waits):
+            times.append(_telling(ends))
+    return tuple(reversed(times))
 
 
 def _telling(ends: Sequence[PodEnd]) -> PodEnd:
@@ -160,11 +182,6 @@ def _owner(job: Manifest) -> str | None:
     """Return the uid of the JobSet that made `job`."""
     owners = job["metadata"].get("ownerReferences") or ()
     return next((str(one["uid"]) for one in owners if one.get("controller") and one.get("kind") == KIND), None)
-
-
-def _index(job: str, pod: str) -> str:
-    """Return the number of a pod of an Indexed Job, by its name."""
-    return pod.removeprefix(f"{job}-").partition("-")[0]
 
 
 def _moment(written: str | None) -> datetime | None:
