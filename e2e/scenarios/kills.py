@@ -27,7 +27,7 @@ Way = Callable[[Cluster, str], None]
 
 
 def kill(cluster: Cluster, pod: str) -> None:
-    """SIGKILL the program, as the kernel does where memory is out. Only where the node's processes are this machine's."""
+    """SIGKILL the program, as the kernel does where memory is out, on a node whose processes are this machine's."""
     sigkill(cluster, NAMESPACE, pod, PROGRAM)
 
 

@@ -105,7 +105,9 @@ class Trainings:
 
     def states(self, name: str) -> list[str]:
         """Return the states that a run went through, in order."""
-        told = (str(sighting.status.get("state")) for sighting in self.tape.history("TrainingJob", name) if sighting.status)
+        told = (
+            str(sighting.status.get("state")) for sighting in self.tape.history("TrainingJob", name) if sighting.status
+        )
         return [state for state, _ in itertools.groupby(told)]
 
     def until(self, name: str, what: str, holds: Holds, seconds: float = PATIENCE_SECONDS) -> TrainingJobStatus:

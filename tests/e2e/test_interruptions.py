@@ -1,7 +1,7 @@
 """Whatever ends its pods on a real node, a run comes to the bits of one that was left alone, and tells what befell it.
 
 Three runs of one recipe go at the same time: one is left alone, two are struck twice each. More blows on one run would
-take minutes: after each, the Job controller waits twice as long as before until it makes the next pod. Then a fourth one
+take minutes: after each, the Job controller waits twice as long until it makes the next pod. Then a fourth one
 waits in a queue of the real Kueue, and has to give its place away.
 """
 
