@@ -16,6 +16,7 @@ from slipway.api.base import (
     OneOf,
     Quantity,
     Rule,
+    Seconds,
     StoreUri,
     bounded,
 )
@@ -243,4 +244,9 @@ class Evaluation(Model):
         default=None,
         description="execution is the resources of the container that runs answers in Blender, one at a time for each "
         "CPU; it has no credentials. Absent means 1 CPU, 3Gi of memory and 2Gi of storage.",
+    )
+    deadline_seconds: Annotated[Seconds, Field(ge=60)] | None = Field(
+        default=None,
+        description="deadlineSeconds is how long one attempt may take; then the version fails with reason "
+        "EvaluationTimedOut. Absent means six hours.",
     )

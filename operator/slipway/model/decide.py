@@ -47,7 +47,7 @@ TERMS: Final = Terms(
     doing="the evaluation",
     failed="EvaluationFailed",
     timed_out="EvaluationTimedOut",
-    more_time="lower maxExamples in a new version",
+    more_time="lower maxExamples or raise evaluation.deadlineSeconds in a new version",
     more_memory="raise evaluation.resources.memory in a new version",
     more_storage="raise evaluation.resources.storage in a new version",
 )

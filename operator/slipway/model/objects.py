@@ -101,8 +101,10 @@ def evaluation(version: Version, compared: Compared | None, attempt: int, settin
 
 def _shape(spec: ModelVersionSpec, settings: Settings) -> JobShape:
     shape = JobShape(settings.images.data, ("python", "-m", "slipway_pod.verify"), VERIFY_RESOURCES)
+    deadline = None
     if spec.evaluation is not None:
         command = ("python", "-m", "slipway_train_torch.evaluate")
         shape = JobShape(settings.images.train_torch, command, spec.evaluation.resources)
-    mounts = trust_mounts(settings)
-    return replace(shape, deadline_seconds=DEADLINE_SECONDS, mounts=mounts, pod=spec.pod, queue=spec.queue)
+        deadline = spec.evaluation.deadline_seconds
+    mounts, seconds = trust_mounts(settings), deadline or DEADLINE_SECONDS
+    return replace(shape, deadline_seconds=seconds, mounts=mounts, pod=spec.pod, queue=spec.queue)

@@ -6,7 +6,7 @@ import pytest
 
 from slipway.attempt import GRACE
 from slipway.contract.exitcodes import ExitCode
-from tests.unit.model.world import World, by_hand, digest, figures, judged, rollout, version
+from tests.unit.model.world import EVALUATION, World, by_hand, digest, figures, judged, rollout, version
 from tests.unit.worlds import SETTINGS
 
 
@@ -301,6 +301,15 @@ def test_a_deadline_says_what_to_lower() -> None:
     world.settle()
     assert world.condition("Stalled")["reason"] == "EvaluationTimedOut"
     assert "maxExamples" in world.status()["message"]
+    assert "evaluation.deadlineSeconds" in world.status()["message"]
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [({}, 6 * 3600), ({"deadlineSeconds": 600}, 600)])
+def test_an_attempt_has_the_time_that_is_asked_for(asked: dict[str, int], seconds: int) -> None:
+    world = World()
+    world.put(version(evaluation=EVALUATION | asked))
+    world.settle()
+    assert world.newest_job()["spec"]["activeDeadlineSeconds"] == seconds
 
 
 def test_a_result_seen_late_is_waited_for_and_a_lost_one_measured_again() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 import xllamacpp
 
 from slipway_pod.errors import BadData
@@ -18,6 +19,7 @@ log = logging.getLogger("slipway")
 TEMPLATE_TOKENS = 256
 """Room for what a chat template adds to a conversation."""
 LARGEST_PROMPT = 8192
+ALL_LAYERS = 999
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ def _server(served: Served, context: int, threads: int) -> Any:
     wanted.model.path = str(weights)
     wanted.n_ctx, wanted.n_parallel, wanted.use_jinja, wanted.warmup = context, 1, True, False
     wanted.cpuparams.n_threads = wanted.cpuparams_batch.n_threads = threads
+    # As where it serves: a llama.cpp that is built for GPUs has all layers there, one for CPUs takes no notice.
+    wanted.n_gpu_layers = ALL_LAYERS if torch.cuda.is_available() else 0
     wanted.verbosity, wanted.cache_ram_mib = 1, 0
     if adapter is not None:
         lora = xllamacpp.CommonAdapterLoraInfo()
