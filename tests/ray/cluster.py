@@ -18,7 +18,12 @@ from pathlib import Path
 from slipway.contract.job import PrepareDataset
 
 REPOSITORY = Path(__file__).parents[2]
-CODE = os.pathsep.join(str(REPOSITORY / part) for part in ("operator", "images/common", "images/data"))
+PARTS = ("operator", "images/common", "images/data")
+CODE = os.pathsep.join(str(REPOSITORY / part) for part in PARTS)
+OWN = os.pathsep.join(f"/proc/self/cwd/{part}" for part in PARTS)
+"""The same for a process that runs in the repository, and nothing for one elsewhere: Ray tells its workers where its
+client imports from, and on one machine they would find it.
+"""
 START_SECONDS = 60
 
 
@@ -101,17 +106,17 @@ class Pod:
         return self.log.read_text(encoding="utf-8")
 
 
-def pod(python: Path, job: PrepareDataset, folder: Path) -> Pod:
-    """Start the program on `job`, with its files in `folder`."""
+def pod(python: Path, job: PrepareDataset, folder: Path, *, code: str = CODE) -> Pod:
+    """Start the program on `job`, with its files in `folder`; it imports from `code`."""
     folder.mkdir()
     (folder / "job.json").write_text(json.dumps(job.dump()), encoding="utf-8")
     told = {
         **os.environ,
-        "PYTHONPATH": CODE,
+        "PYTHONPATH": code,
         "SLIPWAY_JOB": str(folder / "job.json"),
         "SLIPWAY_TERMINATION_LOG": str(folder / "told.json"),
         "TMPDIR": str(folder),
     }
     with (folder / "log").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen([str(python), "-m", "slipway_data"], env=told, stderr=log, text=True)
+        process = subprocess.Popen([str(python), "-m", "slipway_data"], cwd=REPOSITORY, env=told, stderr=log, text=True)
     return Pod(process, folder / "told.json", folder / "log")

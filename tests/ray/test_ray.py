@@ -13,11 +13,11 @@ import pytest
 from e2e.setup.ray import python_with_ray
 from slipway.contract.dataset import REPORT_DATA, REPORT_PAGE
 from slipway.contract.exitcodes import ExitCode
-from tests.ray.cluster import Cluster, cluster, pod
+from tests.ray.cluster import OWN, Cluster, cluster, pod
 from tests.unit.data.preparing import Place, pair
 
 STEPS: list[dict[str, Any]] = [
-    {"filter": {"minCharacters": 20}},
+    {"filter": {"minCharacters": 60}},
     {"redact": {"kinds": ["Email", "IPAddress", "Secret"]}},
     {"deduplicate": {"method": "MinHash"}},
 ]
@@ -72,7 +72,8 @@ def test_a_step_that_cannot_be_is_told_by_the_pod(python: Path, running: Cluster
 
 def test_nodes_without_our_code_are_told(python: Path, place: Place, tmp_path: Path) -> None:
     with cluster(python, code="") as bare:
-        code, told = pod(python, place.job("JSONL", "Completion", *STEPS, **on(bare.address)), tmp_path / "pod").ended()
+        job = place.job("JSONL", "Completion", *STEPS, **on(bare.address))
+        code, told = pod(python, job, tmp_path / "pod", code=OWN).ended()
     assert (code, told["reason"]) == (ExitCode.BAD_CONFIG, "RayLacksSlipway")
     assert f"spec.engine.ray.address: a node of {bare.address} lacks what this pod runs" in str(told["message"])
 
