@@ -197,6 +197,11 @@ class TrainingJobStatus(StatusModel):
     running_since: Timestamp | None = Field(
         default=None, description="runningSince is when the present attempt's pod was seen to run."
     )
+    stopped_at: Timestamp | None = Field(
+        default=None,
+        description="stoppedAt is since when none of its pods runs any more; startDeadlineSeconds counts from it. "
+        "Absent while it runs, and before it has.",
+    )
     admitted_at: Timestamp | None = Field(
         default=None,
         description="admittedAt is when the Job was last allowed to start pods; it moves when a queue took the run "

@@ -24,7 +24,7 @@ from slipway.training.plans import plan as _plan
 from slipway.training.publish import holds, made_by, made_with, model_version, taken
 from slipway.training.report import linked
 from slipway.training.trial import Stop, measured, remembered
-from slipway.training.waits import wait
+from slipway.training.waits import stopped, wait
 
 VERSION_TAKEN: Final = "VersionTaken"
 TAKEN_CURE: Final = "create a TrainingJob with another spec.version, or delete that ModelVersion"
@@ -53,7 +53,7 @@ TERMS: Final = Terms(
 def decide(training: Training, seen: Observed, now: datetime, settings: Settings) -> Plan:
     """Return the children and status that `training` should have at `now`. Total and idempotent."""
     ticking = ticked(training.status, seen.run, now, ours=training.spec.suspend)
-    status = linked(measured(ticking, seen.pruning), seen.run)
+    status = linked(measured(stopped(training.status, ticking, now), seen.pruning), seen.run)
     if status.state in ENDED:
         return _ended(training, seen, status, now)
     stop = training.trial.stop if training.trial is not None else None
@@ -206,7 +206,7 @@ def _outcome(
 ) -> Going | Again | Hopeless | Done[Trained]:
     """Return what follows from `run`. A Job's own clock runs while it is queued, which the deadline does not count."""
     found = outcome(run, TERMS, now)
-    late = wait(run, training.spec, now) if isinstance(found, Going) and not training.spec.suspend else None
+    late = wait(run, training.spec, status, now) if isinstance(found, Going) and not training.spec.suspend else None
     if isinstance(found, Going) and late is not None and late.left <= timedelta():
         return Hopeless(late.reason, f"{late.said}: {found.said}" if found.said else late.said)
     timed_out = isinstance(found, Hopeless) and found.reason == TERMS.timed_out
@@ -239,17 +239,17 @@ def _going(
     if status.snapshot is not None and (resuming or (suspend and not run.suspended)):
         wanted = run_objects(training, status.snapshot, number(run), settings, suspend=suspend)
         rest = {"children": wanted, "events": told}
-    late = wait(run, training.spec, now) if not suspend else None
+    late = wait(run, training.spec, status, now) if not suspend else None
     left = time_left(status, training.spec.deadline_seconds, now) if going.running else None
     waits = [one for one in (going.look, left, late.left if late is not None else None) if one is not None]
     rest["requeue_after"] = min(waits, default=None)
     if suspend:
-        stopped = run.suspended and not going.running
-        said = RESUME if stopped else "saving a checkpoint, then suspended"
-        state, reason = ("Suspended", SUSPENDED) if stopped else ("Running", STOPPING)
+        rests = run.suspended and not going.running
+        said = RESUME if rests else "saving a checkpoint, then suspended"
+        state, reason = ("Suspended", SUSPENDED) if rests else ("Running", STOPPING)
         return _plan(
             training, status, now, state,
-            Progressing(ready="False", reconciling=not stopped, reason=reason, message=said), **rest,
+            Progressing(ready="False", reconciling=not rests, reason=reason, message=said), **rest,
         )  # fmt: skip
     if going.running and not run.suspended:
         phase = status.progress.phase if status.progress is not None else None

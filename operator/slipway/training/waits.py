@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from slipway.api.conditions import moment, timestamp
 from slipway.api.trainingjob import TrainingJobSpec
+from slipway.api.trainingjob_status import TrainingJobStatus
 from slipway.jobs import Run
 
 QUEUE_DEADLINE: Final = "QueueDeadlineExceeded"
@@ -26,7 +28,17 @@ class Wait:
     left: timedelta
 
 
-def wait(run: Run, spec: TrainingJobSpec, now: datetime) -> Wait | None:
+def stopped(before: TrainingJobStatus, status: TrainingJobStatus, now: datetime) -> TrainingJobStatus:
+    """Return `status`, which follows `before`, with the time since which nothing of the run runs any more.
+
+    Pods that were evicted are soon gone, and what would tell when they ended with them.
+    """
+    if status.running_since is not None:
+        return status.model_copy(update={"stopped_at": None})
+    return status.model_copy(update={"stopped_at": timestamp(now)}) if before.running_since is not None else status
+
+
+def wait(run: Run, spec: TrainingJobSpec, status: TrainingJobStatus, now: datetime) -> Wait | None:
     """Return the deadline by which `run` must get further; None while none runs."""
     if run.running or run.phase != "Active":
         return None
@@ -34,10 +46,17 @@ def wait(run: Run, spec: TrainingJobSpec, now: datetime) -> Wait | None:
         limit, since = spec.queue_deadline_seconds if run.queue else None, run.suspended_since
         said = f"{run.title} waited longer than spec.queueDeadlineSeconds ({limit} s)"
         return _left(QUEUE_DEADLINE, said, limit, since, now)
-    known = [at for at in (run.admitted, run.last.ended if run.last is not None else None) if at is not None]
     limit = spec.start_deadline_seconds
     said = f"no pod of {run.title} ran within spec.startDeadlineSeconds ({limit} s)"
-    return _left(START_DEADLINE, said, limit, max(known) if run.admitted is not None else None, now)
+    return _left(START_DEADLINE, said, limit, _since(run, status) if run.admitted is not None else None, now)
+
+
+def _since(run: Run, status: TrainingJobStatus) -> datetime | None:
+    """Return since when `run`, which was admitted, waits for a pod: the last thing that happened to one."""
+    rests = moment(status.stopped_at) if status.stopped_at is not None else None
+    ended = run.last.ended if run.last is not None else None
+    made = run.waiter.since if run.waiter is not None else None
+    return max((at for at in (run.admitted, rests, ended, made) if at is not None), default=None)
 
 
 def _left(reason: str, said: str, limit: int | None, since: datetime | None, now: datetime) -> Wait | None:
