@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import zip_longest
 from typing import Final
 
 from slipway.api.conditions import moment
@@ -18,6 +17,7 @@ from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import NODE_LOST, UNEXPECTED, Failed, Trained
 from slipway.jobs import SUSPENDED, Phase, PodEnd, Run, Waiter, of_job, read, suspended_since
 from slipway.plan import Manifest, View
+from slipway.rounds import Round, rounds
 
 KIND: Final = "JobSet"
 API_VERSION: Final = "jobset.x-k8s.io/v1alpha2"
@@ -77,13 +77,14 @@ def read_set(jobset: Manifest, job: Manifest | None, pods: Sequence[Manifest]) -
 def _with_pods(run: Run, job: Manifest, pods: Sequence[Manifest], nodes: int, held: bool) -> Run:
     """Return `run` with what its `job` and `pods` show; `held`: its controller still knows it as suspended."""
     seen = read(job, pods)
-    ends = _together(seen, nodes, over=run.phase != "Active")
+    found = rounds(seen.name, pods, seen.ends)
+    ends = _together(found, nodes, over=run.phase != "Active")
     if seen.phase == "Failed":  # it says why; the JobSet only that it did
         run = replace(run, reason=seen.reason, message=seen.message)
     if run.phase == "Failed" and not ends and run.reason in _BY_PODS:
         ends = (_traceless(run),)
     waiter = _waiter(job, pods) if run.phase == "Active" and not run.suspended else None
-    counts = run.suspended or run.phase != "Active" or _all_here(seen.name, pods, nodes)
+    counts = run.suspended or run.phase != "Active" or _all_here(found, nodes)
     return replace(
         run,
         job=seen.name,
@@ -102,27 +103,24 @@ def _waiter(job: Manifest, pods: Sequence[Manifest]) -> Waiter | None:
     return min(found, key=lambda waiter: not waiter.reason, default=None)
 
 
-def _all_here(job: str, pods: Sequence[Manifest], nodes: int) -> bool:
+def _all_here(found: Sequence[Round], nodes: int) -> bool:
     """Tell whether every one of the run's pods has started: one that waits for others does not train."""
-    newest: dict[str, Manifest] = {}
-    for pod in sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp") or "")):
-        newest[_index(job, pod["metadata"]["name"])] = pod
-    started = [pod for pod in newest.values() if (pod.get("status") or {}).get("phase") not in (None, "Pending")]
-    return len(started) >= nodes
+    return sum(pod.started for pod in found[0]) >= nodes if found else False
 
 
-def _together(seen: Run, nodes: int, *, over: bool) -> tuple[PodEnd, ...]:
+def _together(found: Sequence[Round], nodes: int, *, over: bool) -> tuple[PodEnd, ...]:
     """Return one end for each time that all pods ended, oldest first.
 
-    The last time counts when all have ended, or nothing is waited for any more: until then another one may tell more.
+    A time counts when all have ended, or nothing is waited for any more: until then another one may tell more. Of an
+    earlier time than the last, those that are missing are gone.
     """
-    by_index: dict[str, list[PodEnd]] = {}
-    for end in sorted(seen.ends, key=lambda end: end.created.timestamp() if end.created is not None else 0.0):
-        by_index.setdefault(_index(seen.name, end.pod), []).append(end)
-    times = [[end for end in time if end is not None] for time in zip_longest(*by_index.values())]
-    if times and len(times[-1]) < nodes and not over:
-        times = times[:-1]
-    return tuple(_telling(time) for time in times)
+    times = []
+    for number, pods in enumerate(found):
+        ends = [pod.end for pod in pods if pod.end is not None]
+        waits = any(pod.open for pod in pods) or (number == 0 and len(ends) < nodes)
+        if ends and (over or not waits):
+            times.append(_telling(ends))
+    return tuple(reversed(times))
 
 
 def _telling(ends: Sequence[PodEnd]) -> PodEnd:
@@ -160,11 +158,6 @@ def _owner(job: Manifest) -> str | None:
     """Return the uid of the JobSet that made `job`."""
     owners = job["metadata"].get("ownerReferences") or ()
     return next((str(one["uid"]) for one in owners if one.get("controller") and one.get("kind") == KIND), None)
-
-
-def _index(job: str, pod: str) -> str:
-    """Return the number of a pod of an Indexed Job, by its name."""
-    return pod.removeprefix(f"{job}-").partition("-")[0]
 
 
 def _moment(written: str | None) -> datetime | None:

@@ -270,6 +270,53 @@ def test_saved_pods_that_are_made_anew_in_place_are_one_preemption() -> None:
     assert restarts(made) == (1, 0)
 
 
+def drained(made, number: int, time: int = 1) -> None:
+    """Let all pods save and be made anew, because one was drained, which leaves no trace of it."""
+    ended = [end(made, one, ExitCode.PREEMPTED, encode(Preempted(step=3)), time=time) for one in range(2)]
+    made.remove("Pod", ended[number])
+    made.wait(5)
+    for one in range(2):
+        run(made, one, time=time + 1)
+    made.settle()
+
+
+@pytest.mark.parametrize("which", [(0,), (1,), (1, 0), (1, 1), (0, 1, 1)])
+def test_the_end_of_a_later_round_is_not_taken_for_that_of_another(which: tuple[int, ...]) -> None:
+    made = all_running(retries=0)
+    for time, number in enumerate(which, 1):
+        drained(made, number, time)
+        assert made.status()["state"] == "Running"
+        assert restarts(made) == (time, 0)
+    last = len(which) + 1
+    made.wait(60)
+    end(made, 0, ExitCode.UNEXPECTED, failed(NODE_LOST), time=last)
+    end(made, 1, ExitCode.DIGEST_MISMATCH, failed("DigestMismatch"), time=last)
+    finish(made, "Failed", "PodFailurePolicy")
+    made.settle()
+    assert made.condition("Ready")["reason"] == "DigestMismatch"
+    assert restarts(made) == (len(which), 1)
+
+
+def test_one_that_still_saves_is_of_the_round_of_those_that_have() -> None:
+    made = all_running()
+    gone_first = end(made, 0, ExitCode.PREEMPTED, encode(Preempted(step=3)))
+    made.remove("Pod", gone_first)
+    made.wait(5)
+    wait(made, 0, time=2)
+    made.wait(5)
+    end(made, 1, ExitCode.PREEMPTED, encode(Preempted(step=3)))
+    made.settle()
+    made.wait(5)
+    wait(made, 1, time=2)
+    made.settle()
+    assert restarts(made) == (1, 0)
+    for number in range(2):
+        run(made, number, time=2)
+    made.settle()
+    assert restarts(made) == (1, 0)
+    assert made.status()["state"] == "Running"
+
+
 def test_a_store_that_stays_away_is_waited_for_however_often() -> None:
     made = all_running(retries=0)
     end(made, 0, ExitCode.STORE_UNREACHABLE, failed("StoreUnreachable", "no answer"))
