@@ -22,6 +22,7 @@ STORE_UNREACHABLE: Final = "StoreUnreachable"
 RESULT_LOST: Final = "ResultLost"
 IN_QUEUE: Final = "WaitingInQueue"
 SUSPENDED_BY_OTHERS: Final = "SuspendedByOthers"
+ENDING: Final = "Ending"
 
 LAG: Final = timedelta(seconds=60)
 """How much later than its Job a pod's result may be seen: two watches, two clocks."""
@@ -126,6 +127,9 @@ def _going(run: Run, now: datetime) -> Going:
     running = run.running > 0
     if run.suspended:
         return _suspended(run, running)
+    if run.ending:
+        said = f"pod {run.ending} has not ended yet, and the run goes on only then. {if_lost(run.ending, run.namespace)}"
+        return Going(False, said, reason=ENDING)
     if run.trouble:
         patience = beginning(run, now) + GRACE - now
         if patience > timedelta():
@@ -133,6 +137,11 @@ def _going(run: Run, now: datetime) -> Going:
         reason, said = with_cure(run.trouble, run.trouble_reason)
         return Going(running, said, reason=reason)
     return Going(running, "" if run.last is None or running else f"{_complaint(run.last)}; trying again")
+
+
+def if_lost(pod: str, namespace: str) -> str:
+    """Return what to do about a pod that does not end because its node is gone: Kubernetes waits for ever."""
+    return f"If its node is gone: kubectl delete pod {pod} -n {namespace} --force"
 
 
 def _suspended(run: Run, running: bool) -> Going:

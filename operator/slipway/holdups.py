@@ -65,7 +65,7 @@ def inquire(run: Run | None, facts: Facts, now: datetime) -> Inquiry:
 
 def _question(run: Run, now: datetime) -> Question | None:
     """Return what would tell more, once it is time to ask."""
-    if run.phase != "Active" or run.running:
+    if run.phase != "Active" or run.running or run.ending:
         return None
     if run.suspended:
         return QueuePlace(run.namespace, run.queue, run.uid) if run.queue else None
@@ -80,8 +80,8 @@ def _question(run: Run, now: datetime) -> Question | None:
 def _until_asked(run: Run, now: datetime) -> timedelta | None:
     """Return when a Job that has just begun is asked about, if it still waits then."""
     left = GRACE - (now - beginning(run, now))
-    begins = run.phase == "Active" and not run.running and not run.suspended and left > timedelta()
-    return left if begins else None
+    waits = run.phase == "Active" and not run.running and not run.suspended and not run.ending
+    return left if waits and left > timedelta() else None
 
 
 def _step(waited: timedelta) -> int:

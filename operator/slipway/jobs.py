@@ -86,6 +86,8 @@ class Run:
     kind: Literal["Job", "JobSet"] = "Job"
     job: str = ""
     """Name of the Job that makes its pods: its own, or that of the one Job of a JobSet, once it is made."""
+    ending: str = ""
+    """Name of a pod that has not ended, though its mates have, or are to."""
 
     @property
     def title(self) -> str:

@@ -17,7 +17,7 @@ from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import NODE_LOST, UNEXPECTED, Failed, Trained
 from slipway.jobs import SUSPENDED, Phase, PodEnd, Run, Waiter, of_job, read, suspended_since
 from slipway.plan import Manifest, View
-from slipway.rounds import Round, rounds
+from slipway.rounds import Member, Round, rounds
 
 KIND: Final = "JobSet"
 API_VERSION: Final = "jobset.x-k8s.io/v1alpha2"
@@ -83,12 +83,15 @@ def _with_pods(run: Run, job: Manifest, pods: Sequence[Manifest], nodes: int, he
         run = replace(run, reason=seen.reason, message=seen.message)
     if run.phase == "Failed" and not ends and run.reason in _BY_PODS:
         ends = (_traceless(run),)
-    waiter = _waiter(job, pods) if run.phase == "Active" and not run.suspended else None
-    counts = run.suspended or run.phase != "Active" or _all_here(found, nodes)
+    active = run.phase == "Active" and not run.suspended
+    ending = _ending(job, found) if active else ""
+    waiter = _waiter(job, pods) if active and not ending else None
+    counts = not active or (not ending and _all_here(found, nodes))
     return replace(
         run,
         job=seen.name,
         ends=ends,
+        ending=ending,
         running=seen.running if counts else 0,
         waiter=waiter,
         trouble=waiter.words if waiter is not None else "",
@@ -106,6 +109,27 @@ def _waiter(job: Manifest, pods: Sequence[Manifest]) -> Waiter | None:
 def _all_here(found: Sequence[Round], nodes: int) -> bool:
     """Tell whether every one of the run's pods has started: one that waits for others does not train."""
     return sum(pod.started for pod in found[0]) >= nodes if found else False
+
+
+def _ending(job: Manifest, found: Sequence[Round]) -> str:
+    """Return the name of a pod that has not ended, though those that it was at work with have; empty: there is none.
+
+    From Kubernetes 1.31 on a Job has failed only when all its pods have ended, and one on a lost node never does.
+    """
+    told = (job.get("status") or {}).get("conditions") or ()
+    fails = any(c["type"] in ("FailureTarget", "Failed") and c.get("status") == "True" for c in told)
+    for number, pods in enumerate(found):
+        over = number > 0 or any(pod.phase == "Failed" for pod in pods)
+        for pod in pods:
+            if pod.open and (fails or (pod.started and (over or _left_over(pod, found[number + 1 :])))):
+                return pod.name
+    return ""
+
+
+def _left_over(pod: Member, earlier: Sequence[Round]) -> bool:
+    """Tell whether `pod`, which is to go, was at work with `earlier` ones: its number has no newer pod until it ends."""
+    ended = (mate.end.ended for pods in earlier for mate in pods if mate.end is not None)
+    return pod.leaving and any(at is not None and pod.created < at for at in ended)
 
 
 def _together(found: Sequence[Round], nodes: int, *, over: bool) -> tuple[PodEnd, ...]:

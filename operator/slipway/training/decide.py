@@ -8,7 +8,7 @@ from typing import Any, Final
 from slipway.api.causal_lm import CausalLM
 from slipway.api.conditions import READY, Progressing, find, moment, timestamp
 from slipway.api.trainingjob_status import ENDED, TrainingJobStatus
-from slipway.attempt import Again, Done, Going, Hopeless, Terms, number, outcome
+from slipway.attempt import Again, Done, Going, Hopeless, Terms, if_lost, number, outcome
 from slipway.contract.result import Trained
 from slipway.jobs import Run
 from slipway.plan import Event, Plan
@@ -96,8 +96,8 @@ def _paused(training: Training, seen: Observed, status: TrainingJobStatus, now: 
     if seen.lingering:
         pod = seen.lingering[0]
         said = (
-            f"pod {pod} of a Job that is gone saves a checkpoint; the run goes on only when it has ended. If its node "
-            f"is gone: kubectl delete pod {pod} -n {training.root.namespace} --force"
+            f"pod {pod} of a Job that is gone saves a checkpoint; the run goes on only when it has ended. "
+            f"{if_lost(pod, training.root.namespace)}"
         )
         view = Progressing(ready="False", reconciling=True, reason=STOPPING, message=said)
         return _plan(training, status, now, "Running", view)
@@ -193,7 +193,9 @@ def _once_more(
     """Return the next attempt, once it is time and no pod of the last one is left."""
     if not seen.lingering and found.at <= now:
         return _begin(training, seen, status, now, settings, number(run) + 1)
-    when = f"when pod {seen.lingering[0]} has ended" if seen.lingering else f"at {timestamp(found.at)}"
+    when = f"at {timestamp(found.at)}"
+    if seen.lingering:
+        when = f"when pod {seen.lingering[0]} has ended. {if_lost(seen.lingering[0], training.root.namespace)}"
     said = f"{found.said}; it goes on from its last checkpoint {when}"
     view = Progressing(ready="False", reconciling=True, reason=found.reason, message=said)
     # A pod that ends wakes us.
@@ -266,6 +268,8 @@ def _held(going: Going, run: Run, *, resuming: bool) -> tuple[str, str]:
     """Return reason and words of a run whose Job has no pod at work."""
     if resuming:
         return RESUMING, f"{run.title} goes on"
+    if run.ending:
+        return going.reason, f"{run.title} ends: {going.said}"
     if not run.suspended:
         more = f": {going.said}" if going.said else ""
         return going.reason or QUEUED, f"{run.title} waits for its {run.pods}{more}"

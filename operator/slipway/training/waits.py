@@ -40,7 +40,7 @@ def stopped(before: TrainingJobStatus, status: TrainingJobStatus, now: datetime)
 
 def wait(run: Run, spec: TrainingJobSpec, status: TrainingJobStatus, now: datetime) -> Wait | None:
     """Return the deadline by which `run` must get further; None while none runs."""
-    if run.running or run.phase != "Active":
+    if run.running or run.ending or run.phase != "Active":
         return None
     if run.suspended:
         limit, since = spec.queue_deadline_seconds if run.queue else None, run.suspended_since

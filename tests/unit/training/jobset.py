@@ -67,8 +67,8 @@ def pod(made: World, number: int, status: Mapping[str, Any], time: int = 1) -> s
     return name
 
 
-def run(made: World, number: int, time: int = 1) -> None:
-    pod(made, number, {"phase": "Running"}, time)
+def run(made: World, number: int, time: int = 1) -> str:
+    return pod(made, number, {"phase": "Running"}, time)
 
 
 def wait(made: World, number: int, reason: str = "", time: int = 1) -> None:
@@ -96,6 +96,22 @@ def end(
     if evicted:
         status["conditions"] = [{"type": "DisruptionTarget", "status": "True"}]
     return pod(made, number, status, time)
+
+
+def leave(made: World, number: int, time: int = 1) -> str:
+    """Let a pod be told to go, and not end: its node is lost."""
+    name = run(made, number, time)
+    found = made.get("Pod", name)
+    made.put({**found, "metadata": {**found["metadata"], "deletionTimestamp": made.stamp()}})
+    return name
+
+
+def target(made: World) -> None:
+    """Let the Job be about to fail: it waits for the end of its pods."""
+    job = made.get("Job", f"{newest(made)['metadata']['name']}-node-0")
+    at = {"status": "True", "lastTransitionTime": made.stamp()}
+    told = [{"type": "FailureTarget", "reason": "BackoffLimitExceeded", "message": "so", **at}]
+    made.put({**job, "status": {**job["status"], "conditions": told}})
 
 
 def finish(made: World, condition: str, reason: str = "BackoffLimitExceeded") -> None:

@@ -17,12 +17,14 @@ from tests.unit.training.jobset import (
     failed,
     finish,
     gone,
+    leave,
     newest,
     pod,
     run,
     sets,
     several,
     succeed,
+    target,
     wait,
 )
 from tests.unit.training.kueue import QUEUE
@@ -236,10 +238,67 @@ def test_no_attempt_begins_while_pods_of_the_last_one_run() -> None:
     made.wait(60)
     made.settle()
     assert len(sets(made)) == 1
-    assert "when pod" in made.status()["message"]
+    running = f"{sets(made)[0]}-node-0-0-aaaaa"
+    assert f"when pod {running} has ended. If its node is gone: kubectl" in made.status()["message"]
+    assert f"kubectl delete pod {running} -n demo --force" in made.status()["message"]
     end(made, 0, ExitCode.UNEXPECTED, failed(NODE_LOST))
     next_attempt(made)
     assert newest(made)["metadata"]["labels"]["slipway.dev/attempt"] == "2"
+
+
+def test_a_lost_node_that_is_still_listed_holds_the_run_up_and_is_no_work() -> None:
+    made = all_running(retries=0, deadlineSeconds=600, startDeadlineSeconds=60)
+    made.wait(60)
+    end(made, 0, ExitCode.UNEXPECTED, failed(NODE_LOST))
+    target(made)
+    lost = leave(made, 1)
+    made.settle()
+    assert made.status()["state"] == "Queued"
+    assert made.condition("Ready")["reason"] == "Ending"
+    said = f"pod {lost} has not ended yet, and the run goes on only then. If its node is gone: "
+    assert f"{said}kubectl delete pod {lost} -n demo --force" in made.status()["message"]
+    made.wait(3600)
+    plan = made.settle()
+    assert made.status()["runningSeconds"] == 60
+    assert (made.status()["state"], plan.asks) == ("Queued", ())
+    made.remove("Pod", lost)
+    finish(made, "Failed")
+    made.settle()
+    next_attempt(made)
+    assert newest(made)["metadata"]["labels"]["slipway.dev/attempt"] == "2"
+    assert restarts(made) == (1, 0)
+
+
+def test_one_whose_mate_has_failed_does_not_train() -> None:
+    made = all_running()
+    end(made, 1, ExitCode.UNEXPECTED, failed("Unexpected"))
+    made.settle()
+    assert made.status()["state"] == "Queued"
+    assert "runningSince" not in made.status()
+
+
+def test_one_whose_mate_is_done_still_does() -> None:
+    made = all_running()
+    end(made, 1, ExitCode.OK, reason="Completed")
+    made.settle()
+    assert made.status()["state"] == "Running"
+
+
+def test_a_pod_of_a_lost_node_is_no_mate_of_one_that_was_made_anew() -> None:
+    made = all_running()
+    made.wait(60)
+    end(made, 0, ExitCode.PREEMPTED, encode(Preempted(step=3)))
+    made.wait(5)
+    run(made, 0, time=2)
+    lost = leave(made, 1)
+    made.settle()
+    assert made.status()["state"] == "Queued"
+    assert f"kubectl delete pod {lost} -n demo --force" in made.status()["message"]
+    made.remove("Pod", lost)
+    run(made, 1, time=2)
+    made.settle()
+    assert made.status()["state"] == "Running"
+    assert restarts(made) == (1, 0)
 
 
 def test_an_end_counts_when_all_have_ended() -> None:
