@@ -128,7 +128,7 @@ LAUNCH = """
 import os, sys
 from slipway_train_torch.causal_lm.processes.launch import launch
 from slipway_train_torch.causal_lm.processes.mates import Node
-sys.exit(launch(1, sys.argv[1:], Node.here(2, os.environ)))
+sys.exit(launch(1, sys.argv[1:], Node.here(2, "", os.environ)))
 """
 
 
@@ -194,7 +194,7 @@ def test_asked_to_stop_before_it_begins_a_pod_meets_nobody() -> None:
 
 
 def test_a_pod_alone_meets_nobody_and_needs_no_names() -> None:
-    assert Node.here(1, os.environ) == Node()
+    assert Node.here(1, "", os.environ) == Node()
     met = meet(Node(), StopFlag())
     assert met is not None
     assert met.none

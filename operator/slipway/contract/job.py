@@ -54,8 +54,8 @@ class JobBase(Model):
 
     def fingerprint(self) -> str:
         """Return the digest of everything that determines the result (not where progress goes, nor who signs)."""
-        told = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"progress_url", "signing"})
-        return digest_of(told)
+        beside = {"progress_url", "signing", "countersign"}
+        return digest_of(self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=beside))
 
 
 class MixMember(Model):
@@ -109,6 +109,8 @@ class Train(JobBase):
     """Of each pod."""
     nodes: int = Field(default=1, ge=1, exclude_if=lambda count: count == 1)
     """Pods that share the run."""
+    countersign: str = Field(default="", exclude_if=lambda said: not said)
+    """Of several pods: what they know each other by. Another one for each attempt."""
 
 
 class Subject(Model):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from slipway.contract.artifact import digest_of
 from slipway.contract.exitcodes import FINAL, UNCOUNTED
 from slipway.contract.job import COORDINATOR
 from slipway.jobsets import API_VERSION, KIND
@@ -42,6 +43,11 @@ def environment(name: str, nodes: int) -> tuple[dict[str, str], ...]:
     if nodes == 1:
         return ()
     return ({"name": COORDINATOR, "value": f"{name}-{ROLE}-0-0.{name}:{PORT}"},)
+
+
+def countersign(root: Root, attempt: int) -> str:
+    """Return what the pods of an attempt know each other by: whoever may not read its objects cannot tell."""
+    return digest_of([root.uid, attempt]).removeprefix("sha256:")[:32]
 
 
 def jobset(job: Manifest, nodes: int) -> Manifest:
@@ -95,21 +101,23 @@ def selector(name: str) -> dict[str, Any]:
     return {"matchLabels": {JOBSET_LABEL: name}}
 
 
-def among_themselves(root: Root, name: str) -> Manifest:
-    """Return what lets the pods of the attempt `name` talk to each other, and lets nobody else in.
+def among_themselves(root: Root, name: str, *, closed: bool) -> Manifest:
+    """Return what lets nobody but each other in to the pods of the attempt `name`.
 
-    Where no other policy selects the pods, this one would be the first, and shut them in: it is for
-    settings.closed_namespaces only. Any port: each process opens some of its own.
+    What processes tell each other is believed, and comes to run as code where it is unpickled. Any port: each process
+    opens some of its own. Where the namespace is `closed`, this lets them out to each other too; where no other policy
+    selects them, one that did would shut them in.
     """
     mates = [{"podSelector": selector(name)}]
+    out: dict[str, Any] = {"egress": [{"to": mates}]} if closed else {}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": metadata(root, f"{name}-nodes"),
         "spec": {
             "podSelector": selector(name),
-            "policyTypes": ["Ingress", "Egress"],
+            "policyTypes": ["Ingress", "Egress"] if closed else ["Ingress"],
             "ingress": [{"from": mates}],
-            "egress": [{"to": mates}],
+            **out,
         },
     }

@@ -118,6 +118,9 @@ def run_objects(
     spec, nodes = training.spec, training.spec.resources.nodes
     document = told(training, fixed.dataset, fixed.stages or (), settings).model_copy(update={"image": fixed.image})
     parts: list[object] = [document.fingerprint(), document.progress_url, fixed.image, attempt]
+    if nodes > 1:
+        document = document.model_copy(update={"countersign": several.countersign(training.root, attempt)})
+        parts.append(document.countersign)
     if document.signing is not None:
         parts.append(document.signing.secret)
     digest = digest_of(parts).removeprefix("sha256:")[:8]
@@ -144,6 +147,5 @@ def run_objects(
     policies = way_out(training.root, name, ports(spec), pods) if closed else []
     if nodes == 1:
         return job_config(training.root, name, document), *policies, made
-    if closed:
-        policies.append(several.among_themselves(training.root, name))
+    policies.append(several.among_themselves(training.root, name, closed=closed))
     return job_config(training.root, name, document), *policies, several.jobset(made, nodes)

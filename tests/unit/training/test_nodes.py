@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from slipway.contract.exitcodes import ExitCode
@@ -70,13 +72,13 @@ def test_several_nodes_are_one_jobset_and_no_job() -> None:
 def test_the_pods_are_told_of_how_many_they_are_one() -> None:
     made = started()
     made.remove("Job", made.jobs()[0])
-    told = made.step().children[0]["data"]["job.json"]
-    one = parse_job(told)
+    alone = made.step().children[0]["data"]["job.json"]
+    one = parse_job(alone)
     many = several()
     many.remove("JobSet", sets(many)[0])
     two = parse_job(many.step().children[0]["data"]["job.json"])
     assert (one.nodes, two.nodes, two.processes) == (1, 2, 1)
-    assert "nodes" not in told, "Jobs of one pod keep the names that they had"
+    assert not {"nodes", "countersign"} & json.loads(alone).keys(), "Jobs of one pod keep the names that they had"
 
 
 def test_one_node_is_what_it_always_was() -> None:
@@ -105,7 +107,33 @@ def test_pods_talk_among_themselves_where_nobody_may_talk() -> None:
     assert among["podSelector"] == mine
     assert among["ingress"] == [{"from": [{"podSelector": mine}]}]
     assert among["egress"] == [{"to": [{"podSelector": mine}]}]
-    assert several().owned("NetworkPolicy") == []
+
+
+def test_nobody_else_gets_in_to_them_anywhere_and_nobody_is_shut_in() -> None:
+    made = several()
+    [name] = sets(made)
+    mine = {"matchLabels": {"jobset.sigs.k8s.io/jobset-name": name}}
+    [policy] = made.owned("NetworkPolicy")
+    spec = made.get("NetworkPolicy", policy)["spec"]["sealed"].opened()
+    assert spec == {"podSelector": mine, "policyTypes": ["Ingress"], "ingress": [{"from": [{"podSelector": mine}]}]}
+    assert started().owned("NetworkPolicy") == [], "one pod listens to nobody"
+
+
+def test_pods_know_each_other_by_another_word_in_each_attempt() -> None:
+    made = all_running()
+    for number in range(2):
+        end(made, number, 137, evicted=True)
+    finish(made, "Failed", "PodFailurePolicy")
+    made.settle()
+    made.wait(11)
+    second = parse_job(made.plan().children[0]["data"]["job.json"])
+    for name in sets(made):
+        made.remove("JobSet", name)
+    gone(made)
+    first = parse_job(made.plan().children[0]["data"]["job.json"])
+    assert first.countersign != second.countersign
+    assert {len(first.countersign), len(second.countersign)} == {32}
+    assert first.fingerprint() == second.fingerprint(), "checkpoints of one are those of the other"
 
 
 # How it goes

@@ -15,7 +15,7 @@ from slipway_pod.errors import PodError
 from slipway_pod.run import load, main, show_log
 from slipway_pod.stop import StopFlag
 from slipway_train_torch.causal_lm.processes.launch import RANK, launch
-from slipway_train_torch.causal_lm.processes.mates import Node
+from slipway_train_torch.causal_lm.processes.mates import ALONE, Node
 
 
 def train(job: Train) -> Trained | Preempted | None:
@@ -35,22 +35,22 @@ def train(job: Train) -> Trained | Preempted | None:
         return result
 
 
-def processes() -> tuple[int, int]:
-    """Return for how many processes of how many pods the job is; one that cannot be read is one process's to tell."""
+def place() -> tuple[int, Node]:
+    """Return how many processes this pod is to be, and which pod of the run; a job that cannot be read is for one."""
     try:
         job = load(Path(os.environ.get("SLIPWAY_JOB", JOB_FILE)), Train)
     except PodError:
-        return 1, 1
-    return job.processes, job.nodes
+        return 1, ALONE
+    return job.processes, Node.here(job.nodes, job.countersign, os.environ)
 
 
 def start() -> None:
     """Be the program of a pod: its only process, or the one that launches them."""
-    count, nodes = (1, 1) if RANK in os.environ else processes()
-    if (count, nodes) == (1, 1):
+    count, node = (1, ALONE) if RANK in os.environ else place()
+    if count == 1 and node.of == 1:
         main(train, Train)
     show_log()
-    sys.exit(launch(count, node=Node.here(nodes, os.environ)))
+    sys.exit(launch(count, node=node))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,11 @@ def launch(
 ) -> int:
     """Run `command` as `count` processes that share a scratch folder, and return the exit code of them all."""
     stop = StopFlag.on_sigterm()
-    mates = meet(node, stop)
+    try:
+        mates = meet(node, stop)
+    except PodError as error:
+        _speak(error)
+        return error.code
     if mates is None:
         log.info("asked to stop before all pods were there")
         return ExitCode.PREEMPTED
@@ -165,5 +169,10 @@ def _speak_of(loss: Loss) -> None:
     """Leave the termination message of a pod that ended because another one did."""
     what = "is gone" if loss.code is None else f"has failed with code {loss.code}"
     said = f"pod {loss.node} of the run {what}, and this one cannot go on without it: see that pod"
-    log.error("%s", said)
-    leave(PodError(NODE_LOST, said).result(), Path(os.environ.get(MESSAGE, TERMINATION_LOG)))
+    _speak(PodError(NODE_LOST, said))
+
+
+def _speak(error: PodError) -> None:
+    """Leave `error` as the termination message of the pod."""
+    log.error("%s", error)
+    leave(error.result(), Path(os.environ.get(MESSAGE, TERMINATION_LOG)))

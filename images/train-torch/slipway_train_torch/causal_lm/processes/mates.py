@@ -1,25 +1,31 @@
 """How do the pods of a run find each other, and hear that one of them has failed?
 
 The first pod listens, the others come to it, and no pod starts its processes before all are there: until then a SIGTERM
-costs nothing. The lines stay open afterwards. A pod that fails says so, and one that is gone is missed: nobody waits
-for the sums of one that will not send them, which NCCL does for minutes and gloo, where a node was lost, for ever.
+costs nothing. One that is on its way is waited for without bound; a first pod that is there and cannot be reached, only
+so long (patience.py). The lines stay open afterwards. A pod that fails says so, and one that is gone is missed: nobody
+waits for sums that nobody will send, which NCCL does for minutes and gloo, where a node was lost, for ever.
+
+Whoever reaches the port may talk: each word comes after the countersign of the run, and words without it are not heard.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import logging
 import select
 import socket
+import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.job import COORDINATOR, NODE_INDEX
 from slipway_pod.stop import StopFlag
+from slipway_train_torch.causal_lm.processes.patience import PATIENCE_SECONDS, Patience
 
 log = logging.getLogger("slipway")
 
@@ -30,20 +36,26 @@ CONNECT_SECONDS = 5.0
 SILENCE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 6}
 """A pod whose node was lost says nothing any more: it is missed after a minute and a half."""
 LONGEST_LINE = 256
+MOST_STRANGERS = 64
+"""Whose words the first pod waits for at a time; the oldest go."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """Which pod of a run this is: `number`, from 0, of `of`; `coordinator` is where the first one listens."""
+    """Which pod of a run this is: `number`, from 0, of `of`; `coordinator` is where the first one listens.
+
+    `countersign` is what pods of the run know each other by.
+    """
 
     number: int = 0
     of: int = 1
     coordinator: str = ""
+    countersign: str = field(default="", repr=False)
 
     @classmethod
-    def here(cls, of: int, around: Mapping[str, str]) -> Node:
+    def here(cls, of: int, countersign: str, around: Mapping[str, str]) -> Node:
         """Return which of `of` pods this is, as the environment tells."""
-        return cls(int(around[NODE_INDEX]), of, around[COORDINATOR]) if of > 1 else cls()
+        return cls(int(around[NODE_INDEX]), of, around[COORDINATOR], countersign) if of > 1 else cls()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -56,10 +68,11 @@ ALONE = Node()
 
 
 class Line:
-    """A connection to another pod, along which each word is a JSON object in a line."""
+    """A connection to another pod, along which each word is a line: the countersign and a JSON object."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, countersign: str = "") -> None:
         self._connection = connection
+        self._countersign = countersign.encode()
         self._heard = b""
         self.open = True
         connection.setblocking(False)
@@ -70,7 +83,7 @@ class Line:
     def say(self, **word: int) -> None:
         """Send a word; one that nobody is there to hear is lost, and the loss is heard."""
         with suppress(OSError):
-            self._connection.sendall(json.dumps(word).encode() + b"\n")
+            self._connection.sendall(b"%b %b\n" % (self._countersign, json.dumps(word).encode()))
 
     def hear(self) -> list[dict[str, int]]:
         """Return the words that have come since; afterwards `open` tells whether more may come."""
@@ -86,7 +99,7 @@ class Line:
         *lines, self._heard = self._heard.split(b"\n")
         if len(self._heard) > LONGEST_LINE:  # whoever this is, it is no mate
             self.open = False
-        return [word for line in lines if (word := _word(line)) is not None]
+        return [word for line in lines if (word := self._word(line)) is not None]
 
     def fileno(self) -> int:
         """Return what select waits for."""
@@ -97,14 +110,16 @@ class Line:
         self.open = False
         self._connection.close()
 
-
-def _word(line: bytes) -> dict[str, int] | None:
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return None
-    good = isinstance(found, dict) and all(isinstance(value, int) for value in found.values())
-    return found if good else None
+    def _word(self, line: bytes) -> dict[str, int] | None:
+        countersign, _, said = line.partition(b" ")
+        if not hmac.compare_digest(countersign, self._countersign):
+            return None
+        try:
+            found = json.loads(said)
+        except ValueError:
+            return None
+        good = isinstance(found, dict) and all(isinstance(value, int) for value in found.values())
+        return found if good else None
 
 
 @dataclass(frozen=True)
@@ -171,11 +186,16 @@ class Mates:
             line.close()
 
 
-def meet(node: Node, stop: StopFlag) -> Mates | None:
-    """Return the others once all are there; None when this pod was asked to stop before."""
+def meet(node: Node, stop: StopFlag, patience: float = PATIENCE_SECONDS) -> Mates | None:
+    """Return the others once all are there; None when this pod was asked to stop before.
+
+    Raise PodError when the first pod has been there for `patience` seconds and cannot be reached.
+    """
     if node.of == 1:
         return Mates()
-    return _receive(node, stop) if node.number == 0 else _come(node, stop)
+    if node.number == 0:
+        return _receive(node, stop)
+    return _come(node, stop, Patience(node.number, node.coordinator, patience))
 
 
 def _receive(node: Node, stop: StopFlag) -> Mates | None:
@@ -188,9 +208,11 @@ def _receive(node: Node, stop: StopFlag) -> Mates | None:
         while len(known) < node.of - 1 and not stop.is_set():
             ready = select.select([door, *strangers, *known.values()], [], [], LOOK_SECONDS)[0]
             if door in ready:
-                strangers.append(Line(door.accept()[0]))
+                strangers.append(Line(door.accept()[0], node.countersign))
             _forget_gone(known, ready)
             strangers = [line for line in strangers if line not in ready or _introduced(line, known, node)]
+            while len(strangers) > MOST_STRANGERS:
+                strangers.pop(0).close()
     for line in strangers:
         line.close()
     if stop.is_set():
@@ -212,6 +234,7 @@ def _introduced(line: Line, known: dict[int, Line], node: Node) -> bool:
             if number in known:  # one that was made anew takes the place of the one before
                 known[number].close()
             known[number] = line
+            line.say(known=number)
             return False
     if not line.open:
         line.close()
@@ -225,24 +248,35 @@ def _forget_gone(known: dict[int, Line], ready: list[object]) -> None:
             del known[number]
 
 
-def _come(node: Node, stop: StopFlag) -> Mates | None:
+def _come(node: Node, stop: StopFlag, patience: Patience) -> Mates | None:
     """Come to the first pod, and wait for its word that all are there."""
     host, _ = node.address
     log.info("waiting for the first pod at %s", node.coordinator)
     while not stop.is_set():
         try:
-            line = Line(socket.create_connection(node.address, timeout=CONNECT_SECONDS))
-        except OSError:
-            stop.wait(AGAIN_SECONDS)
-            continue
-        line.say(come=node.number)
-        while line.open and not stop.is_set():
-            select.select([line], [], [], LOOK_SECONDS)
-            for word in line.hear():
-                if "start" in word:
-                    return Mates({0: line}, f"{host}:{word['start']}")
-        line.close()
-        stop.wait(LOOK_SECONDS)
+            line = Line(socket.create_connection(node.address, timeout=CONNECT_SECONDS), node.countersign)
+        except OSError as error:
+            patience.in_vain(str(error))
+        else:
+            if (port := _told_to_start(line, node, stop, patience)) is not None:
+                return Mates({0: line}, f"{host}:{port}")
+            line.close()
+            patience.in_vain("it accepts connections and does not answer")
+        stop.wait(AGAIN_SECONDS)
+    return None
+
+
+def _told_to_start(line: Line, node: Node, stop: StopFlag, patience: Patience) -> int | None:
+    """Say who this is, and return the port at which processes meet; None when the line ends before that is known."""
+    line.say(come=node.number)
+    answered, until = False, time.monotonic() + CONNECT_SECONDS
+    while line.open and not stop.is_set() and (answered or time.monotonic() < until):
+        select.select([line], [], [], LOOK_SECONDS)
+        for word in line.hear():
+            answered = True
+            patience.answered()
+            if "start" in word:
+                return word["start"]
     return None
 
 
