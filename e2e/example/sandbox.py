@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
-from e2e.cluster.base import Cluster
+from e2e.cluster.base import Cluster, CommandFailed
 from slipway.contract.execution import EXCHANGE, REQUESTS, VERDICTS, Answered, Request, Task, Verdict, Verdicts
 from slipway.contract.job import JOB_FILE, SCRATCH, TERMINATION_LOG, Evaluate
 from slipway.workload import CONTAINER_SECURITY, POD_SECURITY
@@ -20,6 +21,7 @@ NAME: Final = "example-answers"
 SECONDS: Final = 20
 """That each answer may compute."""
 POD_SECONDS: Final = 300
+ENDED: Final = ("Succeeded", "Failed")
 MEMORY: Final = "2Gi"
 NO_DIGEST: Final = "sha256:" + "0" * 64
 """What runs answers reads no artefact: the job that it is given has a place for one."""
@@ -36,13 +38,13 @@ def verdicts(cluster: Cluster, namespace: str, image: str, answered: Sequence[tu
     written = [config(namespace, answered), pod(namespace, image)]
     cluster.kubectl("apply", "-f", "-", stdin="\n---\n".join(map(json.dumps, written)))
     try:
-        phase = _ended(cluster, namespace)
-        log = cluster.kubectl("-n", namespace, "logs", NAME)
-        if phase != "Succeeded":
-            raise NotRun(f"pod {namespace}/{NAME} is {phase or 'not started'}; its log ends with: {log[-1000:]}")
-        return read(log)
-    finally:
-        cluster.kubectl(*remove)
+        found = read(_said(cluster, namespace))
+    except BaseException:
+        with suppress(CommandFailed):  # what went wrong before is what matters
+            cluster.kubectl(*remove)
+        raise
+    cluster.kubectl(*remove)
+    return found
 
 
 def config(namespace: str, answered: Sequence[tuple[Task, str]]) -> dict[str, Any]:
@@ -122,12 +124,24 @@ def _job(namespace: str) -> Evaluate:
     )
 
 
+def _said(cluster: Cluster, namespace: str) -> str:
+    """Return the log of the pod, once it has succeeded; raise NotRun with what it, or the cluster, said where not."""
+    phase = _ended(cluster, namespace)
+    if phase not in ENDED:  # without a container there is no log
+        told = cluster.kubectl("-n", namespace, "describe", "pod", NAME)
+        raise NotRun(f"pod {namespace}/{NAME} is {phase or 'not started'}; its description ends with: {told[-1000:]}")
+    log = cluster.kubectl("-n", namespace, "logs", NAME)
+    if phase != "Succeeded":
+        raise NotRun(f"pod {namespace}/{NAME} is {phase}; its log ends with: {log[-1000:]}")
+    return log
+
+
 def _ended(cluster: Cluster, namespace: str) -> str:
     deadline = time.monotonic() + POD_SECONDS + 30
     phase = ""
     while time.monotonic() < deadline:
         phase = cluster.kubectl("-n", namespace, "get", "pod", NAME, "-o", "jsonpath={.status.phase}")
-        if phase in ("Succeeded", "Failed"):
+        if phase in ENDED:
             break
         time.sleep(1)
     return phase

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from e2e.example.sandbox import NAME, NotRun, config, pod, read, verdicts
+from e2e.cluster.base import CommandFailed
+from e2e.example import sandbox
+from e2e.example.sandbox import ENDED, NAME, NotRun, config, pod, read, verdicts
 from slipway.contract.execution import BLENDER, Request, Task, Verdict, Verdicts
 from slipway.contract.job import Evaluate, parse_job
 from slipway_eval_blender.execute import room
@@ -21,14 +23,21 @@ LOG = f"12:00:00 INFO 1 answers\n{TOLD.model_dump_json(by_alias=True)}"
 class FakeCluster:
     """Remembers what kubectl was told, and ends the pod in a phase."""
 
-    def __init__(self, phase: str, log: str) -> None:
+    def __init__(self, phase: str, log: str, *, sticks: bool = False) -> None:
         self.phase, self.log, self.told = phase, log, list[tuple[str, ...]]()
         self.applied = ""
+        self.sticks = sticks
+        """Nothing that was applied can be removed."""
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         self.told.append(arguments)
         self.applied = stdin or self.applied
-        return self.phase if "get" in arguments else self.log if "logs" in arguments else ""
+        if "logs" in arguments and self.phase not in ENDED:
+            raise CommandFailed(f'container "blender" in pod "{NAME}" is waiting to start')
+        if "delete" in arguments and self.applied and self.sticks:
+            raise CommandFailed("timed out waiting for the condition")
+        answers = {"get": self.phase, "logs": self.log, "describe": f"Name: {NAME}\nEvents: 0/1 nodes are available"}
+        return next((said for word, said in answers.items() if word in arguments), "")
 
 
 def test_the_pod_passes_the_strictest_profile_and_holds_no_secret() -> None:
@@ -79,3 +88,20 @@ def test_a_pod_that_failed_says_its_last_words() -> None:
     with pytest.raises(NotRun, match=f"team/{NAME} is Failed; its log ends with: BlenderBroken"):
         run(cluster)
     assert "delete" in cluster.told[-1]
+
+
+@pytest.mark.parametrize(("phase", "said"), [("Pending", "Pending"), ("", "not started")])
+def test_a_pod_that_did_not_start_is_described(monkeypatch: pytest.MonkeyPatch, phase: str, said: str) -> None:
+    monkeypatch.setattr(sandbox, "POD_SECONDS", -29.9)
+    monkeypatch.setattr(sandbox.time, "sleep", lambda _: None)
+    cluster = FakeCluster(phase, "")
+    with pytest.raises(NotRun, match=rf"team/{NAME} is {said}; its description ends with: [^$]*0/1 nodes are available"):
+        run(cluster)
+    assert "delete" in cluster.told[-1]
+
+
+def test_a_pod_that_cannot_be_removed_does_not_hide_why_it_failed() -> None:
+    with pytest.raises(NotRun, match="BlenderBroken"):
+        run(FakeCluster("Failed", "BlenderBroken: no cube here", sticks=True))
+    with pytest.raises(CommandFailed):
+        run(FakeCluster("Succeeded", LOG, sticks=True))
