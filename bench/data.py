@@ -215,6 +215,7 @@ def measured(bench: Bench, whole: Text, told: argparse.Namespace, steps: Steps) 
 
 def parsed() -> argparse.Namespace:
     """Return what the command line asks for."""
+    last = list(SETTINGS)[-1]
     parser = argparse.ArgumentParser(prog="python -m bench.data", description=__doc__)
     parser.add_argument("--min-characters", type=int, default=100)
     parser.add_argument("--max-characters", type=int, default=200_000)
@@ -223,9 +224,15 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--similarity-percent", type=int, default=85)
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--repetitions", type=int, default=1, help="runs of each; the medians are published")
-    parser.add_argument("--settings", choices=list(SETTINGS), nargs="+", default=list(SETTINGS))
+    parser.add_argument(
+        "--settings", choices=list(SETTINGS), nargs="+", default=list(SETTINGS), help="that datatrove is tried with"
+    )
     parser.add_argument("--trial-every", type=int, default=20, help="which part of the rows datatrove is tried on")
-    parser.add_argument("--only", choices=("slipway", "datatrove"), help="measure one pipeline and publish nothing")
+    parser.add_argument(
+        "--only",
+        choices=("slipway", "datatrove"),
+        help=f"measure one pipeline and publish nothing; datatrove with the last of --settings ({last})",
+    )
     parser.add_argument("--every", type=int, default=1, help="with --only: each how manyth row")
     return parser.parse_args()
 

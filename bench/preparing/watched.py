@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ def watched(command: Sequence[str | Path], env: Mapping[str, str], folder: Path)
                     break
         except BaseException:  # whoever interrupts the bench ends it whole
             for pid in list(family(process.pid)):
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it ended between two looks
+                    os.kill(pid, signal.SIGKILL)
             raise
     if process.returncode:
         raise SystemExit(f"{command[2]} ended with code {process.returncode}; what it said is above")
