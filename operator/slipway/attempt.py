@@ -12,7 +12,7 @@ from typing import Final, Generic, TypeVar
 
 from slipway.causes import with_cure
 from slipway.contract.exitcodes import ExitCode
-from slipway.contract.result import Counted, Evaluated, Failed, Prepared, Trained
+from slipway.contract.result import NODE_LOST, Counted, Evaluated, Failed, Prepared, Trained
 from slipway.jobs import EVICTED, PodEnd, Run
 from slipway.names import ATTEMPT_LABEL
 
@@ -128,8 +128,8 @@ def _going(run: Run, now: datetime) -> Going:
     if run.suspended:
         return _suspended(run, running)
     if run.ending:
-        said = f"pod {run.ending} has not ended yet, and the run goes on only then. {if_lost(run.ending, run.namespace)}"
-        return Going(False, said, reason=ENDING)
+        said = f"pod {run.ending} has not ended yet, and the run goes on only then"
+        return Going(False, f"{said}. {if_lost(run.ending, run.namespace)}", reason=ENDING)
     if run.trouble:
         patience = beginning(run, now) + GRACE - now
         if patience > timedelta():
@@ -183,11 +183,19 @@ def _killed(end: PodEnd, terms: Terms[R]) -> Hopeless | None:
 def _complaint(end: PodEnd) -> str:
     """Return what a pod that ended complained about."""
     if end.disrupted:
-        return f"pod {end.pod} was disrupted, which counts as no failure"
+        return disruption(end)
     if isinstance(end.result, Failed):
         return f"{end.result.reason}: {end.result.message.rstrip('.')}"
     words = f": {end.last_words.rstrip('.')}" if end.last_words else ""
     return f"pod {end.pod} ended with code {end.exit_code}{words}"
+
+
+def disruption(end: PodEnd) -> str:
+    """Return what is known of a disruption; where the pod that it met left no word, others tell what they missed."""
+    if isinstance(end.result, Failed) and end.result.reason == NODE_LOST:
+        return f"a disruption, which counts as no failure, as pod {end.pod} tells: {end.result.message.rstrip('.')}"
+    who = f"pod {end.pod} was" if end.pod else "all pods were"
+    return f"{who} disrupted, which counts as no failure"
 
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

@@ -29,6 +29,7 @@ class PodEnd:
     """How one pod of a Job ended."""
 
     pod: str
+    """Its name; empty where it stands for several that are gone."""
     exit_code: int
     ended: datetime | None
     result: Result | None

@@ -127,7 +127,7 @@ def _ending(job: Manifest, found: Sequence[Round]) -> str:
 
 
 def _left_over(pod: Member, earlier: Sequence[Round]) -> bool:
-    """Tell whether `pod`, which is to go, was at work with `earlier` ones: its number has no newer pod until it ends."""
+    """Tell whether `pod`, which is to go, was at work with `earlier` ones: until it ends, none takes its place."""
     ended = (mate.end.ended for pods in earlier for mate in pods if mate.end is not None)
     return pod.leaving and any(at is not None and pod.created < at for at in ended)
 
@@ -175,7 +175,7 @@ def _of_another(end: PodEnd) -> bool:
 
 def _traceless(run: Run) -> PodEnd:
     """Return the end of pods that are gone: one that fails by itself stays, so these were deleted."""
-    return PodEnd(run.name, KILLED, run.ended, None, "", disrupted=True, created=run.ended)
+    return PodEnd("", KILLED, run.ended, None, "", disrupted=True, created=run.ended)
 
 
 def _owner(job: Manifest) -> str | None:

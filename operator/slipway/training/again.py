@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from slipway.attempt import Again, Hopeless
+from slipway.attempt import Again, Hopeless, disruption
 from slipway.contract.exitcodes import FINAL
 from slipway.jobs import Run
 
@@ -26,7 +26,7 @@ def again(run: Run, fault: Hopeless, failed: int, retries: int, now: datetime) -
         return fault
     ended = run.ended or now
     if end.disrupted:
-        return Again(ended + FIRST_PAUSE, FAILED_TOGETHER, f"pod {end.pod} was disrupted, which counts as no failure")
+        return Again(ended + FIRST_PAUSE, FAILED_TOGETHER, disruption(end))
     if failed > retries:
         return fault
     pause: timedelta = min(FIRST_PAUSE * 2 ** min(max(failed - 1, 0), 10), LONGEST_PAUSE)

@@ -164,6 +164,7 @@ def test_the_start_deadline_holds_for_the_last_pod() -> None:
     made.settle()
     assert made.status()["state"] == "Failed"
     assert made.condition("Ready")["reason"] == "StartDeadlineExceeded"
+    assert made.status()["message"].startswith("not all pods of JobSet ")
 
 
 def test_a_finished_run_becomes_a_model_version() -> None:
@@ -232,7 +233,7 @@ def test_an_unexpected_failure_starts_all_again_as_often_as_retries_say() -> Non
 def test_a_disruption_of_one_is_a_new_attempt_and_no_failure(word: str) -> None:
     made = all_running(retries=0)
     first = sets(made)[0]
-    end(made, 0, ExitCode.UNEXPECTED, failed(NODE_LOST))
+    end(made, 0, ExitCode.UNEXPECTED, failed(NODE_LOST, "pod 1 of the run is gone: see that pod"))
     if word == "evicted":
         end(made, 1, 137, evicted=True)
     elif word == "deleted":
@@ -242,7 +243,9 @@ def test_a_disruption_of_one_is_a_new_attempt_and_no_failure(word: str) -> None:
     finish(made, "Failed", "PodFailurePolicy")
     made.settle()
     assert made.status()["state"] == "Queued"
-    assert "was disrupted, which counts as no failure" in made.status()["message"]
+    lost = "a disruption, which counts as no failure, as pod {}-node-0-0-aaaaa tells: pod 1 of the run is gone"
+    met = "pod {}-node-0-1-aaaaa was disrupted, which counts as no failure" if word == "evicted" else lost
+    assert met.format(first) in made.status()["message"]
     next_attempt(made)
     assert sets(made) != [first]
     assert restarts(made) == (1, 0)
@@ -254,6 +257,7 @@ def test_pods_that_leave_no_trace_were_disrupted() -> None:
         made.remove("Pod", name)
     finish(made, "Failed")
     made.settle()
+    assert made.status()["message"].startswith("all pods were disrupted, which counts as no failure")
     next_attempt(made)
     assert newest(made)["metadata"]["labels"]["slipway.dev/attempt"] == "2"
     assert restarts(made) == (1, 0)
