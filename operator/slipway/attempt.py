@@ -102,8 +102,11 @@ def order(run: Run) -> tuple[int, str]:
     return number(run), run.name
 
 
-def outcome(run: Run, terms: Terms[R], now: datetime) -> Going | Again | Hopeless | Done[R]:
-    """Return what follows from `run`. Total."""
+def outcome(run: Run, terms: Terms[R], now: datetime, tries: int | None = None) -> Going | Again | Hopeless | Done[R]:
+    """Return what follows from `run`. Total.
+
+    `tries` is how often it was tried in vain, where that is not the number of the attempt.
+    """
     for end in reversed(run.ends):
         if end.exit_code == ExitCode.OK and isinstance(end.result, terms.result):
             return Done(end.result)
@@ -114,7 +117,7 @@ def outcome(run: Run, terms: Terms[R], now: datetime) -> Going | Again | Hopeles
             said = f"{run.title} is complete, but what it reported is not seen"
             return Again(max((run.ended or now) + LAG, now), RESULT_LOST, said)
         case "Failed":
-            return _fault(run, terms)
+            return _fault(run, terms, number(run) if tries is None else tries)
 
 
 def beginning(run: Run, now: datetime) -> datetime:
@@ -154,14 +157,14 @@ def _suspended(run: Run, running: bool) -> Going:
     return Going(running, said + """'{"spec":{"suspend":false}}'""", reason=SUSPENDED_BY_OTHERS)
 
 
-def _fault(run: Run, terms: Terms[R]) -> Again | Hopeless:
+def _fault(run: Run, terms: Terms[R], tries: int) -> Again | Hopeless:
     if run.reason == "DeadlineExceeded":
         return Hopeless(terms.timed_out, f"{terms.doing} took too long ({run.message}); {terms.more_time}")
     end = run.last
     if end is None:
         return Hopeless(terms.failed, f"{terms.doing} failed without a word: {run.reason}: {run.message}")
     if end.exit_code == ExitCode.STORE_UNREACHABLE:
-        wait = min(FIRST_WAIT * 2 ** min(number(run) - 1, 10), LONGEST_WAIT)
+        wait = min(FIRST_WAIT * 2 ** min(max(tries - 1, 0), 10), LONGEST_WAIT)
         reason = end.result.reason if isinstance(end.result, Failed) else STORE_UNREACHABLE
         return Again((run.ended or end.ended or _EPOCH) + wait, reason, _complaint(end))
     if isinstance(end.result, Failed):

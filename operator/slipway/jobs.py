@@ -96,6 +96,11 @@ class Run:
         return f"{self.kind} {self.name}"
 
     @property
+    def tries_again(self) -> bool:
+        """Whether it makes a pod that failed anew by itself; else all are made anew, as another attempt."""
+        return self.kind == "Job"
+
+    @property
     def pods(self) -> str:
         """Its pods, for people."""
         return "pod" if self.kind == "Job" else "pods"

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from slipway.attempt import FIRST_WAIT
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.job import parse_job
 from slipway.contract.result import NODE_LOST, Preempted, encode
@@ -417,6 +418,51 @@ def test_a_store_that_stays_away_is_waited_for_however_often() -> None:
     assert made.condition("Ready")["reason"] == "StoreUnreachable"
     next_attempt(made, 31)
     assert newest(made)["metadata"]["labels"]["slipway.dev/attempt"] == "2"
+
+
+def ended_all(made, code: int, reason: str) -> None:
+    """Let all pods start, and end with a failure."""
+    begun(made)
+    for number in range(2):
+        run(made, number)
+    made.settle()
+    for number in range(2):
+        end(made, number, code, failed(reason))
+    finish(made, "Failed")
+    made.settle()
+
+
+def test_a_store_that_stayed_away_takes_nothing_from_retries() -> None:
+    made = several(retries=1)
+    for time in range(2):
+        ended_all(made, ExitCode.STORE_UNREACHABLE, "StoreUnreachable")
+        next_attempt(made, 31 * 2**time)
+    ended_all(made, ExitCode.UNEXPECTED, "Unexpected")
+    assert made.condition("Ready")["reason"] == "StartingAgain"
+    next_attempt(made)
+    ended_all(made, ExitCode.STORE_UNREACHABLE, "StoreUnreachable")
+    next_attempt(made, 241)
+    for last in (False, True):
+        ended_all(made, ExitCode.UNEXPECTED, "Unexpected")
+        assert made.status()["state"] == ("Failed" if last else "Queued")
+        next_attempt(made)
+    assert restarts(made) == (0, 6)
+
+
+def test_disruptions_make_no_wait_for_the_store_longer() -> None:
+    made = several()
+    for _ in range(4):
+        begun(made)
+        for number in range(2):
+            end(made, number, 137, evicted=True)
+        finish(made, "Failed", "PodFailurePolicy")
+        made.settle()
+        next_attempt(made)
+    begun(made)
+    for number in range(2):
+        end(made, number, ExitCode.STORE_UNREACHABLE, failed("StoreUnreachable"))
+    finish(made, "Failed")
+    assert made.settle().requeue_after == FIRST_WAIT
 
 
 # Suspended, and queued
