@@ -12,7 +12,7 @@ from typing import Final, Generic, TypeVar
 
 from slipway.causes import with_cure
 from slipway.contract.exitcodes import ExitCode
-from slipway.contract.result import Counted, Evaluated, Failed, Prepared, Trained
+from slipway.contract.result import NODE_LOST, Counted, Evaluated, Failed, Prepared, Trained
 from slipway.jobs import EVICTED, PodEnd, Run
 from slipway.names import ATTEMPT_LABEL
 
@@ -102,8 +102,11 @@ def order(run: Run) -> tuple[int, str]:
     return number(run), run.name
 
 
-def outcome(run: Run, terms: Terms[R], now: datetime) -> Going | Again | Hopeless | Done[R]:
-    """Return what follows from `run`. Total."""
+def outcome(run: Run, terms: Terms[R], now: datetime, tries: int | None = None) -> Going | Again | Hopeless | Done[R]:
+    """Return what follows from `run`. Total.
+
+    `tries` is how often it was tried in vain, where that is not the number of the attempt.
+    """
     for end in reversed(run.ends):
         if end.exit_code == ExitCode.OK and isinstance(end.result, terms.result):
             return Done(end.result)
@@ -114,7 +117,7 @@ def outcome(run: Run, terms: Terms[R], now: datetime) -> Going | Again | Hopeles
             said = f"{run.title} is complete, but what it reported is not seen"
             return Again(max((run.ended or now) + LAG, now), RESULT_LOST, said)
         case "Failed":
-            return _fault(run, terms)
+            return _fault(run, terms, number(run) if tries is None else tries)
 
 
 def beginning(run: Run, now: datetime) -> datetime:
@@ -128,8 +131,8 @@ def _going(run: Run, now: datetime) -> Going:
     if run.suspended:
         return _suspended(run, running)
     if run.ending:
-        said = f"pod {run.ending} has not ended yet, and the run goes on only then. {if_lost(run.ending, run.namespace)}"
-        return Going(False, said, reason=ENDING)
+        said = f"pod {run.ending} has not ended yet, and the run goes on only then"
+        return Going(False, f"{said}. {if_lost(run.ending, run.namespace)}", reason=ENDING)
     if run.trouble:
         patience = beginning(run, now) + GRACE - now
         if patience > timedelta():
@@ -154,14 +157,14 @@ def _suspended(run: Run, running: bool) -> Going:
     return Going(running, said + """'{"spec":{"suspend":false}}'""", reason=SUSPENDED_BY_OTHERS)
 
 
-def _fault(run: Run, terms: Terms[R]) -> Again | Hopeless:
+def _fault(run: Run, terms: Terms[R], tries: int) -> Again | Hopeless:
     if run.reason == "DeadlineExceeded":
         return Hopeless(terms.timed_out, f"{terms.doing} took too long ({run.message}); {terms.more_time}")
     end = run.last
     if end is None:
         return Hopeless(terms.failed, f"{terms.doing} failed without a word: {run.reason}: {run.message}")
     if end.exit_code == ExitCode.STORE_UNREACHABLE:
-        wait = min(FIRST_WAIT * 2 ** min(number(run) - 1, 10), LONGEST_WAIT)
+        wait = min(FIRST_WAIT * 2 ** min(max(tries - 1, 0), 10), LONGEST_WAIT)
         reason = end.result.reason if isinstance(end.result, Failed) else STORE_UNREACHABLE
         return Again((run.ended or end.ended or _EPOCH) + wait, reason, _complaint(end))
     if isinstance(end.result, Failed):
@@ -183,11 +186,19 @@ def _killed(end: PodEnd, terms: Terms[R]) -> Hopeless | None:
 def _complaint(end: PodEnd) -> str:
     """Return what a pod that ended complained about."""
     if end.disrupted:
-        return f"pod {end.pod} was disrupted, which counts as no failure"
+        return disruption(end)
     if isinstance(end.result, Failed):
         return f"{end.result.reason}: {end.result.message.rstrip('.')}"
     words = f": {end.last_words.rstrip('.')}" if end.last_words else ""
     return f"pod {end.pod} ended with code {end.exit_code}{words}"
+
+
+def disruption(end: PodEnd) -> str:
+    """Return what is known of a disruption; where the pod that it met left no word, others tell what they missed."""
+    if isinstance(end.result, Failed) and end.result.reason == NODE_LOST:
+        return f"a disruption, which counts as no failure, as pod {end.pod} tells: {end.result.message.rstrip('.')}"
+    who = f"pod {end.pod} was" if end.pod else "all pods were"
+    return f"{who} disrupted, which counts as no failure"
 
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

@@ -29,6 +29,7 @@ class PodEnd:
     """How one pod of a Job ended."""
 
     pod: str
+    """Its name; empty where it stands for several that are gone."""
     exit_code: int
     ended: datetime | None
     result: Result | None
@@ -95,6 +96,11 @@ class Run:
         return f"{self.kind} {self.name}"
 
     @property
+    def tries_again(self) -> bool:
+        """Whether it makes a pod that failed anew by itself; else all are made anew, as another attempt."""
+        return self.kind == "Job"
+
+    @property
     def pods(self) -> str:
         """Its pods, for people."""
         return "pod" if self.kind == "Job" else "pods"
@@ -123,7 +129,11 @@ class Run:
 def runs(view: View, uid: str) -> tuple[Run, ...]:
     """Return the Jobs of root `uid` as they are, sorted by time of creation, then name."""
     pods = view.owned(uid, "Pod")
-    found = [read(job, of_job(job, pods)) for job in view.owned(uid, "Job")]
+    return in_order(read(job, of_job(job, pods)) for job in view.owned(uid, "Job"))
+
+
+def in_order(found: Iterable[Run]) -> tuple[Run, ...]:
+    """Return `found` sorted by time of creation, then name."""
     return tuple(sorted(found, key=lambda run: (run.created.timestamp() if run.created else 0.0, run.name)))
 
 
@@ -148,20 +158,20 @@ def read(job: Manifest, pods: Iterable[Manifest]) -> Run:
         name=meta["name"],
         phase=phase,
         labels=meta.get("labels") or {},
-        created=_moment(meta.get("creationTimestamp")),
+        created=when(meta.get("creationTimestamp")),
         suspended=suspended,
         reason=final.get("reason") or "",
         message=final.get("message") or "",
-        ended=_moment(status.get("completionTime") or final.get("lastTransitionTime")),
+        ended=when(status.get("completionTime") or final.get("lastTransitionTime")),
         ends=tuple(sorted(ends, key=lambda end: end.ended.timestamp() if end.ended else 0.0)),
-        running=sum((pod.get("status") or {}).get("phase") == "Running" for pod in open_pods),
+        running=sum(map(has_started, open_pods)),
         waiter=waiter,
         trouble=waiter.words if waiter is not None else "",
         trouble_reason=waiter.reason if waiter is not None else "",
         namespace=meta.get("namespace") or "",
         uid=meta.get("uid") or "",
         # Until the Job controller has seen the latest word, what it says is of the time before.
-        admitted=_moment(status.get("startTime")) if not suspended and SUSPENDED not in true else None,
+        admitted=when(status.get("startTime")) if not suspended and SUSPENDED not in true else None,
         suspended_since=suspended_since(told.get(SUSPENDED), meta) if suspended else None,
         job=meta["name"],
     )
@@ -199,13 +209,13 @@ def _end(pod: Manifest) -> PodEnd | None:
     return PodEnd(
         pod=pod["metadata"]["name"],
         exit_code=code,
-        ended=_moment(ended.get("finishedAt")),
+        ended=when(ended.get("finishedAt")),
         result=result,
         last_words=words,
         reason=reason,
         said=said,
         disrupted=code == ExitCode.PREEMPTED or disturbed,
-        created=_moment(pod["metadata"].get("creationTimestamp")),
+        created=when(pod["metadata"].get("creationTimestamp")),
     )
 
 
@@ -217,16 +227,25 @@ def _is_target(pod: Manifest) -> bool:
 def suspended_since(condition: Manifest | None, meta: Manifest) -> datetime | None:
     """Return since when a Job is suspended; None while its controller has not seen that it is again."""
     if condition is None:
-        return _moment(meta.get("creationTimestamp"))  # it was made so
-    return _moment(condition.get("lastTransitionTime")) if condition.get("status") == "True" else None
+        return when(meta.get("creationTimestamp"))  # it was made so
+    return when(condition.get("lastTransitionTime")) if condition.get("status") == "True" else None
+
+
+def has_started(pod: Manifest) -> bool:
+    """Tell whether `pod` is at work: also where that is done in containers that come before the last one, in which
+    Kubernetes still calls it Pending.
+    """
+    status = pod.get("status") or {}
+    before = (first.get("state") or {} for first in status.get("initContainerStatuses") or ())
+    return status.get("phase") == "Running" or any("running" in state or "terminated" in state for state in before)
 
 
 def _waiter(pod: Manifest) -> Waiter | None:
     """Return what keeps `pod` from starting, if it has not started."""
-    meta, status = pod["metadata"], pod.get("status") or {}
-    if status.get("phase") == "Running":
+    if has_started(pod):
         return None
-    name, since = meta["name"], _moment(meta.get("creationTimestamp"))
+    meta, status = pod["metadata"], pod.get("status") or {}
+    name, since = meta["name"], when(meta.get("creationTimestamp"))
     state = (_main(pod) or {}).get("state") or {}
     waiting = why_waiting(state)
     if waiting:
@@ -249,5 +268,6 @@ def why_waiting(state: Mapping[str, Any]) -> str:
     return f"{reason}: {message}".rstrip(": ")
 
 
-def _moment(written: str | None) -> datetime | None:
+def when(written: str | None) -> datetime | None:
+    """Return the time that `written` says, if it says one."""
     return moment(written) if written else None

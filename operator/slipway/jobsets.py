@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Final
 
-from slipway.api.conditions import moment
 from slipway.attempt import KILLED
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import NODE_LOST, UNEXPECTED, Failed, Trained
-from slipway.jobs import SUSPENDED, Phase, PodEnd, Run, Waiter, of_job, read, suspended_since
+from slipway.jobs import SUSPENDED, Phase, PodEnd, Run, Waiter, in_order, of_job, read, suspended_since, when
 from slipway.plan import Manifest, View
 from slipway.rounds import Member, Round, rounds
 
@@ -31,19 +29,13 @@ _BY_PODS: Final = ("BackoffLimitExceeded", "PodFailurePolicy")
 def runs(view: View, uid: str) -> tuple[Run, ...]:
     """Return the Jobs and JobSets of root `uid` as they are, sorted by time of creation, then name."""
     jobs, pods = view.owned(uid, "Job"), view.owned(uid, "Pod")
-    sets = {found["metadata"]["uid"]: found for found in view.owned(uid, KIND)}
-    made: dict[str, Manifest] = {}
-    found: list[Run] = []
-    for job in jobs:
-        owner = _owner(job)
-        if owner is None:
-            found.append(read(job, of_job(job, pods)))
-        else:
-            made[owner] = job
-    for owner, jobset in sets.items():
-        job_of = made.get(owner)
-        found.append(read_set(jobset, job_of, of_job(job_of, pods) if job_of is not None else ()))
-    return tuple(sorted(found, key=lambda run: (run.created.timestamp() if run.created else 0.0, run.name)))
+    alone = [read(job, of_job(job, pods)) for job in jobs if _owner(job) is None]
+    made = {owner: job for job in jobs if (owner := _owner(job)) is not None}
+    together = []
+    for jobset in view.owned(uid, KIND):
+        job = made.get(jobset["metadata"]["uid"])
+        together.append(read_set(jobset, job, of_job(job, pods) if job is not None else ()))
+    return in_order((*alone, *together))
 
 
 def read_set(jobset: Manifest, job: Manifest | None, pods: Sequence[Manifest]) -> Run:
@@ -58,15 +50,15 @@ def read_set(jobset: Manifest, job: Manifest | None, pods: Sequence[Manifest]) -
         name=meta["name"],
         phase=phase,
         labels=meta.get("labels") or {},
-        created=_moment(meta.get("creationTimestamp")),
+        created=when(meta.get("creationTimestamp")),
         suspended=suspended,
         reason=final.get("reason") or "",
         message=final.get("message") or "",
-        ended=_moment(final.get("lastTransitionTime")),
+        ended=when(final.get("lastTransitionTime")),
         namespace=meta.get("namespace") or "",
         uid=meta.get("uid") or "",
         suspended_since=suspended_since(told.get(SUSPENDED), meta) if suspended else None,
-        kind="JobSet",
+        kind=KIND,
     )
     if job is None:
         waits = phase == "Active" and not suspended
@@ -127,7 +119,7 @@ def _ending(job: Manifest, found: Sequence[Round]) -> str:
 
 
 def _left_over(pod: Member, earlier: Sequence[Round]) -> bool:
-    """Tell whether `pod`, which is to go, was at work with `earlier` ones: its number has no newer pod until it ends."""
+    """Tell whether `pod`, which is to go, was at work with `earlier` ones: until it ends, none takes its place."""
     ended = (mate.end.ended for pods in earlier for mate in pods if mate.end is not None)
     return pod.leaving and any(at is not None and pod.created < at for at in ended)
 
@@ -175,14 +167,10 @@ def _of_another(end: PodEnd) -> bool:
 
 def _traceless(run: Run) -> PodEnd:
     """Return the end of pods that are gone: one that fails by itself stays, so these were deleted."""
-    return PodEnd(run.name, KILLED, run.ended, None, "", disrupted=True, created=run.ended)
+    return PodEnd("", KILLED, run.ended, None, "", disrupted=True, created=run.ended)
 
 
 def _owner(job: Manifest) -> str | None:
     """Return the uid of the JobSet that made `job`."""
     owners = job["metadata"].get("ownerReferences") or ()
     return next((str(one["uid"]) for one in owners if one.get("controller") and one.get("kind") == KIND), None)
-
-
-def _moment(written: str | None) -> datetime | None:
-    return moment(written) if written else None

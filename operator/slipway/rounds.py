@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from slipway.api.conditions import moment
-from slipway.jobs import PodEnd
+from slipway.jobs import PodEnd, when
 from slipway.plan import Manifest
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -64,11 +63,10 @@ def _earlier(one: Member, others: Round) -> bool:
 
 def _member(job: str, pod: Manifest, ends: dict[str, PodEnd]) -> Member:
     meta = pod["metadata"]
-    written = meta.get("creationTimestamp")
     return Member(
         name=meta["name"],
         index=meta["name"].removeprefix(f"{job}-").partition("-")[0],
-        created=moment(written) if written else _NEVER,
+        created=when(meta.get("creationTimestamp")) or _NEVER,
         phase=(pod.get("status") or {}).get("phase") or "Pending",
         leaving="deletionTimestamp" in meta,
         end=ends.get(meta["name"]),

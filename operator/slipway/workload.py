@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from slipway import podoptions
 from slipway.api.common import Resources
@@ -233,7 +233,7 @@ def job(root: Root, name: str, config: str, shape: JobShape, settings: Settings)
         "parallelism": 1,
         "suspend": shape.suspend or shape.queue is not None,
         "podReplacementPolicy": "Failed",
-        "podFailurePolicy": {"rules": _failure_rules()},
+        "podFailurePolicy": {"rules": failure_rules("Ignore")},
         "template": podoptions.applied({"metadata": {"labels": root.labels()}, "spec": pod}, shape.pod, {"main"}),
     }
     if shape.deadline_seconds is not None:
@@ -259,12 +259,14 @@ def _queue_labels(queue: Queue | None) -> dict[str, str]:
     return {QUEUE_LABEL: queue.local_queue} | priority
 
 
-def _failure_rules() -> list[dict[str, Any]]:
+def failure_rules(disrupted: Literal["Ignore", "FailJob"]) -> list[dict[str, Any]]:
+    """Return what the end of a pod means for its Job; `disrupted`: that of one that was evicted, or lost its node."""
+
     def on_codes(action: str, codes: Sequence[int]) -> dict[str, Any]:
         return {"action": action, "onExitCodes": {"containerName": "main", "operator": "In", "values": sorted(codes)}}
 
     return [
         on_codes("FailJob", FINAL),
         on_codes("Ignore", UNCOUNTED),
-        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},
+        {"action": disrupted, "onPodConditions": [{"type": "DisruptionTarget"}]},
     ]

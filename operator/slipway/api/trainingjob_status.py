@@ -187,6 +187,11 @@ class TrainingJobStatus(StatusModel):
     earlier_restarts: EarlierRestarts | None = Field(
         default=None, description="earlierRestarts are those before the present attempt; restarts includes them."
     )
+    forgiven_failures: Count | None = Field(
+        default=None,
+        description="forgivenFailures are how many of restarts.failed came, on several nodes, before the object store "
+        "stayed away or a result was lost: retries does not count them any more.",
+    )
     snapshot: Snapshot | None = Field(
         default=None, description="snapshot of everything that determines the result, fixed when the run first starts."
     )

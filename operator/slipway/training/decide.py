@@ -13,7 +13,7 @@ from slipway.contract.result import Trained
 from slipway.jobs import Run
 from slipway.plan import Event, Plan
 from slipway.settings import Settings
-from slipway.training.again import again
+from slipway.training.again import again, counted, failures, forgiving
 from slipway.training.clock import earlier_restarts, paused, ticked, time_left
 from slipway.training.datasets import DATASET_NOT_READY, inputs, lacking, names
 from slipway.training.layout import ended, noticed, running
@@ -192,6 +192,7 @@ def _once_more(
 ) -> Plan:
     """Return the next attempt, once it is time and no pod of the last one is left."""
     if not seen.lingering and found.at <= now:
+        status = status if run.tries_again else forgiving(found, status)
         return _begin(training, seen, status, now, settings, number(run) + 1)
     when = f"at {timestamp(found.at)}"
     if seen.lingering:
@@ -207,16 +208,15 @@ def _outcome(
     run: Run, training: Training, status: TrainingJobStatus, now: datetime
 ) -> Going | Again | Hopeless | Done[Trained]:
     """Return what follows from `run`. A Job's own clock runs while it is queued, which the deadline does not count."""
-    found = outcome(run, TERMS, now)
+    found = outcome(run, TERMS, now, None if run.tries_again else failures(status))
     late = wait(run, training.spec, status, now) if isinstance(found, Going) and not training.spec.suspend else None
     if isinstance(found, Going) and late is not None and late.left <= timedelta():
         return Hopeless(late.reason, f"{late.said}: {found.said}" if found.said else late.said)
     timed_out = isinstance(found, Hopeless) and found.reason == TERMS.timed_out
     if timed_out and time_left(status, training.spec.deadline_seconds, now) > timedelta():
         return Again(now, QUEUED, f"{run.title} waited too long for its {run.pods}")
-    if isinstance(found, Hopeless) and run.kind == "JobSet" and not timed_out:
-        failed = status.restarts.failed if status.restarts is not None else 0
-        return again(run, found, failed, training.spec.retries, now)
+    if isinstance(found, Hopeless) and not run.tries_again and not timed_out:
+        return again(run, found, counted(status), training.spec.retries, now)
     return found
 
 

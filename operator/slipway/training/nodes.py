@@ -11,12 +11,11 @@ import re
 from typing import Any, Final
 
 from slipway.contract.artifact import digest_of
-from slipway.contract.exitcodes import FINAL, UNCOUNTED
 from slipway.contract.job import COORDINATOR
 from slipway.jobsets import API_VERSION, KIND
 from slipway.names import ATTEMPT_LABEL
 from slipway.plan import Manifest
-from slipway.workload import Root, metadata
+from slipway.workload import Root, failure_rules, metadata
 
 ROLE: Final = "node"
 """The JobSet's name for its one group of pods."""
@@ -61,7 +60,9 @@ def jobset(job: Manifest, nodes: int) -> Manifest:
         "parallelism": nodes,
         "completionMode": "Indexed",
         "backoffLimit": 0,
-        "podFailurePolicy": {"rules": _failure_rules()},
+        # One that was asked to stop has told the others: all have saved, and all are made anew. Whatever is not named
+        # fails the attempt.
+        "podFailurePolicy": {"rules": failure_rules("FailJob")},
     }
     shape = {name: value for name, value in spec.items() if name != "suspend"} | unlike
     # By them the Job is found again. Not the queue: Kueue starts and stops the JobSet as a whole.
@@ -80,20 +81,6 @@ def jobset(job: Manifest, nodes: int) -> Manifest:
             "replicatedJobs": [group],
         },
     }
-
-
-def _failure_rules() -> list[dict[str, Any]]:
-    """Return what the end of one pod means for all; whatever is not named here fails the attempt too."""
-
-    def on_codes(action: str, codes: tuple[int, ...]) -> dict[str, Any]:
-        return {"action": action, "onExitCodes": {"containerName": "main", "operator": "In", "values": sorted(codes)}}
-
-    return [
-        on_codes("FailJob", FINAL),
-        # One that was asked to stop has told the others: all have saved, and all are made anew.
-        on_codes("Ignore", UNCOUNTED),
-        {"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget"}]},
-    ]
 
 
 def selector(name: str) -> dict[str, Any]:

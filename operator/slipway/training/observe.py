@@ -58,7 +58,7 @@ def observe(training: Training, view: View, owns: Iterable[str]) -> Observed:
     root = training.root
     run = max(runs(view, root.uid), key=order, default=None)
     owned = children(root.uid, view, owns)
-    over = run is None or (run.kind == "JobSet" and run.phase == "Failed")
+    over = run is None or (run.phase == "Failed" and not run.tries_again)
     lingering = _open_pods(view, root.uid) if over else ()
     if training.trial is not None:
         search = view.get("TrainingJob", root.namespace, training.trial.search)

@@ -47,7 +47,8 @@ def wait(run: Run, spec: TrainingJobSpec, status: TrainingJobStatus, now: dateti
         said = f"{run.title} waited longer than spec.queueDeadlineSeconds ({limit} s)"
         return _left(QUEUE_DEADLINE, said, limit, since, now)
     limit = spec.start_deadline_seconds
-    said = f"no pod of {run.title} ran within spec.startDeadlineSeconds ({limit} s)"
+    who = "no pod" if run.pods == "pod" else "not all pods"
+    said = f"{who} of {run.title} ran within spec.startDeadlineSeconds ({limit} s)"
     return _left(START_DEADLINE, said, limit, _since(run, status) if run.admitted is not None else None, now)
 
 

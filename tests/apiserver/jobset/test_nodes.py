@@ -134,6 +134,20 @@ def test_an_unexpected_failure_starts_all_again_in_another_jobset(cluster: Clust
     succeed(cluster, name, *again)
 
 
+def test_a_pod_that_never_ends_holds_its_run_up_until_it_is_deleted(cluster: Cluster) -> None:
+    name = train(cluster, retries=0)
+    first, second = running(cluster, name)
+    end(cluster, first, ExitCode.UNEXPECTED, LOST)
+    cure = f"kubectl delete pod {second} -n {cluster.namespace} --force"
+    cluster.until(lambda: cure in str(cluster.status("TrainingJob", name).get("message")), lambda: jobsets(cluster))
+    assert cluster.status("TrainingJob", name)["state"] == "Queued"
+    assert "runningSince" not in cluster.status("TrainingJob", name)
+    cluster.delete(cluster.core(f"pods/{second}"), {"gracePeriodSeconds": 0})
+    again = running(cluster, name, (first, second))
+    assert restarts(cluster, name) == {"preempted": 1, "failed": 0}
+    succeed(cluster, name, *again)
+
+
 def test_pods_that_saved_are_made_anew_in_place(cluster: Cluster) -> None:
     name = train(cluster, retries=0)
     first, second = running(cluster, name)

@@ -9,6 +9,9 @@ import pytest
 
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import Failed, encode
+from slipway.holdups import inquire
+from slipway.jobs import runs
+from slipway.plan import Facts
 from tests.unit.model.world import EVALUATION, World, digest, version
 from tests.unit.worlds import SETTINGS
 
@@ -123,6 +126,26 @@ def test_an_image_that_does_not_come_is_told(waits: dict[str, Any]) -> None:
     made.wait(60)
     made.settle()
     assert "ImagePullBackOff" in made.status()["message"]
+
+
+@pytest.mark.parametrize(
+    "at", [("measure",), ("measure", "blender")], ids=["in its first container", "between two containers"]
+)
+def test_what_held_a_pod_up_is_told_no_more_once_it_is_at_work(at: tuple[str, ...]) -> None:
+    made = world()
+    refused = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "Insufficient cpu"}
+    made.pod({"phase": "Pending", "conditions": [refused]})
+    made.wait(60)
+    made.settle()
+    assert "Insufficient cpu" in made.status()["message"]
+    done = [{"name": name, "state": {"terminated": {"exitCode": 0}}} for name in at[:-1]]
+    state = {"waiting": {"reason": "PodInitializing"}} if done else {"running": {"startedAt": made.stamp()}}
+    made.pod({"phase": "Pending", "initContainerStatuses": [*done, {"name": at[-1], "state": state}]})
+    made.settle()
+    assert made.status()["message"] == "evaluating against the base model"
+    (run,) = runs(made.store, made.uid())
+    assert (run.running, run.waiter) == (1, None)
+    assert inquire(run, Facts(), made.now).asks == (), "its events are of the time before"
 
 
 def test_another_blender_image_makes_another_job() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from slipway.attempt import FIRST_WAIT
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.job import parse_job
 from slipway.contract.result import NODE_LOST, Preempted, encode
@@ -70,13 +73,13 @@ def test_several_nodes_are_one_jobset_and_no_job() -> None:
 def test_the_pods_are_told_of_how_many_they_are_one() -> None:
     made = started()
     made.remove("Job", made.jobs()[0])
-    told = made.step().children[0]["data"]["job.json"]
-    one = parse_job(told)
+    alone = made.step().children[0]["data"]["job.json"]
+    one = parse_job(alone)
     many = several()
     many.remove("JobSet", sets(many)[0])
     two = parse_job(many.step().children[0]["data"]["job.json"])
     assert (one.nodes, two.nodes, two.processes) == (1, 2, 1)
-    assert "nodes" not in told, "Jobs of one pod keep the names that they had"
+    assert not {"nodes", "countersign"} & json.loads(alone).keys(), "Jobs of one pod keep the names that they had"
 
 
 def test_one_node_is_what_it_always_was() -> None:
@@ -105,7 +108,33 @@ def test_pods_talk_among_themselves_where_nobody_may_talk() -> None:
     assert among["podSelector"] == mine
     assert among["ingress"] == [{"from": [{"podSelector": mine}]}]
     assert among["egress"] == [{"to": [{"podSelector": mine}]}]
-    assert several().owned("NetworkPolicy") == []
+
+
+def test_nobody_else_gets_in_to_them_anywhere_and_nobody_is_shut_in() -> None:
+    made = several()
+    [name] = sets(made)
+    mine = {"matchLabels": {"jobset.sigs.k8s.io/jobset-name": name}}
+    [policy] = made.owned("NetworkPolicy")
+    spec = made.get("NetworkPolicy", policy)["spec"]["sealed"].opened()
+    assert spec == {"podSelector": mine, "policyTypes": ["Ingress"], "ingress": [{"from": [{"podSelector": mine}]}]}
+    assert started().owned("NetworkPolicy") == [], "one pod listens to nobody"
+
+
+def test_pods_know_each_other_by_another_word_in_each_attempt() -> None:
+    made = all_running()
+    for number in range(2):
+        end(made, number, 137, evicted=True)
+    finish(made, "Failed", "PodFailurePolicy")
+    made.settle()
+    made.wait(11)
+    second = parse_job(made.plan().children[0]["data"]["job.json"])
+    for name in sets(made):
+        made.remove("JobSet", name)
+    gone(made)
+    first = parse_job(made.plan().children[0]["data"]["job.json"])
+    assert first.countersign != second.countersign
+    assert {len(first.countersign), len(second.countersign)} == {32}
+    assert first.fingerprint() == second.fingerprint(), "checkpoints of one are those of the other"
 
 
 # How it goes
@@ -136,6 +165,7 @@ def test_the_start_deadline_holds_for_the_last_pod() -> None:
     made.settle()
     assert made.status()["state"] == "Failed"
     assert made.condition("Ready")["reason"] == "StartDeadlineExceeded"
+    assert made.status()["message"].startswith("not all pods of JobSet ")
 
 
 def test_a_finished_run_becomes_a_model_version() -> None:
@@ -204,7 +234,7 @@ def test_an_unexpected_failure_starts_all_again_as_often_as_retries_say() -> Non
 def test_a_disruption_of_one_is_a_new_attempt_and_no_failure(word: str) -> None:
     made = all_running(retries=0)
     first = sets(made)[0]
-    end(made, 0, ExitCode.UNEXPECTED, failed(NODE_LOST))
+    end(made, 0, ExitCode.UNEXPECTED, failed(NODE_LOST, "pod 1 of the run is gone: see that pod"))
     if word == "evicted":
         end(made, 1, 137, evicted=True)
     elif word == "deleted":
@@ -214,7 +244,9 @@ def test_a_disruption_of_one_is_a_new_attempt_and_no_failure(word: str) -> None:
     finish(made, "Failed", "PodFailurePolicy")
     made.settle()
     assert made.status()["state"] == "Queued"
-    assert "was disrupted, which counts as no failure" in made.status()["message"]
+    lost = "a disruption, which counts as no failure, as pod {}-node-0-0-aaaaa tells: pod 1 of the run is gone"
+    met = "pod {}-node-0-1-aaaaa was disrupted, which counts as no failure" if word == "evicted" else lost
+    assert met.format(first) in made.status()["message"]
     next_attempt(made)
     assert sets(made) != [first]
     assert restarts(made) == (1, 0)
@@ -226,6 +258,7 @@ def test_pods_that_leave_no_trace_were_disrupted() -> None:
         made.remove("Pod", name)
     finish(made, "Failed")
     made.settle()
+    assert made.status()["message"].startswith("all pods were disrupted, which counts as no failure")
     next_attempt(made)
     assert newest(made)["metadata"]["labels"]["slipway.dev/attempt"] == "2"
     assert restarts(made) == (1, 0)
@@ -385,6 +418,51 @@ def test_a_store_that_stays_away_is_waited_for_however_often() -> None:
     assert made.condition("Ready")["reason"] == "StoreUnreachable"
     next_attempt(made, 31)
     assert newest(made)["metadata"]["labels"]["slipway.dev/attempt"] == "2"
+
+
+def ended_all(made, code: int, reason: str) -> None:
+    """Let all pods start, and end with a failure."""
+    begun(made)
+    for number in range(2):
+        run(made, number)
+    made.settle()
+    for number in range(2):
+        end(made, number, code, failed(reason))
+    finish(made, "Failed")
+    made.settle()
+
+
+def test_a_store_that_stayed_away_takes_nothing_from_retries() -> None:
+    made = several(retries=1)
+    for time in range(2):
+        ended_all(made, ExitCode.STORE_UNREACHABLE, "StoreUnreachable")
+        next_attempt(made, 31 * 2**time)
+    ended_all(made, ExitCode.UNEXPECTED, "Unexpected")
+    assert made.condition("Ready")["reason"] == "StartingAgain"
+    next_attempt(made)
+    ended_all(made, ExitCode.STORE_UNREACHABLE, "StoreUnreachable")
+    next_attempt(made, 241)
+    for last in (False, True):
+        ended_all(made, ExitCode.UNEXPECTED, "Unexpected")
+        assert made.status()["state"] == ("Failed" if last else "Queued")
+        next_attempt(made)
+    assert restarts(made) == (0, 6)
+
+
+def test_disruptions_make_no_wait_for_the_store_longer() -> None:
+    made = several()
+    for _ in range(4):
+        begun(made)
+        for number in range(2):
+            end(made, number, 137, evicted=True)
+        finish(made, "Failed", "PodFailurePolicy")
+        made.settle()
+        next_attempt(made)
+    begun(made)
+    for number in range(2):
+        end(made, number, ExitCode.STORE_UNREACHABLE, failed("StoreUnreachable"))
+    finish(made, "Failed")
+    assert made.settle().requeue_after == FIRST_WAIT
 
 
 # Suspended, and queued

@@ -168,7 +168,8 @@ def _speak_for(message: Path) -> None:
 def _speak_of(loss: Loss) -> None:
     """Leave the termination message of a pod that ended because another one did."""
     what = "is gone" if loss.code is None else f"has failed with code {loss.code}"
-    _speak(PodError(NODE_LOST, f"pod {loss.node} of the run {what}, and this one cannot go on without it: see that pod"))
+    said = f"pod {loss.node} of the run {what}, and this one cannot go on without it: see that pod"
+    _speak(PodError(NODE_LOST, said))
 
 
 def _speak(error: PodError) -> None:

@@ -3,7 +3,7 @@
 The first pod listens, the others come to it, and no pod starts its processes before all are there: until then a SIGTERM
 costs nothing. One that is on its way is waited for without bound; a first pod that is there and cannot be reached, only
 so long (patience.py). The lines stay open afterwards. A pod that fails says so, and one that is gone is missed: nobody
-waits for the sums of one that will not send them, which NCCL does for minutes and gloo, where a node was lost, for ever.
+waits for sums that nobody will send, which NCCL does for minutes and gloo, where a node was lost, for ever.
 
 Whoever reaches the port may talk: each word comes after the countersign of the run, and words without it are not heard.
 """
