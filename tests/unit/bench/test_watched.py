@@ -14,7 +14,7 @@ from bench.preparing.watched import watched
 
 NOBODY = 2**22 + 1
 """More than Linux gives a process."""
-LINE = 'print(\'{"seconds": 1}\')'
+LINE = "print('{\"seconds\": 1}')"
 
 
 def test_the_last_line_is_the_answer(tmp_path: Path) -> None:
