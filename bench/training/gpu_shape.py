@@ -89,7 +89,7 @@ def measured(shape: Shape, on: Device, steps: int) -> dict[str, Any]:
     torch.manual_seed(0)
     model = model_of(shape, on)
     weights = sum(p.numel() for p in model.parameters()) - model.get_input_embeddings().weight.numel()
-    if not flat.enable(model, shape.tokens):
+    if not flat.enable(model, shape.tokens, on):
         raise SystemExit("the model takes no flat batches on this device: nothing to measure")
     recipe = CausalLM(rank=16)
     tuned = methods.tuned(model, recipe, "random weights")

@@ -11,8 +11,10 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 
 from slipway_train_torch.causal_lm import batches, flat
 from slipway_train_torch.causal_lm.data import Example
+from slipway_train_torch.causal_lm.device import Device
 from slipway_train_torch.causal_lm.loss import head_weight, summed_loss
 
+FP32 = Device(torch.device("cpu"), torch.float32)
 SHAPE: dict[str, Any] = {
     "vocab_size": 97,
     "hidden_size": 32,
@@ -26,7 +28,7 @@ SHAPE: dict[str, Any] = {
 
 def llama(**more: Any) -> Any:
     torch.manual_seed(1)
-    return LlamaForCausalLM(LlamaConfig(**SHAPE, **more)).train()
+    return LlamaForCausalLM(LlamaConfig(**(SHAPE | more))).train()
 
 
 def example(name: str, size: int, prompt: int = 2) -> Example:
@@ -50,7 +52,7 @@ def test_flat_rows_have_the_loss_and_the_gradient_of_each_row_alone(lines: list[
     model = llama()
     alone = [outcome(model, batches.collate([(e,)], pad=0)) for line in lines for e in line]
     wanted, gradient = sum(loss for loss, _ in alone), sum(g for _, g in alone)
-    assert flat.enable(model, 64)
+    assert flat.enable(model, 64, FP32)
     found, ours = outcome(model, flat.collate(lines))
     assert found == pytest.approx(wanted, rel=1e-5)
     torch.testing.assert_close(ours, gradient, rtol=1e-4, atol=1e-5)
@@ -81,13 +83,13 @@ def test_a_batch_of_any_other_kind_still_works_once_flat_ones_do() -> None:
     model = llama()
     padded, packed = batches.collate(UNEQUAL, pad=0), batches.collate(PACKED, pad=0)
     wanted = [outcome(model, batch)[0] for batch in (padded, packed)]
-    assert flat.enable(model, 64)
+    assert flat.enable(model, 64, FP32)
     assert [outcome(model, batch)[0] for batch in (padded, packed)] == pytest.approx(wanted, rel=1e-5)
 
 
 def test_activations_computed_again_change_nothing() -> None:
     model = llama()
-    assert flat.enable(model, 64)
+    assert flat.enable(model, 64, FP32)
     plain = outcome(model, flat.collate(UNEQUAL))
     model.gradient_checkpointing_enable({"use_reentrant": False})
     again = outcome(model, flat.collate(UNEQUAL))
@@ -98,11 +100,11 @@ def test_activations_computed_again_change_nothing() -> None:
 def test_models_that_are_not_known_to_be_able_are_left_as_they_are() -> None:
     window = MistralForCausalLM(MistralConfig(**SHAPE, sliding_window=16))
     before = window.config._attn_implementation
-    assert not flat.enable(window, 64)
+    assert not flat.enable(window, 64, FP32)
     assert window.config._attn_implementation == before
-    assert flat.enable(window, 16), "a window that no row exceeds is none"
+    assert flat.enable(window, 16, FP32), "a window that no row exceeds is none"
     absolute = GPT2LMHeadModel(GPT2Config(vocab_size=97, n_embd=32, n_layer=1, n_head=2, n_positions=64))
-    told = flat.enable(absolute, 64)
+    told = flat.enable(absolute, 64, FP32)
     assert told == (absolute.config._attn_implementation == flat.NAME)
 
 
@@ -124,7 +126,7 @@ def test_a_model_whose_rows_see_each_other_is_found_out(monkeypatch: pytest.Monk
         return found
 
     monkeypatch.setattr(flat, "_states", always_told)
-    assert not flat.enable(model, 64)
+    assert not flat.enable(model, 64, FP32)
     assert model.config._attn_implementation == before
     monkeypatch.setattr(flat, "_states", states)
 

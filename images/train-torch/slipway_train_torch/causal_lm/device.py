@@ -51,7 +51,12 @@ def choose(precision: str) -> Device:
     """Return the GPU if there is one, else the CPU, with the format that `precision` (Auto, BF16, FP32) means there."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     on_gpu = device.type == "cuda"
-    native = torch.cuda.is_bf16_supported() if on_gpu else cpu_has_fast_bf16(torch.cpu.get_capabilities())
+    # Older GPUs know the format too, by emulation, which is slower than FP32.
+    native = (
+        torch.cuda.is_bf16_supported(including_emulation=False)
+        if on_gpu
+        else cpu_has_fast_bf16(torch.cpu.get_capabilities())
+    )
     wanted = precision == "BF16" or (precision == "Auto" and native)
     return Device(device, torch.bfloat16 if wanted else torch.float32)
 

@@ -12,14 +12,15 @@ from itertools import accumulate
 from typing import Any
 
 import torch
-from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from slipway_train_torch.causal_lm import varlen
 from slipway_train_torch.causal_lm.batches import Batch, Row, Rows
 from slipway_train_torch.causal_lm.data import Example
+from slipway_train_torch.causal_lm.device import Device
 
 log = logging.getLogger("slipway")
 
@@ -70,13 +71,8 @@ def attend(
         return found, None
     if any(others.get(name) is not None for name in UNKNOWN):
         raise NotImplementedError(f"attention with {' or '.join(UNKNOWN)}")
-    if query.is_cuda and query.dtype == torch.bfloat16 and not dropout:
-        flat = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
-        found = varlen_attn(
-            *flat, rows.ends, rows.ends, rows.longest, rows.longest,
-            scale=scaling, window_size=(-1, 0), enable_gqa=key.shape[1] != query.shape[1],
-        )  # fmt: skip
-        return found[None], None
+    if varlen.fits(query, key, value, dropout):
+        return varlen.attention(query, key, value, rows, scaling)[None], None
     # Heads that share a key stand in one group, so that keys and values are read, not copied, for each of them.
     queries = query[0].unflatten(0, (key.shape[1], -1))
     keys, values = (tensor[0][:, None].expand(-1, queries.shape[1], -1, -1) for tensor in (key, value))
@@ -86,11 +82,12 @@ def attend(
     return torch.cat([one.flatten(0, 1).transpose(0, 1) for one in made])[None], None
 
 
-def enable(model: Any, max_tokens: int) -> bool:
+def enable(model: Any, max_tokens: int, device: Device) -> bool:
     """Let `model` take flat batches, with rows of up to `max_tokens`; return False, and change nothing, if it cannot.
 
-    It is tried on two short rows: models whose tokens meet elsewhere than in attention (recurrent ones, for example)
-    give other states than for each row alone, and are left as they are.
+    It is tried on two short rows, in the format in which steps on `device`, where it lies, run forward: models whose
+    tokens meet elsewhere than in attention (recurrent ones, for example) give other states than for each row alone, and
+    are left as they are.
     """
     config = model.config
     window = getattr(config, "sliding_window", None)
@@ -99,10 +96,11 @@ def enable(model: Any, max_tokens: int) -> bool:
     before, training = config._attn_implementation, model.training
     model.eval()
     try:
-        wanted = [_states(model, _probe(model, (size,), at)) for at, size in enumerate(PROBE)]
-        model.set_attn_implementation(NAME)
-        found = _states(model, _probe(model, PROBE, 0))
-        able = _alike(found, torch.cat(wanted, 1), CLOSE.get(model.dtype, COARSE))
+        with device.autocast():
+            wanted = [_states(model, _probe(model, (size,), at)) for at, size in enumerate(PROBE)]
+            model.set_attn_implementation(NAME)
+            found = _states(model, _probe(model, PROBE, 0))
+        able = _alike(found, torch.cat(wanted, 1), CLOSE.get(device.dtype, COARSE))
     except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
         log.info("rows are padded: the model takes no flat batches: %s", error)
         able = False

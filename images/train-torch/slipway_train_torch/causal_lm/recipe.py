@@ -209,7 +209,7 @@ class Recipe:
         export.check(self.job, model.config, self.scratch / "base")
         pad = self.tokenizer.pad_token_id
         self.pad = pad if pad is not None else self.tokenizer.eos_token_id
-        self.flat = flat.enable(model, self.recipe.max_tokens)
+        self.flat = flat.enable(model, self.recipe.max_tokens, where)
         if self.recipe.new_tokens is not None:
             self.load_data()
         return model, layout
