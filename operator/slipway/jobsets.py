@@ -93,6 +93,8 @@ def _with_pods(run: Run, job: Manifest, pods: Sequence[Manifest], nodes: int, he
         trouble=waiter.words if waiter is not None else "",
         trouble_reason=waiter.reason if waiter is not None else "",
         admitted=seen.admitted if not run.suspended and not held else None,
+        members=seen.members,
+        overdue=seen.overdue,
     )
 
 
@@ -122,14 +124,15 @@ def _together(seen: Run, nodes: int, *, over: bool) -> tuple[PodEnd, ...]:
     times = [[end for end in time if end is not None] for time in zip_longest(*by_index.values())]
     if times and len(times[-1]) < nodes and not over:
         times = times[:-1]
-    return tuple(_telling(time) for time in times)
+    return tuple(telling(time) for time in times)
 
 
-def _telling(ends: Sequence[PodEnd]) -> PodEnd:
-    """Return the end that tells why all have ended."""
+def telling(ends: Sequence[PodEnd]) -> PodEnd:
+    """Return the end that tells why all of `ends`, which came together, have come."""
     found = min(ends, key=lambda end: (_weight(end), end.ended.timestamp() if end.ended else 0.0, end.pod))
+    uids = tuple(uid for end in ends for uid in end.uids)
     # Whoever was missed has left no word: it was deleted, or its node was.
-    return replace(found, disrupted=True) if _of_another(found) else found
+    return replace(found, uids=uids, disrupted=found.disrupted or _of_another(found))
 
 
 def _weight(end: PodEnd) -> int:
