@@ -21,6 +21,7 @@ SUSPENDED = "Suspended"
 """Condition of a Job that its controller knows to be suspended."""
 LAST_WORDS = 500
 EVICTED = "Evicted"
+_OVER = ("Succeeded", "Failed")
 _WAITING_IS_NORMAL = ("", "ContainerCreating", "PodInitializing")
 
 
@@ -43,6 +44,24 @@ class PodEnd:
     """It ended by eviction, preemption or the loss of its node, which is nobody's failure."""
     created: datetime | None = None
     """When the pod was made."""
+    uids: tuple[str, ...] = ()
+    """Of the pod, and of those that ended together with it; empty where all of them are gone."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One pod of a Job, as it is."""
+
+    uid: str
+    created: datetime | None = None
+    end: PodEnd | None = None
+    over: bool = False
+    """It has ended, though it may have left no word of how."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it may still do something."""
+        return self.end is None and not self.over
 
 
 @dataclass(frozen=True)
@@ -89,6 +108,10 @@ class Run:
     """Name of the Job that makes its pods: its own, or that of the one Job of a JobSet, once it is made."""
     ending: str = ""
     """Name of a pod that has not ended, though its mates have, or are to."""
+    members: tuple[Member, ...] = ()
+    """Its pods that are there, oldest first."""
+    overdue: bool = False
+    """Its own deadline has passed, and its controller deletes its pods."""
 
     @property
     def title(self) -> str:
@@ -151,7 +174,7 @@ def read(job: Manifest, pods: Iterable[Manifest]) -> Run:
     final = true.get(phase, {})
     pods = sorted(pods, key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
     ends = [end for pod in pods if (end := _end(pod)) is not None]
-    open_pods = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+    open_pods = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _OVER]
     suspended = bool((job.get("spec") or {}).get("suspend"))
     waiter = _waiter(open_pods[-1]) if phase == "Active" and open_pods and not suspended else None
     return Run(
@@ -174,7 +197,18 @@ def read(job: Manifest, pods: Iterable[Manifest]) -> Run:
         admitted=when(status.get("startTime")) if not suspended and SUSPENDED not in true else None,
         suspended_since=suspended_since(told.get(SUSPENDED), meta) if suspended else None,
         job=meta["name"],
+        members=tuple(_member(pod) for pod in pods),
+        overdue=any(true.get(name, {}).get("reason") == "DeadlineExceeded" for name in ("Failed", "FailureTarget")),
     )
+
+
+def _member(pod: Manifest) -> Member:
+    meta, over = pod["metadata"], (pod.get("status") or {}).get("phase") in _OVER
+    return Member(_uid(meta), when(meta.get("creationTimestamp")), _end(pod), over)
+
+
+def _uid(meta: Manifest) -> str:
+    return str(meta.get("uid") or meta["name"])
 
 
 def _job_of(pod: Manifest) -> str | None:
@@ -216,6 +250,7 @@ def _end(pod: Manifest) -> PodEnd | None:
         said=said,
         disrupted=code == ExitCode.PREEMPTED or disturbed,
         created=when(pod["metadata"].get("creationTimestamp")),
+        uids=(_uid(pod["metadata"]),),
     )
 
 

@@ -15,7 +15,7 @@ from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import NODE_LOST, UNEXPECTED, Failed, Trained
 from slipway.jobs import SUSPENDED, Phase, PodEnd, Run, Waiter, in_order, of_job, read, suspended_since, when
 from slipway.plan import Manifest, View
-from slipway.rounds import Member, Round, rounds
+from slipway.rounds import Mate, Round, rounds
 
 KIND: Final = "JobSet"
 API_VERSION: Final = "jobset.x-k8s.io/v1alpha2"
@@ -89,6 +89,8 @@ def _with_pods(run: Run, job: Manifest, pods: Sequence[Manifest], nodes: int, he
         trouble=waiter.words if waiter is not None else "",
         trouble_reason=waiter.reason if waiter is not None else "",
         admitted=seen.admitted if not run.suspended and not held else None,
+        members=seen.members,
+        overdue=seen.overdue,
     )
 
 
@@ -118,7 +120,7 @@ def _ending(job: Manifest, found: Sequence[Round]) -> str:
     return ""
 
 
-def _left_over(pod: Member, earlier: Sequence[Round]) -> bool:
+def _left_over(pod: Mate, earlier: Sequence[Round]) -> bool:
     """Tell whether `pod`, which is to go, was at work with `earlier` ones: until it ends, none takes its place."""
     ended = (mate.end.ended for pods in earlier for mate in pods if mate.end is not None)
     return pod.leaving and any(at is not None and pod.created < at for at in ended)
@@ -135,15 +137,16 @@ def _together(found: Sequence[Round], nodes: int, *, over: bool) -> tuple[PodEnd
         ends = [pod.end for pod in pods if pod.end is not None]
         waits = any(pod.open for pod in pods) or (number == 0 and len(ends) < nodes)
         if ends and (over or not waits):
-            times.append(_telling(ends))
+            times.append(telling(ends))
     return tuple(reversed(times))
 
 
-def _telling(ends: Sequence[PodEnd]) -> PodEnd:
-    """Return the end that tells why all have ended."""
+def telling(ends: Sequence[PodEnd]) -> PodEnd:
+    """Return the end that tells why all of `ends`, which came together, have come."""
     found = min(ends, key=lambda end: (_weight(end), end.ended.timestamp() if end.ended else 0.0, end.pod))
+    uids = tuple(uid for end in ends for uid in end.uids)
     # Whoever was missed has left no word: it was deleted, or its node was.
-    return replace(found, disrupted=True) if _of_another(found) else found
+    return replace(found, uids=uids, disrupted=found.disrupted or _of_another(found))
 
 
 def _weight(end: PodEnd) -> int:

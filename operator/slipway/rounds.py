@@ -19,7 +19,7 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Member:
+class Mate:
     """A pod of a round."""
 
     name: str
@@ -41,13 +41,13 @@ class Member:
         return self.phase != "Pending"
 
 
-Round = Sequence[Member]
+Round = Sequence[Mate]
 
 
 def rounds(job: str, pods: Iterable[Manifest], ends: Iterable[PodEnd]) -> tuple[Round, ...]:
     """Return the `pods` of `job` in their rounds, the newest first; `ends` are theirs."""
     known = {end.pod: end for end in ends}
-    found: list[list[Member]] = []
+    found: list[list[Mate]] = []
     for one in sorted((_member(job, pod, known) for pod in pods), key=lambda m: (m.created, m.name), reverse=True):
         if not found or _earlier(one, found[-1]):
             found.append([])
@@ -55,15 +55,15 @@ def rounds(job: str, pods: Iterable[Manifest], ends: Iterable[PodEnd]) -> tuple[
     return tuple(found)
 
 
-def _earlier(one: Member, others: Round) -> bool:
+def _earlier(one: Mate, others: Round) -> bool:
     """Tell whether `one`, made no later than each of `others`, was at work before them."""
     ended = one.end.ended if one.end is not None else None
     return any(other.index == one.index or (ended is not None and ended < other.created) for other in others)
 
 
-def _member(job: str, pod: Manifest, ends: dict[str, PodEnd]) -> Member:
+def _member(job: str, pod: Manifest, ends: dict[str, PodEnd]) -> Mate:
     meta = pod["metadata"]
-    return Member(
+    return Mate(
         name=meta["name"],
         index=meta["name"].removeprefix(f"{job}-").partition("-")[0],
         created=when(meta.get("creationTimestamp")) or _NEVER,

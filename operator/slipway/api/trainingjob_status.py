@@ -138,6 +138,25 @@ class EarlierRestarts(Restarts):
     )
 
 
+PodUids = Annotated[
+    list[Annotated[str, bounded(64)]], Field(max_length=256, json_schema_extra={"x-kubernetes-list-type": "set"})
+]
+
+
+class AttemptPods(StatusModel):
+    """Pods of the present attempt, as far as restarts need to know them again. One that is gone is left out once it is
+    counted.
+    """
+
+    attempt: Count = Field(description="attempt is the number of the attempt whose pods they are.")
+    counted: PodUids = Field(default=[], description="counted are the uids of pods whose end restarts include.")
+    running: PodUids = Field(
+        default=[],
+        description="running are the uids of pods that ran when last seen: if one of them is gone without a word, it "
+        "was disrupted.",
+    )
+
+
 class Snapshot(StatusModel):
     """Everything that determines the result, fixed when the run first starts."""
 
@@ -191,6 +210,10 @@ class TrainingJobStatus(StatusModel):
         default=None,
         description="forgivenFailures are how many of restarts.failed came, on several nodes, before the object store "
         "stayed away or a result was lost: retries does not count them any more.",
+    )
+    attempt_pods: AttemptPods | None = Field(
+        default=None,
+        description="attemptPods are the pods of the present attempt that are counted, or are to be when they end.",
     )
     snapshot: Snapshot | None = Field(
         default=None, description="snapshot of everything that determines the result, fixed when the run first starts."

@@ -1,6 +1,6 @@
-"""How long has a run been running, and how often was it started again?
+"""How long has a run been running?
 
-A Job forgets its running time when it is suspended, and pods are deleted; so both are kept in status, and only grow.
+A Job forgets its running time when it is suspended; so it is kept in status, and only grows.
 """
 
 from __future__ import annotations
@@ -8,10 +8,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from slipway.api.conditions import moment, timestamp
-from slipway.api.trainingjob_status import EarlierRestarts, Restarts, TrainingJobStatus
-from slipway.attempt import number
-from slipway.contract.exitcodes import ExitCode
+from slipway.api.trainingjob_status import TrainingJobStatus
 from slipway.jobs import Run
+from slipway.training.restarts import counted, paused
 
 
 def ticked(status: TrainingJobStatus, run: Run | None, now: datetime, *, ours: bool) -> TrainingJobStatus:
@@ -21,15 +20,8 @@ def ticked(status: TrainingJobStatus, run: Run | None, now: datetime, *, ours: b
     """
     if run is not None and status.running_since is not None:
         status = _interrupted(status, run, now, ours=ours)
-    restarts = status.restarts or Restarts()
-    earlier = status.earlier_restarts or EarlierRestarts(attempt=1)
-    if run is not None and not run.suspended and number(run) == earlier.attempt:
-        preempted, failed = _counted(run, moment(earlier.since) if earlier.since is not None else None)
-        restarts = Restarts(
-            preempted=max(restarts.preempted, earlier.preempted + preempted),
-            failed=max(restarts.failed, earlier.failed + failed),
-        )
-    update: dict[str, object] = {"restarts": restarts if restarts != Restarts() else None}
+    status = counted(status, run)
+    update: dict[str, object] = {}
     if run is not None and run.admitted is not None:
         update["admitted_at"] = timestamp(run.admitted)
     runs = run is not None and run.phase == "Active" and run.running > 0 and not run.suspended
@@ -42,33 +34,10 @@ def ticked(status: TrainingJobStatus, run: Run | None, now: datetime, *, ours: b
     return status.model_copy(update=update)
 
 
-def earlier_restarts(status: TrainingJobStatus, attempt: int) -> EarlierRestarts | None:
-    """Return what `attempt` adds its own restarts to; None for the first that begins."""
-    if status.earlier_restarts is not None and status.earlier_restarts.attempt == attempt:
-        return status.earlier_restarts
-    if attempt == 1:
-        return None
-    restarts = status.restarts or Restarts()
-    return EarlierRestarts(attempt=attempt, preempted=restarts.preempted, failed=restarts.failed)
-
-
-def paused(status: TrainingJobStatus, run: Run, since: datetime, *, preempted: bool) -> TrainingJobStatus:
-    """Return `status` of a run whose pods are stopped: what they end with is told by this, not by their ends.
-
-    Only pods made from `since` on are counted one by one again.
-    """
-    counted = status.restarts or Restarts()
-    counted = counted.model_copy(update={"preempted": counted.preempted + preempted})
-    earlier = EarlierRestarts(
-        attempt=number(run), preempted=counted.preempted, failed=counted.failed, since=timestamp(since)
-    )
-    return status.model_copy(update={"restarts": counted, "earlier_restarts": earlier})
-
-
 def _interrupted(status: TrainingJobStatus, run: Run, now: datetime, *, ours: bool) -> TrainingJobStatus:
     """Return `status` of a run that was running when it was last seen, counted if its Job was stopped since."""
     if run.suspended:
-        return paused(status, run, now, preempted=not ours)
+        return paused(status, run, now, preempted=not ours, pods=run.members)
     admitted = timestamp(run.admitted) if run.admitted is not None else None
     if run.admitted is None or admitted == status.admitted_at or status.admitted_at is None:
         return status
@@ -77,7 +46,8 @@ def _interrupted(status: TrainingJobStatus, run: Run, now: datetime, *, ours: bo
     since, told = moment(status.running_since), status.progress.updated_at if status.progress is not None else None
     ran = max(timedelta(), (moment(told) if told is not None else since) - since)
     update = {"running_seconds": status.running_seconds + int(ran.total_seconds()), "running_since": None}
-    return paused(status.model_copy(update=update), run, run.admitted, preempted=True)
+    before = [pod for pod in run.members if pod.created is not None and pod.created < run.admitted]
+    return paused(status.model_copy(update=update), run, run.admitted, preempted=True, pods=before)
 
 
 def time_left(status: TrainingJobStatus, deadline_seconds: int, now: datetime) -> timedelta:
@@ -92,11 +62,3 @@ def _stopped(run: Run | None, since: datetime, now: datetime) -> datetime:
     """Return when the pod that ran since `since` stopped: it may have been long before an operator looked again."""
     ended = run.last.ended if run is not None and run.last is not None else None
     return ended if ended is not None and since <= ended <= now else now
-
-
-def _counted(run: Run, since: datetime | None) -> tuple[int, int]:
-    """Return how many ends of pods made from `since` on were disruptions, and how many were failures."""
-    fresh = [end for end in run.ends if since is None or end.created is None or end.created >= since]
-    ended = [end for end in fresh if end.exit_code != ExitCode.OK]
-    disrupted = sum(end.disrupted for end in ended)
-    return disrupted, len(ended) - disrupted

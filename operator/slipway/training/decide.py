@@ -14,7 +14,7 @@ from slipway.jobs import Run
 from slipway.plan import Event, Plan
 from slipway.settings import Settings
 from slipway.training.again import again, counted, failures, forgiving
-from slipway.training.clock import earlier_restarts, paused, ticked, time_left
+from slipway.training.clock import ticked, time_left
 from slipway.training.datasets import DATASET_NOT_READY, inputs, lacking, names
 from slipway.training.layout import ended, noticed, running
 from slipway.training.objects import Training, checkpoints, run_objects, snapshot
@@ -23,6 +23,7 @@ from slipway.training.plans import dumped as _dumped
 from slipway.training.plans import plan as _plan
 from slipway.training.publish import holds, made_by, made_with, model_version, taken
 from slipway.training.report import linked
+from slipway.training.restarts import earlier_restarts, paused
 from slipway.training.trial import Stop, measured, remembered
 from slipway.training.waits import stopped, wait
 
@@ -127,7 +128,10 @@ def _remembering(
     *_, job = run_objects(training, fixed, number(run), settings, suspend=False)
     if job["metadata"]["name"] != run.name:
         return _begin(training, seen, status, now, settings, number(run) + 1)
-    remembered = status.model_copy(update={"snapshot": fixed, "checkpoint": checkpoints(training, settings)})
+    before = earlier_restarts(status, number(run))
+    remembered = status.model_copy(
+        update={"snapshot": fixed, "checkpoint": checkpoints(training, settings), "earlier_restarts": before}
+    )
     return _after(run, training, seen, remembered, now, settings)
 
 
@@ -279,7 +283,7 @@ def _held(going: Going, run: Run, *, resuming: bool) -> tuple[str, str]:
 
 def _withdrawn(going: Going, run: Run, training: Training, status: TrainingJobStatus, now: datetime) -> Plan:
     """Return the plan that takes a Job out of its queue: one that stays there suspended is started by Kueue again."""
-    status = paused(status, run, now, preempted=False)
+    status = paused(status, run, now, preempted=False, pods=run.members)
     said = "taking the Job out of its queue" + ("; its pod saves a checkpoint" if going.running else "")
     view = Progressing(ready="False", reconciling=True, reason=STOPPING, message=said)
     return _plan(training, status, now, "Running" if going.running else "Suspended", view)
