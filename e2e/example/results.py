@@ -1,7 +1,8 @@
 """What did an evaluation find, answer by answer, of a version and of the base model?
 
 The report of a ModelVersion (`status.report`) is JSON lines: what was compared, then one line for each item of each
-metric with what became of either's answer (slipway_train_torch.evaluate.results.Figure).
+metric with what became of either's answer (slipway_train_torch.evaluate.results.Figure), the losses first. `item` is its
+place in the choice by hash, in which items are asked: who looks at the first few must not look at losers only.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Item:
 
 
 def read(lines: Iterable[str], metric: str) -> tuple[Item, ...]:
-    """Return the items of `metric` in a report, in its order; raise NoResults where no answers were compared."""
+    """Return the items of `metric` in a report, in the order of their choice; raise NoResults where no answers were compared."""
     found = []
     for line in lines:
         entry = json.loads(line) if line.strip() else {}
@@ -36,10 +37,10 @@ def read(lines: Iterable[str], metric: str) -> tuple[Item, ...]:
             continue
         if "reference" not in entry:
             raise NoResults(f"the report compares item {entry['subject']['id']} of {metric} with nothing")
-        found.append(Item(entry["subject"]["id"], entry["subject"], entry["reference"]))
+        found.append((entry["item"], Item(entry["subject"]["id"], entry["subject"], entry["reference"])))
     if not found:
         raise NoResults(f"the report has no item of metric {metric}: is that its name in spec.evaluation.metrics?")
-    return tuple(found)
+    return tuple(item for _, item in sorted(found, key=lambda one: one[0]))
 
 
 def report_of(status: ModelVersionStatus, version: str) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from slipway.api.base import (
+    LISTED,
     Count,
     Decimal,
     Digest,
@@ -32,6 +33,11 @@ Format = Literal["SafeTensors", "GGUF"]
 VersionState = Literal["Pending", "Evaluating", "AwaitingRatings", "Ready", "Rejected", "Failed"]
 Stage = Literal["Candidate", "Canary", "Production", "Archived", "Rejected"]
 GateOutcome = Literal["Pass", "Fail", "NoData"]
+
+MOST_NAMED = 3
+"""Items of a metric that status names."""
+ID_LENGTH = 96
+"""Characters of an item's name in status."""
 
 PARAMETERS: dict[str, JsonValue] = {"x-kubernetes-map-type": "atomic", "maxProperties": 64}
 
@@ -159,6 +165,16 @@ class MetricResult(StatusModel):
     improvement: Decimal | None = Field(default=None, description="improvement over the reference; positive is better.")
     lower_bound: Decimal | None = Field(
         default=None, description="lowerBound of the improvement at the confidence of the gate that judges it."
+    )
+    worse: Count | None = Field(
+        default=None, description="worse is the number of items on which this version lost against the reference."
+    )
+    worst: list[Annotated[str, bounded(ID_LENGTH)]] = Field(
+        default=[],
+        max_length=MOST_NAMED,
+        exclude_if=lambda names: not names,
+        json_schema_extra=LISTED,
+        description="worst are the ids of the items that lost most, the worst first; the report has all of them.",
     )
 
 

@@ -138,10 +138,18 @@ def _improvement(gate: Gate, wanted: str, metric: MetricResult | None, value: fl
         return _Check("NoData", None, wanted, why)
     shown = (
         f"{gate.metric} {_short(value)}, {figures.reference} {_short(reference)}: improvement {_short(gained)}, "
-        f"lower bound {_short(lower)} at {gate.confidence_percent} %, needed more than {wanted}"
+        f"lower bound {_short(lower)} at {gate.confidence_percent} %, needed more than {wanted}{_worse(metric)}"
     )
     written = figures.lower_bounds[gate.metric][str(gate.confidence_percent)]
     return _Check("Pass" if lower > margin else "Fail", written, wanted, shown)
+
+
+def _worse(metric: MetricResult) -> str:
+    """Return the items that got worse, as the end of a message."""
+    if not metric.worse:
+        return ""
+    names = [*metric.worst, "…"] if metric.worse > len(metric.worst) else metric.worst
+    return f"; {metric.worse} of {metric.samples} items got worse: {', '.join(names)}".removesuffix(": …")
 
 
 def _unmeasured(metric: str, figures: Figures) -> str:

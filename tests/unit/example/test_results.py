@@ -13,10 +13,10 @@ from slipway.api.modelversion import ModelVersionStatus
 DIGEST = "sha256:" + "1" * 64
 
 
-def line(metric: str, id: str, **more: Any) -> str:
+def line(metric: str, id: str, item: int = 1, **more: Any) -> str:
     figure = {"id": id, "group": id, "amount": 1.0, "weight": 1.0}
     return json.dumps(
-        {"metric": metric, "subject": figure | {"who": "tuned"}, "reference": figure | {"who": "base"}} | more
+        {"metric": metric, "item": item, "subject": figure | {"who": "tuned"}, "reference": figure | {"who": "base"}} | more
     )
 
 
@@ -25,12 +25,12 @@ def status(**of: Any) -> ModelVersionStatus:
     return ModelVersionStatus.model_validate(told | of)
 
 
-def test_items_of_one_metric_come_in_the_order_of_the_report() -> None:
+def test_items_of_one_metric_come_as_they_were_chosen_and_not_losers_first() -> None:
     text = [
         json.dumps({"subject": {}, "evaluation": {}}),
         line("loss", "a"),
-        line("valid", "b"),
-        line("valid", "a"),
+        line("valid", "a", 2),
+        line("valid", "b", 1),
         "",
     ]
     found = read(text, "valid")
@@ -46,7 +46,7 @@ def test_a_metric_that_is_not_there_is_named() -> None:
 
 
 def test_a_report_without_reference_is_no_comparison() -> None:
-    alone = json.dumps({"metric": "valid", "subject": {"id": "a"}})
+    alone = json.dumps({"metric": "valid", "item": 1, "subject": {"id": "a"}})
     with pytest.raises(NoResults, match="item a of valid with nothing"):
         read([alone], "valid")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from slipway.api.common import Evaluation, Gate
@@ -9,7 +11,7 @@ from slipway.api.modelversion import MetricResult
 from slipway.model.gates import Figures, judge, score, with_bounds
 
 
-def figures(value: str = "0.5", bounds: dict[str, str] | None = None, reference: str = "v0", **metric: str) -> Figures:
+def figures(value: str = "0.5", bounds: dict[str, str] | None = None, reference: str = "v0", **metric: Any) -> Figures:
     metric = {"reference": "0.52", "improvement": "0.02"} | metric
     found = MetricResult(name="loss", value=value, samples=32, **metric)
     return Figures({"loss": found}, {"loss": {"95": "0.01"} if bounds is None else bounds}, reference)
@@ -56,6 +58,23 @@ def test_the_message_names_what_missed() -> None:
     (found,) = judge([gate(max="0.4", min_improvement="0")], figures())
     assert found.message == "gate g failed: loss 0.5, needed at most 0.4"
     assert (found.value, found.bound) == ("0.5", "0.4")
+
+
+@pytest.mark.parametrize(
+    ("worse", "names", "said"),
+    [
+        (3, ["a", "b", "c"], "; 3 of 32 items got worse: a, b, c"),
+        (7, ["a", "b", "c"], "; 7 of 32 items got worse: a, b, c, …"),
+        (7, [], "; 7 of 32 items got worse"),
+        (0, [], ""),
+        (None, [], ""),
+    ],
+)
+def test_the_message_names_the_items_that_lost_most(worse: int | None, names: list[str], said: str) -> None:
+    (found,) = judge([gate(min_improvement="0.015")], figures(worse=worse, worst=names))
+    assert found.message == (
+        "gate g failed: loss 0.5, v0 0.52: improvement 0.02, lower bound 0.01 at 95 %, needed more than 0.015" + said
+    )
 
 
 def test_tables_show_figures_by_their_kind() -> None:

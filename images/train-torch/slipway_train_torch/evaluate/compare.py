@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slipway.api.common import BlenderExecution, BlueprintValidity, Evaluation, NamedMetric
+from slipway.api.common import Evaluation, NamedMetric
 from slipway.api.modelversion import MetricResult
-from slipway_train_torch.evaluate.bounds import Gain, binary_bound, graded_bound, improvement
+from slipway_train_torch.evaluate.bounds import binary_bound, graded_bound, improvement
+from slipway_train_torch.evaluate.changes import HIGHER_IS_BETTER, gains, worse
 from slipway_train_torch.evaluate.results import Figure
 
 ALWAYS = 95
 """Confidence of the bound that is shown where no gate asks for one."""
-HIGHER_IS_BETTER = (BlenderExecution, BlueprintValidity)
 
 
 @dataclass(frozen=True)
@@ -33,25 +33,27 @@ def compare(
         return None
     measured = MetricResult(name=named.name, value=decimal(value), samples=len(subject))
     before = mean(reference) if reference is not None else None
-    if reference is None or before is None or not paired(subject, reference):
+    found = gains(named, subject, reference) if reference is not None and before is not None else None
+    if reference is None or before is None or found is None:
         return Compared(measured, {})
     higher = isinstance(named.measure.chosen, HIGHER_IS_BETTER)
     binary = higher and all(figure.amount in (0.0, 1.0) for figure in (*subject, *reference))
-    sign = 1.0 if higher else -1.0
-    gains = [
-        Gain(now.group, sign * (now.amount - then.amount), now.weight)
-        for now, then in zip(subject, reference, strict=True)
-    ]
+    count, names = worse(subject, found)
     bounds: dict[str, str] = {}
     for confidence in sorted(wanted(named.name, evaluation)):
         if binary:
-            better, worse = sum(g.amount > 0 for g in gains), sum(g.amount < 0 for g in gains)
-            bound = binary_bound(better, worse, len(gains), confidence)
+            better = sum(gain.amount > 0 for gain in found)
+            bound = binary_bound(better, count, len(found), confidence)
         else:
-            bound = graded_bound(gains, confidence, evaluation.seed)
+            bound = graded_bound(found, confidence, evaluation.seed)
         if bound is not None:
             bounds[str(confidence)] = decimal(bound)
-    update = {"reference": decimal(before), "improvement": decimal(improvement(gains))}
+    update = {
+        "reference": decimal(before),
+        "improvement": decimal(improvement(found)),
+        "worse": count,
+        "worst": names,
+    }
     return Compared(measured.model_copy(update=update), bounds)
 
 
@@ -60,14 +62,6 @@ def mean(figures: Sequence[Figure]) -> float | None:
     weight = sum(figure.weight for figure in figures)
     value = sum(figure.amount for figure in figures) / weight if weight else math.nan
     return value if math.isfinite(value) else None
-
-
-def paired(subject: Sequence[Figure], reference: Sequence[Figure]) -> bool:
-    """Tell whether both were measured on the same items in the same units.
-
-    Models with different tokenizers count different tokens; their nats per token are no pair.
-    """
-    return [(f.id, f.weight) for f in subject] == [(f.id, f.weight) for f in reference]
 
 
 def wanted(metric: str, evaluation: Evaluation) -> set[int]:

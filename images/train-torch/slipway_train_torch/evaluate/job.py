@@ -22,6 +22,7 @@ from slipway_pod import trust, verify
 from slipway_pod.artifact import fetch
 from slipway_pod.errors import BadConfig
 from slipway_train_torch.evaluate import asking, executed, rated
+from slipway_train_torch.evaluate.changes import fitting, listed
 from slipway_train_torch.evaluate.compare import Compared, compare
 from slipway_train_torch.evaluate.files import bring
 from slipway_train_torch.evaluate.items import chosen
@@ -91,15 +92,16 @@ def _evaluate(job: Evaluate, evaluation: Evaluation, data: ArtifactRef, scratch:
         log.info("%s", _words(named, compared))
         if compared is not None:
             found[named.name] = compared
-    return Evaluated(
+    result = Evaluated(
         digest=job.subject.artifact.digest,
         signature=key,
         metrics=tuple(one.metric for one in found.values()),
         lower_bounds={name: one.lower_bounds for name, one in found.items() if one.lower_bounds},
-        report=session.results.report(job.fingerprint().removeprefix("sha256:"), _report(job, figures)),
+        report=session.results.report(job.fingerprint().removeprefix("sha256:"), _report(job, evaluation, figures)),
         sheet=sheet if isinstance(sheet, Sheet) else None,
         no_sheet=sheet if isinstance(sheet, str) else "",
     )
+    return fitting(result)
 
 
 def _opened(job: Evaluate, evaluation: Evaluation, data: ArtifactRef, scratch: Path) -> _Session:
@@ -175,14 +177,18 @@ def threads(evaluation: Evaluation) -> int:
 
 
 def _report(
-    job: Evaluate, figures: Mapping[str, tuple[Sequence[Figure], Sequence[Figure] | None]]
+    job: Evaluate, evaluation: Evaluation, figures: Mapping[str, tuple[Sequence[Figure], Sequence[Figure] | None]]
 ) -> Iterator[dict[str, Any]]:
-    """Yield what was compared, then one line for every item of every metric."""
+    """Yield what was compared, then one line for every item of every metric: what lost most comes first.
+
+    `item` is its place in the choice, which is the same whatever the figures are.
+    """
     yield {key: value for key, value in job.dump().items() if key in ("subject", "reference", "data", "evaluation")}
-    for name, (now, then) in figures.items():
-        for at, figure in enumerate(now):
-            line = {"metric": name, "subject": figure.line()}
-            yield line | ({"reference": then[at].line()} if then is not None and at < len(then) else {})
+    for named in evaluation.metrics:
+        for one in listed(named, *figures.get(named.name, ((), None))):
+            line = {"metric": named.name, "item": one.at, "gain": one.gain, "subject": one.now.line()}
+            line |= {"reference": one.then.line()} if one.then is not None else {}
+            yield {key: value for key, value in line.items() if value is not None}
 
 
 def _words(named: NamedMetric, found: Compared | None) -> str:
