@@ -50,16 +50,21 @@ class RawFile:
                 raise Refused(UNREADABLE_FILE, f"larger than {FILE_LIMIT >> 20} MiB: split it into several files")
         return decoded(bytes(content))
 
-    def lines(self) -> Iterator[bytes]:
-        """Yield the file's lines without their ends; raise Refused at one that no row can be."""
-        rest = b""
+    def lines(self) -> Iterator[bytes | Refused]:
+        """Yield the file's lines without their ends; in the place of one that is too long to be a row, why it is none.
+
+        What is too long is not held, so the lines after it are found in bounded memory.
+        """
+        rest, long = b"", False
         for piece in self.checked():
             *whole, rest = (rest + piece).split(b"\n")
-            yield from whole
-            if len(rest) > LINE_LIMIT:
-                raise Refused(UNREADABLE_FILE, f"the line is longer than {LINE_LIMIT >> 20} MiB: is this JSON lines?")
-        if rest:
-            yield rest
+            for line in whole:
+                yield _too_long() if long or len(line) > LINE_LIMIT else line
+                long = False
+            if long or len(rest) > LINE_LIMIT:
+                rest, long = b"", True
+        if rest or long:
+            yield _too_long() if long else rest
 
     @contextmanager
     def spooled(self) -> Iterator[IO[bytes]]:
@@ -79,6 +84,10 @@ class RawFile:
             if error.reason != "NoSuchObject":
                 raise
             raise Refused(UNREADABLE_FILE, "it was removed while the data was being read: run again") from error
+
+
+def _too_long() -> Refused:
+    return Refused(UNREADABLE_FILE, f"the line is longer than {LINE_LIMIT >> 20} MiB: is this JSON lines?")
 
 
 def decoded(content: bytes) -> str:

@@ -66,6 +66,9 @@ class Feedback:
         try:
             for number, line in enumerate(file.lines(), start=1):
                 where = f"{file.path}:{number}"
+                if isinstance(line, Refused):
+                    yield line.rejected(where)
+                    continue
                 if not line.strip():
                     continue
                 try:

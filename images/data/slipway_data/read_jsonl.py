@@ -15,9 +15,12 @@ def read(file: RawFile, schema: Schema, columns: frozenset[str] = frozenset()) -
     number = 0
     try:
         for number, line in enumerate(file.lines(), start=1):
+            where = f"{file.path}:{number}"
+            if isinstance(line, Refused):
+                yield line.rejected(where)
+                continue
             if not line.strip():
                 continue
-            where = f"{file.path}:{number}"
             try:
                 yield parsed(where, decoded(line), schema, columns)
             except Refused as error:
