@@ -20,9 +20,10 @@ from slipway.api.base import (
     bounded,
 )
 from slipway.api.common import ArtifactStatus, Resources
-from slipway.api.conditions import CONDITIONS, Condition
+from slipway.api.conditions import DATASET_CONDITIONS, Condition
 from slipway.api.dataset_export import ExportStatus, HostedFormat
 from slipway.api.dataset_mix import MemberStatus
+from slipway.api.dataset_refresh import Refresh, SourceStatus
 from slipway.api.dataset_render import Render
 from slipway.api.dataset_source import Source
 from slipway.api.dataset_steps import Step
@@ -149,6 +150,12 @@ class DatasetSpec(Model):
             "rows read as this have no columns to balance by: set balance.by to Folder or Project, or parse JSONL or "
             "Parquet",
         ),
+        Rule(
+            "!has(self.refresh) || !(has(self.source.inline) || has(self.source.http) || has(self.source.datasets)) || "
+            "self.steps.exists(s, has(s.decontaminate))",
+            "nothing can change but what spec says, or a member, and that is prepared at once: leave refresh out with "
+            "source inline, http (each file has its sha256) and datasets, unless a decontaminate step reads sets",
+        ),
         *SOURCE_RULES,
     )
 
@@ -184,6 +191,11 @@ class DatasetSpec(Model):
         default=None,
         description="render makes tokens of the rows once, for runs whose base model has this tokenizer; absent leaves "
         "it to each run.",
+    )
+    refresh: Refresh | None = Field(
+        default=None,
+        description="refresh looks regularly whether the source changed; absent looks only when annotation "
+        "slipway.dev/refresh is set to a new value.",
     )
     resources: Resources = Field(default=Resources(), description="resources of the preparation pod.")
     pod: PodOptions | None = Field(
@@ -221,7 +233,7 @@ class DatasetStatus(StatusModel):
     conditions: list[Condition] = Field(
         default=[],
         max_length=16,
-        description=CONDITIONS,
+        description=DATASET_CONDITIONS,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     observed_generation: Count = Field(default=0, description="observedGeneration is the generation acted upon.")
@@ -242,6 +254,9 @@ class DatasetStatus(StatusModel):
         max_length=16,
         description="members are the Datasets that the data was mixed from, where its source is datasets.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    source: SourceStatus | None = Field(
+        default=None, description="source is what the data was made from, and when that was last looked at."
     )
     report: StoreUri | None = Field(
         default=None,

@@ -10,6 +10,7 @@ from slipway.api.base import Model
 from slipway.api.common import ArtifactRef, Evaluation
 from slipway.api.dataset import Quality, Schema, Split
 from slipway.api.dataset_export import HostedFormat
+from slipway.api.dataset_refresh import Inputs
 from slipway.api.dataset_render import Render
 from slipway.api.dataset_source import Source
 from slipway.api.dataset_steps import Step
@@ -52,8 +53,12 @@ class JobBase(Model):
     progress_url: str = ""
 
     def fingerprint(self) -> str:
-        """Return the digest of everything that determines the result (not where progress goes, nor who signs)."""
-        told = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"progress_url", "signing"})
+        """Return the digest of everything that determines the result.
+
+        That is not where progress goes, who signs, or what was there before.
+        """
+        beside = {"progress_url", "signing", "look"}
+        told = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=beside)
         return digest_of(told)
 
 
@@ -63,6 +68,20 @@ class MixMember(Model):
     name: str
     artifact: ArtifactRef
     weight: int | None = None
+
+
+class Look(Model):
+    """What is published already: where the source is as it was then, nothing is to be done."""
+
+    since: str
+    """When this look began; all its pods are told the same."""
+    artifact: ArtifactRef
+    inputs: Inputs | None = None
+    """What the artefact was made from; None: nobody knows any more."""
+    revision: str = ""
+    """The commit, where the source is a Git repository."""
+    refused: Inputs | None = None
+    """A later state of the source, of which no data could be made."""
 
 
 class PrepareDataset(JobBase):
@@ -79,6 +98,7 @@ class PrepareDataset(JobBase):
     render: Render | None = None
     members: tuple[MixMember, ...] = Field(default=(), exclude_if=lambda members: not members)
     """What source.datasets names, in the order of names."""
+    look: Look | None = None
 
 
 class Train(JobBase):
