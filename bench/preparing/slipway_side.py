@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench.preparing.plan import Plan
 from slipway.contract.job import PrepareDataset
+from slipway.contract.result import Prepared
 from slipway_data.prepare import prepare
 
 BUCKET = "slipway"
@@ -53,6 +54,7 @@ def main() -> None:
     begun = time.monotonic()
     result = prepare(told)
     seconds = time.monotonic() - begun
+    assert isinstance(result, Prepared)
     print(json.dumps({"seconds": seconds, "folder": str(store / result.artifact.uri.removeprefix("s3://") / "train")}))
 
 

@@ -22,6 +22,7 @@ from e2e.setup import cache, tools
 from slipway.api.dataset import Rows
 from slipway.contract.dataset import CARD, DatasetCard
 from slipway.contract.job import PrepareDataset
+from slipway.contract.result import Prepared
 from slipway_data.prepare import prepare
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -107,7 +108,9 @@ def prepared(plan: Plan, out: Path) -> Path:
             {"namespace": "bench", "name": "blueprints", "store": {"endpoint": f"file://{scratch}", "bucket": BUCKET}}
             | {name: spec[name] for name in ("source", "schema", "steps", "split", "quality")}
         )
-        whole = Path(scratch, prepare(job).artifact.uri.removeprefix("s3://"))
+        made = prepare(job)
+        assert isinstance(made, Prepared)
+        whole = Path(scratch, made.artifact.uri.removeprefix("s3://"))
         counts = {}
         # Both splits that are not trained on are of other files than the rows that are.
         for split, wanted, parts in (

@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 from slipway.api.conditions import moment
 from slipway.contract.exitcodes import ExitCode
-from slipway.contract.result import Counted, Evaluated, Failed, Preempted, Prepared, Trained, parse_result
+from slipway.contract.result import AnyResult, parse_result
 from slipway.names import QUEUE_LABEL
 from slipway.plan import Manifest, View
 
 Phase = Literal["Active", "Complete", "Failed"]
-Result = Failed | Prepared | Trained | Evaluated | Counted | Preempted
+Result = AnyResult
 
 JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
 SUSPENDED = "Suspended"

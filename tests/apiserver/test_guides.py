@@ -75,7 +75,7 @@ def test_a_guides_dataset_is_taken(server: ApiServer, page: str) -> None:
     assert answer.code == 201, answer.message
 
 
-@pytest.mark.parametrize("page", ["dataset-sources", "dataset-steps"])
+@pytest.mark.parametrize("page", ["dataset-sources", "dataset-steps", "keep-data-fresh"])
 def test_every_piece_of_a_guide_to_datasets_is_taken(server: ApiServer, page: str) -> None:
     for piece in manifests(page):
         manifest = objects.dataset()

@@ -7,6 +7,7 @@ import sqlite3
 from typing import ClassVar
 
 from slipway.api.dataset import Rows
+from slipway.api.dataset_refresh import Inputs
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import Failed, encode
 
@@ -34,6 +35,8 @@ class PodError(Exception):
         self.example = example
         self.report = report
         self.rows = rows
+        self.inputs: Inputs | None = None
+        """What a Dataset was to be made from, where that is known."""
 
     def __str__(self) -> str:
         suffix = f" (for example {self.example})" if self.example else ""
@@ -48,6 +51,7 @@ class PodError(Exception):
                 example=shortened(self.example, EXAMPLE_LIMIT),
                 report=self.report[:REPORT_LIMIT],
                 rows=self.rows,
+                inputs=self.inputs,
             )
         )
 

@@ -20,10 +20,9 @@ from pydantic import ValidationError
 
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.job import JOB_FILE, TERMINATION_LOG, JobBase, parse_job
-from slipway.contract.result import UNEXPECTED, Counted, Evaluated, Failed, Preempted, Prepared, Trained, encode
+from slipway.contract.result import UNEXPECTED, AnyResult, Preempted, encode
 from slipway_pod.errors import BadConfig, DiskFull, OutOfMemory, PodError, no_room
 
-AnyResult = Failed | Prepared | Trained | Evaluated | Counted | Preempted
 SomeJob = TypeVar("SomeJob", bound=JobBase)
 
 log = logging.getLogger("slipway")

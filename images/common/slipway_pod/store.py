@@ -34,6 +34,13 @@ class Stored:
     key: str
     bytes: int
     modified: datetime
+    etag: str = ""
+    """What the store calls this content; empty where it has no word for it."""
+
+    @property
+    def identity(self) -> str:
+        """What changes when the object is written anew."""
+        return f"{self.bytes} {self.etag or self.modified.isoformat()}"
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -61,7 +68,7 @@ class Bucket:
         with self._speaking(prefix):
             for page in obstore.list(self._backend, prefix=prefix or None):
                 for found in page:
-                    yield Stored(found["path"], found["size"], found["last_modified"])
+                    yield _stored(found)
 
     def size(self, key: str) -> int:
         """Return the size of an object in bytes."""
@@ -79,7 +86,7 @@ class Bucket:
                 found = obstore.head(self._backend, key)
             except FileNotFoundError:
                 return None
-        return Stored(found["path"], found["size"], found["last_modified"])
+        return _stored(found)
 
     def read(self, key: str) -> bytes:
         """Return a small object."""
@@ -124,6 +131,10 @@ class Bucket:
             yield
         except (BaseError, FileNotFoundError, PermissionError) as error:
             raise _explained(error, self.endpoint, self.name, key) from error
+
+
+def _stored(found: Any) -> Stored:
+    return Stored(found["path"], found["size"], found["last_modified"], found["e_tag"] or "")
 
 
 def open_store(store: Store, bucket: str | None = None, *, patience: timedelta = PATIENCE) -> Bucket:

@@ -19,9 +19,10 @@ from slipway.api.dataset_steps import Parse, Step
 from slipway.contract.blends import DESCRIBED, FILE_LIMIT, FILES, INDEX, REFUSED, Fetched, Index, is_blend
 from slipway.contract.execution import EXCHANGE
 from slipway.contract.job import PrepareDataset
+from slipway.contract.result import Unchanged
+from slipway_data.look import looked
 from slipway_data.raw import RawFile, Refused
 from slipway_data.rows import UNREADABLE_FILE
-from slipway_data.sources import opened
 from slipway_data.sources.origin import Origin
 from slipway_pod import run
 from slipway_pod.errors import BadConfig
@@ -43,22 +44,27 @@ def asked_for(steps: Sequence[Step]) -> bool:
 
 
 def bring(job: PrepareDataset) -> None:
-    """Write every file of the source into the exchange folder, and then their index.
+    """Write every file of the source into the exchange folder, and then their index; none where they are as they were.
 
     A file that is too large, or went meanwhile, is noted and left out; a source that does not answer ends the run,
     which is tried again.
     """
-    origin, folder = opened(job), exchange()
+    origin, folder = looked(job), exchange()
     (folder / FILES).mkdir(parents=True, exist_ok=True)
+    if isinstance(origin, Unchanged):
+        _write(folder, Index(fetched=(), unchanged=origin))
+        return
     fetched = tuple(_fetched(file, folder / FILES / str(at)) for at, file in enumerate(origin.files))
-    index = Index(revision=origin.revision, fetched=fetched)
-    (folder / INDEX).write_text(index.model_dump_json(by_alias=True), encoding="utf-8")
+    _write(folder, Index(revision=origin.revision, digest=origin.digest, fetched=fetched))
     log.info("%d files brought, %d of them .blend", len(fetched), sum(is_blend(one.path) for one in fetched))
     origin.done()
 
 
-def described() -> Origin:
-    """Return the files of the exchange folder; each .blend holds what Blender says of it, as JSON."""
+def described() -> Origin | Unchanged:
+    """Return the files of the exchange folder; each .blend holds what Blender says of it, as JSON.
+
+    There are none where the container that brings them found that the source is as it was.
+    """
     folder = exchange()
     try:
         index = Index.model_validate_json((folder / INDEX).read_bytes())
@@ -66,7 +72,12 @@ def described() -> Origin:
         raise BadConfig(
             "NotRead", f"{folder / INDEX} is not there: the containers that bring and read come before"
         ) from error
-    return Origin.of((_file(folder, at, one) for at, one in enumerate(index.fetched)), index.revision)
+    files = (_file(folder, at, one) for at, one in enumerate(index.fetched))
+    return index.unchanged or Origin.of(files, index.revision, known=index.digest)
+
+
+def _write(folder: Path, index: Index) -> None:
+    (folder / INDEX).write_text(index.model_dump_json(by_alias=True), encoding="utf-8")
 
 
 def _fetched(file: RawFile, target: Path) -> Fetched:

@@ -84,7 +84,7 @@ class Decontaminator:
 
     def _read(self, uri: str, store: Store, schema: Schema) -> None:
         before = self._count()
-        for address, file in _files(uri, store):
+        for address, file in files(uri, store):
             # Who is judged is asked, not offered two answers: sets of conversations serve preferences too.
             for item in read_jsonl.read(file, "Chat" if schema == "Preference" else schema):
                 if isinstance(item, Rejected):
@@ -132,15 +132,15 @@ def _digest(words: Iterable[str]) -> bytes:
     return hashlib.sha256(" ".join(words).encode()).digest()[:16]
 
 
-def _files(uri: str, store: Store) -> Iterator[tuple[str, RawFile]]:
+def files(uri: str, store: Store) -> Iterator[tuple[str, RawFile]]:
     """Yield the files of a set, each with its address."""
     bucket, key = open_uri(store, uri)
     if key and not key.endswith("/"):
         # A file that is missing gives no item; a prefix without its / is another way to name nothing.
-        if bucket.exists(key):
-            yield uri, RawFile(uri, partial(bucket.stream, key))
+        if (one := bucket.find(key)) is not None:
+            yield uri, RawFile(uri, partial(bucket.stream, key), one.identity)
         return
     for stored in sorted(bucket.list(key), key=lambda s: s.key):
         if stored.key.endswith(".jsonl"):
             address = bucket.uri(stored.key)
-            yield address, RawFile(address, partial(bucket.stream, stored.key, stored.bytes))
+            yield address, RawFile(address, partial(bucket.stream, stored.key, stored.bytes), stored.identity)

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from slipway.api.dataset import Rows, Split
+from slipway.api.dataset_refresh import Inputs
 from slipway.contract.artifact import digest_of
 from slipway.contract.dataset import CARD, REJECTED, SPLITS, DatasetCard
 from slipway.contract.job import PrepareDataset
-from slipway.contract.result import Prepared
+from slipway.contract.result import Prepared, Unchanged
 from slipway_data import ahead, augment, balance, blends, licence, mix, on_ray, parse
 from slipway_data.alone import Change, Done, Work
 from slipway_data.export.exports import Exports
+from slipway_data.inputs import inputs
 from slipway_data.judge import Tally, judge
+from slipway_data.look import looked
 from slipway_data.raw import RawFile
 from slipway_data.render import Rendering
 from slipway_data.report import build
@@ -29,10 +32,11 @@ from slipway_data.report.kept import Kept, groups
 from slipway_data.report.licences import rows_by_licence
 from slipway_data.rows import Chat, Completion, Content, Message, Preference, Rejected, Row
 from slipway_data.shards import ShardWriter
-from slipway_data.sources import opened
+from slipway_data.sources.origin import Origin
 from slipway_data.split import Ties, place
 from slipway_data.steps import Stage, changes
 from slipway_pod.artifact import publish
+from slipway_pod.errors import BadData
 
 log = logging.getLogger("slipway")
 
@@ -42,14 +46,31 @@ OF_A_MIX = Split(train_percent=100, validation_percent=0, test_percent=0)
 """What a mix must have: rows to train on. Whether it has others is its members' matter."""
 
 
-def prepare(job: PrepareDataset) -> Prepared:
-    """Read, check, clean, split and publish the data that `job` describes.
+def prepare(job: PrepareDataset) -> Prepared | Unchanged:
+    """Read, check, clean, split and publish the data that `job` describes, unless it is published and nothing changed.
+
+    Raises as `made` does.
+    """
+    origin = blends.described() if blends.asked_for(job.steps) else looked(job)
+    return origin if isinstance(origin, Unchanged) else made(job, origin)
+
+
+def made(job: PrepareDataset, origin: Origin) -> Prepared:
+    """Make the data that `job` describes from `origin`.
 
     Rows stream through the steps one by one, in the order of file paths, into a table on disk; the shards are written
     from it, sorted by row id. Raises BadData when the result is no dataset (see judge), or when a vendor would not take
-    a file that was asked for. The report is made either way.
+    a file that was asked for; it tells from what, so that nobody tries the same again. The report is made either way.
     """
-    origin = blends.described() if blends.asked_for(job.steps) else opened(job)
+    made_from = inputs(origin, job)
+    try:
+        return _made(job, origin, made_from)
+    except BadData as fault:
+        fault.inputs = made_from
+        raise
+
+
+def _made(job: PrepareDataset, origin: Origin, made_from: Inputs) -> Prepared:
     found = origin.files
     log.info("%d files", len(found))
     with tempfile.TemporaryDirectory(prefix="prepare-") as scratch:
@@ -101,7 +122,9 @@ def prepare(job: PrepareDataset) -> Prepared:
     origin.done()
     log.info("%s: %s", artifact.digest, rows)
     sent = exports.statuses(artifact) or None
-    return Prepared(artifact=artifact, rows=rows, report=page, exports=sent, revision=origin.revision)
+    return Prepared(
+        artifact=artifact, rows=rows, report=page, exports=sent, revision=origin.revision, inputs=made_from
+    )
 
 
 def recipe(job: PrepareDataset) -> str:

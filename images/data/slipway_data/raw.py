@@ -35,6 +35,8 @@ class RawFile:
 
     path: str
     pieces: Callable[[], Iterable[bytes]]
+    identity: str = ""
+    """What changes when its content does, and is known without reading it."""
 
     @property
     def project(self) -> str:

@@ -23,6 +23,10 @@ ROLLOUT_CONDITIONS = (
     f"{CONDITIONS} SamplesUnreachable=True warns that a metric cannot have its minSamples at the traffic that was seen."
 )
 SAMPLES_UNREACHABLE = "SamplesUnreachable"
+DATASET_CONDITIONS = (
+    f"{CONDITIONS} RefreshFailed=True says why the last look at the source brought no data; the data before is served."
+)
+REFRESH_FAILED = "RefreshFailed"
 
 Truth = Literal["True", "False", "Unknown"]
 

@@ -20,10 +20,11 @@ from slipway.api.base import (
     bounded,
 )
 from slipway.api.common import ArtifactStatus, Resources
-from slipway.api.conditions import CONDITIONS, Condition
+from slipway.api.conditions import DATASET_CONDITIONS, Condition
 from slipway.api.dataset_engine import ENGINE_RULE, Engine
 from slipway.api.dataset_export import ExportStatus, HostedFormat
 from slipway.api.dataset_mix import MemberStatus
+from slipway.api.dataset_refresh import Refresh, SourceStatus
 from slipway.api.dataset_render import Render
 from slipway.api.dataset_source import Source
 from slipway.api.dataset_steps import Step
@@ -151,6 +152,12 @@ class DatasetSpec(Model):
             "Parquet",
         ),
         ENGINE_RULE,
+        Rule(
+            "!has(self.refresh) || !(has(self.source.inline) || has(self.source.http) || has(self.source.datasets)) || "
+            "self.steps.exists(s, has(s.decontaminate))",
+            "nothing can change but what spec says, or a member, and that is prepared at once: leave refresh out with "
+            "source inline, http (each file has its sha256) and datasets, unless a decontaminate step reads sets",
+        ),
         *SOURCE_RULES,
     )
 
@@ -192,6 +199,11 @@ class DatasetSpec(Model):
         description="engine does the heavy steps; absent means that the preparation pod does them, on as many cores as "
         "resources.cpu says.",
     )
+    refresh: Refresh | None = Field(
+        default=None,
+        description="refresh looks regularly whether the source changed; absent looks only when annotation "
+        "slipway.dev/refresh is set to a new value.",
+    )
     resources: Resources = Field(default=Resources(), description="resources of the preparation pod.")
     pod: PodOptions | None = Field(
         default=None, description="pod gives the preparation pod its priority, its place and its surroundings."
@@ -228,7 +240,7 @@ class DatasetStatus(StatusModel):
     conditions: list[Condition] = Field(
         default=[],
         max_length=16,
-        description=CONDITIONS,
+        description=DATASET_CONDITIONS,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     observed_generation: Count = Field(default=0, description="observedGeneration is the generation acted upon.")
@@ -249,6 +261,9 @@ class DatasetStatus(StatusModel):
         max_length=16,
         description="members are the Datasets that the data was mixed from, where its source is datasets.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    source: SourceStatus | None = Field(
+        default=None, description="source is what the data was made from, and when that was last looked at."
     )
     report: StoreUri | None = Field(
         default=None,

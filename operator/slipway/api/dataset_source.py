@@ -135,7 +135,7 @@ class GitSource(Model):
         default="HEAD",
         description="revision is a branch, a tag, or the 40 digits of a commit; HEAD is the default branch. It is "
         "looked up when data is prepared, and status.revision says what was found: a branch that moves later changes "
-        "nothing.",
+        "nothing before the next look (spec.refresh).",
     )
     include: Globs = Field(
         default=["**"],

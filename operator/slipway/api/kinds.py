@@ -86,6 +86,7 @@ DATASET = Kind(
         SINCE,
         AGE,
         Column("Digest", ".status.digest", "Digest of the prepared data.", wide=True),
+        Column("Checked", ".status.source.lastCheckedAt", "When the source was last looked at.", "date", wide=True),
         MESSAGE,
     ),
     rules=(

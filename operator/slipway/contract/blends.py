@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from slipway.api.base import StatusModel
+from slipway.contract.result import Unchanged
 
 FILES, DESCRIBED, INDEX = "files", "described", "index.json"
 REFUSED = "refused"
@@ -31,7 +32,11 @@ class Index(StatusModel):
     """All files of a source, in the order of their paths."""
 
     revision: str = ""
+    digest: str = ""
+    """Of the files as they are known without reading them."""
     fetched: tuple[Fetched, ...]
+    unchanged: Unchanged | None = None
+    """Nothing was fetched, for all is as it was."""
 
 
 def is_blend(path: str) -> bool:

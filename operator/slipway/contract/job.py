@@ -11,6 +11,7 @@ from slipway.api.common import ArtifactRef, Evaluation
 from slipway.api.dataset import Quality, Schema, Split
 from slipway.api.dataset_engine import Engine
 from slipway.api.dataset_export import HostedFormat
+from slipway.api.dataset_refresh import Inputs
 from slipway.api.dataset_render import Render
 from slipway.api.dataset_source import Source
 from slipway.api.dataset_steps import Step
@@ -53,8 +54,11 @@ class JobBase(Model):
     progress_url: str = ""
 
     def fingerprint(self) -> str:
-        """Return the digest of everything that determines the result (not where progress goes, nor who signs)."""
-        beside = {"progress_url", "signing", "countersign"}
+        """Return the digest of everything that determines the result.
+
+        That is not where progress goes, who signs, what was there before, or by what pods know each other.
+        """
+        beside = {"progress_url", "signing", "look", "countersign"}
         return digest_of(self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=beside))
 
 
@@ -64,6 +68,20 @@ class MixMember(Model):
     name: str
     artifact: ArtifactRef
     weight: int | None = None
+
+
+class Look(Model):
+    """What is published already: where the source is as it was then, nothing is to be done."""
+
+    since: str
+    """When this look began; all its pods are told the same."""
+    artifact: ArtifactRef
+    inputs: Inputs | None = None
+    """What the artefact was made from; None: nobody knows any more."""
+    revision: str = ""
+    """The commit, where the source is a Git repository."""
+    refused: Inputs | None = None
+    """A later state of the source, of which no data could be made."""
 
 
 class PrepareDataset(JobBase):
@@ -81,6 +99,7 @@ class PrepareDataset(JobBase):
     members: tuple[MixMember, ...] = Field(default=(), exclude_if=lambda members: not members)
     """What source.datasets names, in the order of names."""
     engine: Engine | None = None
+    look: Look | None = None
 
 
 class Train(JobBase):

@@ -11,6 +11,7 @@ from slipway.api.base import StatusModel, StoreUri
 from slipway.api.common import ArtifactStatus
 from slipway.api.dataset import Rows
 from slipway.api.dataset_export import ExportStatus
+from slipway.api.dataset_refresh import Inputs
 from slipway.api.modelversion import Format, MetricResult
 from slipway.api.preference import MOST_RATERS
 from slipway.api.ratings import MOST_REFUSED, Preference, RatedBy, RefusedRatings
@@ -33,6 +34,8 @@ class Failed(StatusModel):
     example: str = Field(default="", max_length=256)
     report: str = Field(default="", max_length=1024)
     rows: Rows | None = None
+    inputs: Inputs | None = None
+    """What a Dataset that is not to be had was to be made from, where it was found."""
 
 
 class Prepared(StatusModel):
@@ -45,6 +48,19 @@ class Prepared(StatusModel):
     exports: tuple[ExportStatus, ...] | None = None
     revision: str = Field(default="", max_length=64)
     """The commit that was read, where the source is a Git repository."""
+    inputs: Inputs | None = None
+    """What it was made from."""
+
+
+class Unchanged(StatusModel):
+    """A look at a source that is as it was when the published data was made, or when it was refused."""
+
+    type: Literal["Unchanged"] = "Unchanged"
+    inputs: Inputs
+    revision: str = Field(default="", max_length=64)
+    """The commit that has these files, where the source is a Git repository."""
+    refused: bool = False
+    """It is still as it was when no data could be made of it."""
 
 
 class Rung(StatusModel):
@@ -120,11 +136,14 @@ class Preempted(StatusModel):
     step: int
 
 
-Result = Annotated[Failed | Prepared | Trained | Evaluated | Counted | Preempted, Field(discriminator="type")]
-ANY_RESULT: TypeAdapter[Failed | Prepared | Trained | Evaluated | Counted | Preempted] = TypeAdapter(Result)
+Result = Annotated[
+    Failed | Prepared | Unchanged | Trained | Evaluated | Counted | Preempted, Field(discriminator="type")
+]
+AnyResult = Failed | Prepared | Unchanged | Trained | Evaluated | Counted | Preempted
+ANY_RESULT: TypeAdapter[AnyResult] = TypeAdapter(Result)
 
 
-def parse_result(text: str) -> Failed | Prepared | Trained | Evaluated | Counted | Preempted | None:
+def parse_result(text: str) -> AnyResult | None:
     """Return what a termination message says, or None when it is not one of ours (killed pods leave log lines)."""
     try:
         return ANY_RESULT.validate_json(text)
@@ -132,7 +151,7 @@ def parse_result(text: str) -> Failed | Prepared | Trained | Evaluated | Counted
         return None
 
 
-def encode(result: Failed | Prepared | Trained | Evaluated | Counted | Preempted) -> str:
+def encode(result: AnyResult) -> str:
     """Return the termination message; raise ValueError when it would be cut by the kubelet."""
     text = json.dumps(result.model_dump(mode="json", by_alias=True, exclude_none=True), separators=(",", ":"))
     if len(text.encode()) > LIMIT:

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
-from slipway.api.conditions import STALLED, Progressing, find, kstatus, timestamp
-from slipway.api.dataset import DatasetStatus, Rows
-from slipway.api.dataset_mix import MemberStatus
-from slipway.attempt import Again, Done, Going, Hopeless, Terms, number, outcome
+from slipway.api.conditions import STALLED, Progressing, find, timestamp
+from slipway.api.dataset import DatasetStatus
+from slipway.api.dataset_refresh import SourceStatus
+from slipway.attempt import Again, Done, Going, Hopeless, number, outcome
 from slipway.contract.result import Prepared
 from slipway.dataset.members import MEMBER_REASONS
 from slipway.dataset.objects import CONFIG_LIMIT, Dataset, config_bytes, preparation
 from slipway.dataset.observe import Observed
+from slipway.dataset.plans import PREPARED, objects_of, plan, published, ready, summary
+from slipway.dataset.refresh import due, keep_fresh
+from slipway.dataset.terms import TERMS
 from slipway.jobs import Run
 from slipway.plan import Event, Plan
-from slipway.rooms import Missing, stays
+from slipway.rooms import Missing
 from slipway.settings import Settings
 
 PREPARING: Final = "Preparing"
-PREPARED: Final = "Prepared"
 INLINE_TOO_LARGE: Final = "InlineTooLarge"
-TERMS: Final = Terms(
-    result=Prepared,
-    doing="preparing",
-    failed="PreparationFailed",
-    timed_out="PreparationTimedOut",
-    more_time="raise spec.deadlineSeconds, or split the data",
-    more_memory="raise spec.resources.memory",
-    more_storage="raise spec.resources.storage",
-)
 PREPARATION_STARTED: Final = "PreparationStarted"
 
 
@@ -40,14 +34,14 @@ def decide(dataset: Dataset, seen: Observed, now: datetime, settings: Settings) 
     fails: what was trained on it can still be traced.
     """
     status, run = dataset.status, seen.run
-    if status.artifact is not None and status.recipe == dataset.recipe:
-        return _ready(dataset, seen, status, now)
+    if dataset.published:
+        return keep_fresh(dataset, seen, now, settings)
     if run is None:
         return _starting(dataset, now, settings, attempt=1)
     told = status.state == "Failed" and status.observed_generation == dataset.generation and not _waited(status)
     if told and run.phase == "Failed":
         # Its pods may be gone by now, and with them the reason that status still tells.
-        return Plan(status=status.dump(), keep=_objects_of(run))
+        return Plan(status=status.dump(), keep=objects_of(run))
     return _after(run, dataset, seen, now, settings)
 
 
@@ -59,7 +53,7 @@ def waiting(dataset: Dataset, missing: Missing, keep: frozenset[tuple[str, str]]
     if missing.stalled:
         return _stalled(dataset, now, missing.reason, missing.said, keep=keep)
     view = Progressing(ready="False", reconciling=True, reason=missing.reason, message=missing.said)
-    return _plan(dataset, now, view, {"state": "Pending"}, keep=keep)
+    return plan(dataset, now, view, {"state": "Pending"}, keep=keep)
 
 
 def _waited(status: DatasetStatus) -> bool:
@@ -83,10 +77,6 @@ def _after(run: Run, dataset: Dataset, seen: Observed, now: datetime, settings: 
             return _published(dataset, seen, result, now)
 
 
-def _objects_of(run: Run) -> frozenset[tuple[str, str]]:
-    return run.objects | {("NetworkPolicy", run.name)}
-
-
 def _starting(dataset: Dataset, now: datetime, settings: Settings, attempt: int) -> Plan:
     config, *others, job = preparation(dataset, attempt, settings)
     if (size := config_bytes(config)) > CONFIG_LIMIT:
@@ -98,52 +88,26 @@ def _starting(dataset: Dataset, now: datetime, settings: Settings, attempt: int)
     said = f"starting Job {job['metadata']['name']}"
     view = Progressing(ready="False", reconciling=True, reason=PREPARING, message=said)
     event = Event(PREPARATION_STARTED, said)
-    return _plan(dataset, now, view, {"state": "Preparing"}, children=(config, *others, job), events=(event,))
+    update: dict[str, Any] = {"state": "Preparing"}
+    known = dataset.status.source or SourceStatus()
+    # It reads the source as it is now, which is all that a look does and that was asked for.
+    begun = known.model_copy(update={"looking_since": None, "refused": None, "command": dataset.asked or known.command})
+    if begun != known:
+        update["source"] = begun
+    return plan(dataset, now, view, update, children=(config, *others, job), events=(event,))
 
 
 def _preparing(dataset: Dataset, now: datetime, run: Run, reason: str = PREPARING, said: str = "", **rest: Any) -> Plan:
     message = f"Job {run.name}: {said}" if said else f"Job {run.name} prepares the data"
     view = Progressing(ready="False", reconciling=True, reason=reason, message=message)
-    return _plan(dataset, now, view, {"state": "Preparing"}, keep=_objects_of(run), **rest)
+    return plan(dataset, now, view, {"state": "Preparing"}, keep=objects_of(run), **rest)
 
 
 def _published(dataset: Dataset, seen: Observed, result: Prepared, now: datetime) -> Plan:
-    found = dataset.status.model_copy(
-        update={
-            "recipe": dataset.recipe,
-            "digest": result.artifact.digest,
-            "artifact": result.artifact,
-            "rows": result.rows,
-            "report": result.report or None,
-            "exports": list(result.exports) if result.exports else None,
-            "revision": result.revision or None,
-            "members": [MemberStatus(name=m.name, digest=m.artifact.digest) for m in dataset.members] or None,
-        }
-    )
-    return _ready(dataset, seen, found, now, events=(Event(PREPARED, _summary(result.rows)),))
-
-
-def _ready(dataset: Dataset, seen: Observed, status: DatasetStatus, now: datetime, **rest: Any) -> Plan:
-    """Return the plan of published data. The Job that made it stays for a while, so that its log can be read."""
-    said = _summary(status.rows or Rows())
-    view = Progressing(ready="True", reason=PREPARED, message=said)
-    stay = _staying(dataset, seen, now)
-    kept = ("recipe", "digest", "artifact", "rows", "report", "exports", "revision", "members")
-    update = {name: getattr(status, name) for name in kept}
-    return _plan(dataset, now, view, update | {"state": "Ready"}, **stay, **rest)
-
-
-def _staying(dataset: Dataset, seen: Observed, now: datetime) -> dict[str, Any]:
-    """Return what is kept of the children, and until when."""
-    left = stays(seen.ended, dataset.spec.ttl_seconds_after_finished, now)
-    if left is not None and left <= timedelta():
-        return {}
-    return {"keep": _without_policies(seen.owned), "requeue_after": left}
-
-
-def _without_policies(owned: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-    """Return what stays of the children of published data: nothing needs a way through the network any more."""
-    return frozenset((kind, name) for kind, name in owned if kind != "NetworkPolicy")
+    after = published(dataset, result, now)
+    left = due(replace(dataset, status=after), now)
+    events = (Event(PREPARED, summary(result.rows)),)
+    return ready(dataset, seen, after, now, complaints=(), look_again=left, events=events)
 
 
 def _failed(dataset: Dataset, now: datetime, run: Run, why: Hopeless) -> Plan:
@@ -155,7 +119,7 @@ def _failed(dataset: Dataset, now: datetime, run: Run, why: Hopeless) -> Plan:
         # With an artefact there, rows and report are its own: a spec that returns to it is Ready at once.
         update = {"rows": why.failed.rows, "report": why.failed.report or None}
     said = f"{said} Change spec, or delete Job {run.name} to try again."
-    return _stalled(dataset, now, why.reason, said, update, keep=_objects_of(run))
+    return _stalled(dataset, now, why.reason, said, update, keep=objects_of(run))
 
 
 def _stalled(
@@ -163,22 +127,4 @@ def _stalled(
 ) -> Plan:
     view = Progressing(ready="False", stalled=True, reason=reason, message=said)
     event = Event(reason, said, type="Warning")
-    return _plan(dataset, now, view, (update or {}) | {"state": "Failed"}, events=(event,), **rest)
-
-
-def _summary(rows: Rows) -> str:
-    return (
-        f"{rows.train} rows to train on, {rows.validation} to validate, {rows.test} to test; "
-        f"{rows.rejected} rejected, {rows.duplicates} duplicates"
-    )
-
-
-def _plan(dataset: Dataset, now: datetime, view: Progressing, update: dict[str, Any], **rest: Any) -> Plan:
-    """Return the plan, with what every status has: generation, message and conditions made in this one place."""
-    before = dataset.status
-    update = update | {
-        "observed_generation": dataset.generation,
-        "conditions": list(kstatus(before.conditions, view, dataset.generation, now)),
-        "message": view.message[:2048],
-    }
-    return Plan(status=before.model_copy(update=update).dump(), **rest)
+    return plan(dataset, now, view, (update or {}) | {"state": "Failed"}, events=(event,), **rest)

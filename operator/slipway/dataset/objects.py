@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from slipway.api.common import ArtifactRef
 from slipway.api.dataset import DatasetSpec, DatasetStatus
 from slipway.contract.artifact import digest_of
 from slipway.contract.execution import RESOURCES
-from slipway.contract.job import MixMember, PrepareDataset
+from slipway.contract.job import Look, MixMember, PrepareDataset
 from slipway.dataset.access import environment, mounts, network_policy
-from slipway.names import ATTEMPT_LABEL, child_name
+from slipway.names import ATTEMPT_LABEL, LOOK_LABEL, child_name
 from slipway.plan import Manifest
 from slipway.sandbox import with_blender
 from slipway.settings import Settings
@@ -33,6 +34,27 @@ class Dataset:
     generation: int = 1
     members: tuple[MixMember, ...] = ()
     """What it is mixed from, with the data that is there now (see members.pinned)."""
+    asked: str = ""
+    """The value of annotation slipway.dev/refresh."""
+
+    @property
+    def published(self) -> bool:
+        """Whether data is there that the spec describes, be it as its source is now or as it was."""
+        return self.status.artifact is not None and self.status.recipe == self.recipe
+
+    @property
+    def look(self) -> Look | None:
+        """What a look at the source that is on its way compares with; None: none is on its way."""
+        source, artifact = self.status.source, self.status.artifact
+        if not self.published or artifact is None or source is None or source.looking_since is None:
+            return None
+        return Look(
+            since=source.looking_since,
+            artifact=ArtifactRef(uri=artifact.uri, digest=artifact.digest),
+            inputs=source.inputs,
+            revision=self.status.revision or "",
+            refused=source.refused,
+        )
 
     @property
     def recipe(self) -> str:
@@ -62,6 +84,7 @@ def told(dataset: Dataset, settings: Settings) -> PrepareDataset:
         render=spec.render,
         members=dataset.members,
         engine=spec.engine,
+        look=dataset.look,
     )
 
 
@@ -79,7 +102,7 @@ def job_name(dataset: Dataset, attempt: int, settings: Settings) -> str:
         spec.deadline_seconds,
         attempt,
         # Left out while absent: Jobs of Datasets without them keep the names they had before there were any.
-        *(part.dump() for part in (spec.pod, spec.queue) if part is not None),
+        *(part.dump() for part in (spec.pod, spec.queue, dataset.look) if part is not None),
     ]
     return child_name(dataset.root.name, f"prepare-{digest_of(parts).removeprefix('sha256:')[:8]}")
 
@@ -103,7 +126,7 @@ def preparation(dataset: Dataset, attempt: int, settings: Settings) -> tuple[Man
     made = job(dataset.root, name, name, shape, settings)
     if reads_blends(dataset):
         made = with_blender(made, "bring", BRING, READ, RESOURCES, settings)
-    made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt)}
+    made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt)} | ({LOOK_LABEL: "true"} if dataset.look else {})
     # Where no other policy selects the pod, this one would be the first, and shut it in.
     closed = dataset.root.namespace in settings.closed_namespaces
     policies = network_policy(dataset.root, name, dataset.spec) if closed else []

@@ -7,8 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from slipway.api.dataset_refresh import REFRESH_ANNOTATION
 from slipway.contract.exitcodes import ExitCode
-from slipway.contract.result import Failed
+from slipway.contract.result import Failed, Unchanged, encode
 from slipway.dataset.room import Room
 from slipway.plan import Plan
 from tests.unit.dataset.world import UID, World, refused
@@ -20,6 +21,7 @@ SPECS: list[dict[str, Any]] = [
     {"quality": {"minRows": 7}},
     {"resources": {"memory": "4Gi"}},
     {"colour": "red"},
+    {"refresh": {"everySeconds": 60}},
 ]
 WAITING = {
     "phase": "Pending",
@@ -31,6 +33,8 @@ happenings = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from([1, 25, 90, 1000])),
     st.tuples(st.just("edit"), st.sampled_from(range(len(SPECS)))),
     st.tuples(st.just("succeed"), st.sampled_from("abc")),
+    st.tuples(st.just("unchanged"), st.booleans()),
+    st.tuples(st.just("ask"), st.sampled_from("12")),
     st.tuples(st.just("end"), st.sampled_from([1, 10, 31, 137, 143]), st.sampled_from(["", "boom"])),
     st.tuples(st.just("fail"), st.sampled_from([ExitCode.BAD_DATA, ExitCode.STORE_UNREACHABLE, ExitCode.UNEXPECTED])),
     st.tuples(st.just("waiting")),
@@ -54,8 +58,15 @@ def happen(world: World, what: tuple[Any, ...]) -> None:
         case ("remove", kind):
             for child in world.store.owned(UID, kind)[:1]:
                 world.remove(kind, child["metadata"]["name"])
+        case ("ask", value):
+            root = world.root()
+            world.put({**root, "metadata": {**root["metadata"], "annotations": {REFRESH_ANNOTATION: value}}})
         case _ if not world.jobs():
             return
+        case ("unchanged", refused_before):
+            result = Unchanged(inputs={"files": "sha256:" + "1" * 64}, refused=refused_before)
+            world.end(ExitCode.OK, encode(result), "Completed")
+            world.finish("Complete")
         case ("succeed", mark):
             world.succeed(mark)
         case ("end", code, said):
@@ -77,11 +88,14 @@ def mark(plan: Plan) -> tuple[Any, ...]:
 def test_whatever_happens(story: list[tuple[Any, ...]]) -> None:
     world = World()
     for what in story:
-        before = world.status().get("artifact")
+        before = world.status()
         happen(world, what)
-        if before is not None:
+        if before.get("artifact") is not None:
             # Monotone: data once published is only ever replaced by data.
             assert world.status().get("artifact") is not None
+        if before.get("state") == "Ready" and what[0] != "edit":
+            # Nothing but another spec takes it away, whatever becomes of looks at its source.
+            assert world.status()["state"] == "Ready"
     # Total and idempotent: it comes to rest, and deciding again changes nothing.
     world.settle()
     rest = world.plan()

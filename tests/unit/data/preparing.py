@@ -55,7 +55,9 @@ class Place:
         return PrepareDataset.model_validate(whole | more)
 
     def prepare(self, *arguments: Any, **more: Any) -> Prepared:
-        return prepare(self.job(*arguments, **more))
+        made = prepare(self.job(*arguments, **more))
+        assert isinstance(made, Prepared)
+        return made
 
     def rows(self, result: Prepared, split: str = "train") -> list[dict[str, Any]]:
         folder = self.root / result.artifact.uri.removeprefix("s3://") / split

@@ -15,6 +15,7 @@ from slipway.contract.job import PrepareDataset, Store
 from slipway_data import blends, read_blend
 from slipway_data.raw import RawFile
 from slipway_data.rows import Chat, Parsed, Rejected
+from slipway_data.sources.origin import Origin
 from slipway_pod.errors import BadConfig
 
 
@@ -148,7 +149,9 @@ def test_files_that_are_too_large_are_left_where_they_are(tmp_path: Path, monkey
     blends.bring(job)
     index = Index.model_validate_json((tmp_path / "exchange" / INDEX).read_bytes())
     assert [(one.path, bool(one.refused)) for one in index.fetched] == [("large.blend", True), ("small.blend", False)]
-    large, _ = blends.described().files
+    found = blends.described()
+    assert isinstance(found, Origin)
+    large, _ = found.files
     [item] = read_blend.read(large, "Chat")
     assert isinstance(item, Rejected)
     assert "larger than 1 MiB" in item.message

@@ -40,7 +40,10 @@ def test_an_item_without_a_number_lost_most() -> None:
 
 def test_without_a_pair_items_stay_as_they_were_chosen() -> None:
     now = figures(b=3.0, a=1.0)
-    assert [(one.now.id, one.then, one.gain) for one in listed(LOSS, now, None)] == [("b", None, None), ("a", None, None)]
+    assert [(one.now.id, one.then, one.gain) for one in listed(LOSS, now, None)] == [
+        ("b", None, None),
+        ("a", None, None),
+    ]
     other = figures(2.0, b=1.0, a=2.0)
     found = list(listed(LOSS, now, other))
     assert [(one.now.id, one.gain) for one in found] == [("b", None), ("a", None)], "other tokens are no pair"

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from slipway.api.dataset_source import PersistentVolumeClaimSource
 from slipway.contract.source import CLAIM_FOLDER
@@ -33,13 +34,21 @@ def files(source: PersistentVolumeClaimSource, mounted: Path = Path(CLAIM_FOLDER
             path = file.relative_to(top).as_posix()
             if wanted.fullmatch(path) and file.is_file() and file.resolve().is_relative_to(volume):
                 count += 1
-                yield RawFile(path, partial(_pieces, file, where))
+                yield RawFile(path, partial(_pieces, file, where), _identity(file, where))
     if not count:
         raise BadData(
             "NoFiles",
             f"{where}: no file below {source.path or 'its top'} matches {', '.join(source.include)}: put files there, "
             "or correct path and include",
         )
+
+
+def _identity(file: Path, where: str) -> str:
+    try:
+        found = file.stat()
+    except OSError as error:
+        _unreadable(where, error)
+    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 def _pieces(file: Path, where: str) -> Iterator[bytes]:
@@ -51,7 +60,7 @@ def _pieces(file: Path, where: str) -> Iterator[bytes]:
         _unreadable(where, error)
 
 
-def _unreadable(where: str, error: OSError) -> None:
+def _unreadable(where: str, error: OSError) -> NoReturn:
     raise BadConfig(
         "ClaimUnreadable",
         f"{where}: {error.filename}: {error.strerror}: let user and group 65532, as which the pod runs, read it",

@@ -22,7 +22,7 @@ def files(source: FeedbackSource, job: PrepareDataset) -> Iterator[RawFile]:
         if stored.key.endswith(".jsonl"):
             count += 1
             path = stored.key.removeprefix(prefix)
-            yield RawFile(path, partial(bucket.stream, stored.key, stored.bytes))
+            yield RawFile(path, partial(bucket.stream, stored.key, stored.bytes), stored.identity)
     if not count:
         raise BadData(
             "NoFiles",

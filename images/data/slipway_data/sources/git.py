@@ -16,7 +16,7 @@ from dulwich.repo import Repo
 from slipway.api.dataset_source import GitSource
 from slipway_data.raw import RawFile, Refused
 from slipway_data.rows import UNREADABLE_FILE
-from slipway_data.sources.git_fetch import MIB, fetch
+from slipway_data.sources.git_fetch import MIB, fetch, head
 from slipway_data.sources.globs import matcher
 from slipway_data.sources.origin import Origin
 from slipway_data.sources.web import REAL, Clock, Web, shown
@@ -37,6 +37,12 @@ def opened(source: GitSource, environment: Mapping[str, str], clock: Clock = REA
     copy = web.patiently(source.url, lambda: Copy(source, environment, web))
     log.info("%s: %s is commit %s", shown(source.url), source.revision, copy.commit.decode())
     return Origin.of(_files(source, copy), copy.commit.decode())
+
+
+def named(source: GitSource, environment: Mapping[str, str], clock: Clock = REAL) -> str:
+    """Return the commit that the revision of `source` names now, without bringing it here. Raises as `opened` does."""
+    web = Web("source.git", plain=source.plain_http, clock=clock)
+    return web.patiently(source.url, lambda: head(source, environment, web)).decode()
 
 
 class Copy:
@@ -74,7 +80,7 @@ def _files(source: GitSource, copy: Copy) -> Iterator[RawFile]:
         if entry.sha not in store:
             raise _too_large(source, path)
         count += 1
-        yield RawFile(path, partial(copy.read, source, path, entry.sha))
+        yield RawFile(path, partial(copy.read, source, path, entry.sha), entry.sha.decode())
     if not count:
         raise BadData(
             "NoFiles",

@@ -11,6 +11,7 @@ from typing import Any
 from dulwich.client import HttpGitClient
 from dulwich.errors import GitProtocolError, HangupException
 from dulwich.objects import Tag
+from dulwich.protocol import PEELED_TAG_SUFFIX
 from dulwich.repo import Repo
 from urllib3.exceptions import HTTPError
 
@@ -33,12 +34,7 @@ def fetch(source: GitSource, environment: Mapping[str, str], web: Web, repo: Rep
 
     Files above maxFileMebibytes stay away where the server knows how to leave them out.
     """
-    username, password = environment.get(USERNAME), environment.get(PASSWORD)
-    if TOKEN in environment:
-        username, password = TOKEN_USER, environment[TOKEN]
-    # Thin packs lean on objects that an empty repository does not have.
-    pool = Pool(source.url, web)
-    client = HttpGitClient(source.url, thin_packs=False, pool_manager=pool, username=username, password=password)
+    client, pool = _client(source, environment, web)
     found: list[bytes] = []
 
     def wants(refs: Mapping[bytes, bytes], depth: int | None = None) -> list[bytes]:
@@ -67,6 +63,26 @@ def fetch(source: GitSource, environment: Mapping[str, str], web: Web, repo: Rep
     if found[0] not in repo.object_store:
         raise _unknown(source)
     return _peeled(repo, found[0])
+
+
+def head(source: GitSource, environment: Mapping[str, str], web: Web) -> bytes:
+    """Return the commit that the revision of `source` names, as the server lists it."""
+    client, pool = _client(source, environment, web)
+    with _speaking(source, web, pool):
+        refs = {name: id for name, id in client.get_refs("", ref_prefix=_prefixes(source.revision)).refs.items() if id}
+    # A tag may be an object of its own; what it leads to is listed beside it.
+    leads = {name.removesuffix(PEELED_TAG_SUFFIX): id for name, id in refs.items() if name.endswith(PEELED_TAG_SUFFIX)}
+    return resolved(source, refs | leads)
+
+
+def _client(source: GitSource, environment: Mapping[str, str], web: Web) -> tuple[HttpGitClient, Pool]:
+    username, password = environment.get(USERNAME), environment.get(PASSWORD)
+    if TOKEN in environment:
+        username, password = TOKEN_USER, environment[TOKEN]
+    # Thin packs lean on objects that an empty repository does not have.
+    pool = Pool(source.url, web)
+    client = HttpGitClient(source.url, thin_packs=False, pool_manager=pool, username=username, password=password)
+    return client, pool
 
 
 def resolved(source: GitSource, refs: Mapping[bytes, bytes]) -> bytes:

@@ -43,7 +43,8 @@ def _shards(member: MixMember, job: PrepareDataset) -> Iterator[RawFile]:
         )
     for path, file in held.items():
         if SHARD.fullmatch(path):
-            yield RawFile(f"{member.name}/{path}", partial(artifact.checked, member.artifact, file, job.store))
+            pieces = partial(artifact.checked, member.artifact, file, job.store)
+            yield RawFile(f"{member.name}/{path}", pieces, file.sha256)
 
 
 def _card(member: MixMember, file: ArtifactFile | None, job: PrepareDataset) -> DatasetCard:

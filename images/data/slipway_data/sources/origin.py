@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Self
 
+from slipway.contract.artifact import digest_of
 from slipway_data.raw import RawFile
 
 
@@ -16,10 +17,28 @@ class Origin:
     files: tuple[RawFile, ...]
     revision: str = ""
     """The commit that was read, where there is one."""
+    known: str = ""
+    """The digest of the files, where somebody else has them."""
     done: Callable[[], None] = lambda: None
     """To be called when everything is read and published: what was kept for a pod that goes on may go."""
 
     @classmethod
-    def of(cls, files: Iterable[RawFile], revision: str = "", done: Callable[[], None] = lambda: None) -> Self:
+    def of(
+        cls,
+        files: Iterable[RawFile],
+        revision: str = "",
+        done: Callable[[], None] = lambda: None,
+        known: str = "",
+    ) -> Self:
         """Return `files` in their order."""
-        return cls(tuple(sorted(files, key=lambda file: file.path)), revision, done)
+        return cls(tuple(sorted(files, key=lambda file: file.path)), revision, known, done)
+
+    @property
+    def digest(self) -> str:
+        """What changes when a file comes, goes or changes."""
+        return self.known or digest_of(sorted([_written(file.path), file.identity] for file in self.files))
+
+
+def _written(path: str) -> str:
+    """Return `path` as text that can be encoded: names on a volume may be any bytes."""
+    return path.encode(errors="backslashreplace").decode()

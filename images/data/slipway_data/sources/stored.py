@@ -18,11 +18,11 @@ def files(place: ObjectStoreSource, store: Store) -> Iterator[RawFile]:
     """Yield the files of `place`; raise BadData (NoFiles) when there are none."""
     bucket, key = open_uri(store, place.uri)
     if key and not key.endswith("/"):
-        if not bucket.exists(key):
+        if (one := bucket.find(key)) is None:
             raise BadData(
                 "NoFiles", f"source.objectStore.uri: there is no file {place.uri}; a folder's address ends with /"
             )
-        yield RawFile(key.rpartition("/")[2], partial(bucket.stream, key))
+        yield RawFile(key.rpartition("/")[2], partial(bucket.stream, key), one.identity)
         return
     wanted, count = matcher(place.include), 0
     for stored in bucket.list(key):
@@ -30,7 +30,7 @@ def files(place: ObjectStoreSource, store: Store) -> Iterator[RawFile]:
         # The manifest of a folder that slipway_pod.push wrote describes the data and is none.
         if wanted.fullmatch(path) and path != MANIFEST and not path.endswith("/"):
             count += 1
-            yield RawFile(path, partial(bucket.stream, stored.key, stored.bytes))
+            yield RawFile(path, partial(bucket.stream, stored.key, stored.bytes), stored.identity)
     if not count:
         raise BadData(
             "NoFiles",

@@ -58,7 +58,9 @@ def listed(named: NamedMetric, subject: Sequence[Figure], reference: Sequence[Fi
 
 def worse(subject: Sequence[Figure], found: Sequence[Gain]) -> tuple[int, list[str]]:
     """Return how many items got worse, and the ids of those that lost most, the worst first."""
-    losses = sorted((gain.amount / gain.weight, f.id) for f, gain in zip(subject, found, strict=True) if gain.amount < 0)
+    losses = sorted(
+        (gain.amount / gain.weight, f.id) for f, gain in zip(subject, found, strict=True) if gain.amount < 0
+    )
     return len(losses), [tail(name, ID_LENGTH) for _, name in losses[:MOST_NAMED]]
 
 

@@ -36,7 +36,9 @@ def opened(source: GitHubSource, job: PrepareDataset, environment: Mapping[str, 
     log.info("%d files on GitHub", len(wanted))
     found = [file for file in wanted if _brought(api, file)]
     log.info("%d of them in the object store, after %d requests", len(found), memory.run.calls)
-    return Origin.of((RawFile(file.path, partial(_stream, memory, file)) for file in found), done=memory.ended)
+    return Origin.of(
+        (RawFile(file.path, partial(_stream, memory, file), file.sha) for file in found), done=memory.ended
+    )
 
 
 def _wanted(api: Api, source: GitHubSource) -> list[Wanted]:
