@@ -100,4 +100,3 @@ def test_a_run_that_is_killed_again_and_again_ends_in_the_bits_of_one_that_is_no
     assert [restart["ended"] for restart in report["restarts"]] == ["Killed"] * 7
     told_of = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     assert [without_measures(line) for line in told_of] == one
-
