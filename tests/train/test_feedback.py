@@ -1,4 +1,4 @@
-"""Does what users said of answers become what a model is taught to prefer? From records to steps, by way of both pods."""
+"""Does what users said of answers become what a model is taught to prefer? From records to steps, through both pods."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -60,7 +61,7 @@ class Double:
         assert cu_seq_q is cu_seq_k
         assert (cu_seq_q.dtype, cu_seq_q.ndim) == (torch.int32, 1)
         ends = cu_seq_q.tolist()
-        sizes = [end - begin for begin, end in zip(ends, ends[1:], strict=False)]
+        sizes = [end - begin for begin, end in pairwise(ends)]
         assert (ends[0], ends[-1], min(sizes) > 0) == (0, tokens, True)
         assert type(max_q) is int
         assert max_q == max_k == max(sizes)

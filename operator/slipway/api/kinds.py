@@ -111,13 +111,24 @@ TRAINING_JOB = Kind(
     columns=(
         Column("Model", ".spec.model", "The line of versions it adds to."),
         STATE,
-        Column("Percent", ".status.progress.percent", "Share of the planned steps done.", "integer"),
-        Column("Step", ".status.progress.step", "Optimiser steps done.", "integer", wide=True),
-        Column("Tokens/s", ".status.progress.tokensPerSecond", "Tokens trained a second.", "integer", wide=True),
+        Column("Percent", ".status.progress.percent", "Share of the planned steps done, of the stage.", "integer"),
+        Column("Stage", ".status.progress.stage", "The stage that the run is in, where it has stages.", wide=True),
+        Column("Step", ".status.progress.step", "Optimiser steps done, of the stage.", "integer", wide=True),
+        Column("LearningRate", ".status.progress.learningRate", "Learning rate of the last step.", wide=True),
+        Column(
+            "Tokens/s", ".status.progress.tokensPerSecond", "Tokens a second, without padding.", "integer", wide=True
+        ),
+        Column(
+            "Trained/s",
+            ".status.progress.trainedTokensPerSecond",
+            "Loss-bearing tokens a second.",
+            "integer",
+            wide=True,
+        ),
         Column("MFU", ".status.progress.mfuPercent", "Percent of the device's peak in use.", "integer", wide=True),
         Column("Loss", ".status.progress.loss", "Loss of the last step, in nats per trained token."),
         Column("Validation", ".status.progress.validationLoss", "Loss on the validation split, as last measured."),
-        Column("ETA", ".status.progress.etaSeconds", "Seconds left at the present speed.", "integer"),
+        Column("ETA", ".status.progress.etaSeconds", "Seconds left at the present speed, of the stage.", "integer"),
         Column("Version", ".status.modelVersion", "The ModelVersion made from the result."),
         Column("Trials", ".status.search.summary", "Of a search: trials that ended, of all, and the best value."),
         SINCE,

@@ -47,11 +47,17 @@ class TrainingProgress(StatusModel):
 
     step: Count = Field(description="step is the number of optimiser steps done.")
     steps: Count = Field(description="steps is the number of steps planned.")
-    percent: Count = Field(default=0, description="percent is the share of the planned steps done.")
+    percent: Count = Field(
+        default=0, description="percent is the share of the planned steps done; of a run with stages, of its stage."
+    )
     epoch: Decimal | None = Field(
         default=None, description='epoch is the number of passes over the train split done, for example "1.5".'
     )
-    eta_seconds: Count | None = Field(default=None, description="etaSeconds is the time left at the present speed.")
+    eta_seconds: Count | None = Field(
+        default=None,
+        description="etaSeconds is the time left at the present speed for the steps planned; of a run with stages, for "
+        "those of its stage. Measuring, saving and publishing come on top.",
+    )
     tokens_per_second: Count | None = Field(
         default=None, description="tokensPerSecond is the number of tokens trained each second, padding not counted."
     )
@@ -106,7 +112,8 @@ class TrainingProgress(StatusModel):
         "gained more than the rejected one, as last measured.",
     )
     stage: Label | None = Field(
-        default=None, description="stage that the run is in; step, steps and epoch are those of the stage."
+        default=None,
+        description="stage that the run is in; step, steps, percent, epoch and etaSeconds are those of the stage.",
     )
     stage_number: Count | None = Field(default=None, description="stageNumber of the stage, from 1.")
     stages: Count | None = Field(default=None, description="stages is the number of stages of the run.")

@@ -36,9 +36,9 @@ FIGURES: Mapping[str, str] = {
 FAMILIES: Mapping[str, str] = {
     "info": "1 for each TrainingJob, with its state and its line of versions.",
     "restarts": "How often the run was started again, by reason (preempted, failed).",
-    "step": "Optimiser steps done.",
-    "steps": "Optimiser steps planned.",
-    "epoch": "Passes over the train split done.",
+    "step": "Optimiser steps done, of the stage where the run has stages.",
+    "steps": "Optimiser steps planned, of the stage where the run has stages.",
+    "epoch": "Passes over the train split done, of the stage where the run has stages.",
     "loss": "Loss of the last step, in nats per trained token.",
     "validation_loss": "Validation loss as last measured, in nats per trained token.",
     "best_validation_loss": "Lowest validation loss so far, in nats per trained token.",
@@ -48,7 +48,7 @@ FAMILIES: Mapping[str, str] = {
     "trained_tokens_per_second": "Loss-bearing tokens a second.",
     "mfu_percent": "Share of the device's peak that useful work takes, where the peak is known.",
     "memory_bytes": "Memory that the GPU, or else the process, held in the last step.",
-    "eta_seconds": "Seconds left at the present speed.",
+    "eta_seconds": "Seconds left at the present speed, of the stage where the run has stages.",
 }
 
 
