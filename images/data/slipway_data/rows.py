@@ -107,6 +107,23 @@ class Preference:
 Content = Chat | Completion | Preference
 
 
+def is_text(text: str) -> bool:
+    """Tell whether `text` can be written down. Half a pair of surrogates cannot: no UTF-8 has it.
+
+    Python's literals, YAML and JSON can all spell one, so it may be in what was read from a file that is good UTF-8.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def spelled(text: str) -> str:
+    """Return `text` with what cannot be written down spelled out, as \\ud83d is."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def instruction(asked: str, answer: str, schema: Literal["Chat", "Completion"], system: str) -> Content:
     """Return the row that teaches `answer` to who is asked; `system` says the task, in the schema that has room."""
     if schema == "Completion":

@@ -30,7 +30,8 @@ def files(source: PersistentVolumeClaimSource, mounted: Path = Path(CLAIM_FOLDER
     for folder, _, names in os.walk(top, onerror=partial(_unreadable, where)):
         for name in names:
             file = Path(folder, name)
-            path = file.relative_to(top).as_posix()
+            # What is no UTF-8 is spelled out, as it is of the files of a Git repository.
+            path = os.fsencode(file.relative_to(top).as_posix()).decode(errors="backslashreplace")
             if wanted.fullmatch(path) and file.is_file() and file.resolve().is_relative_to(volume):
                 count += 1
                 yield RawFile(path, partial(_pieces, file, where))
