@@ -16,7 +16,17 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from slipway.api.dataset_annotate import Annotate, Augment
 from slipway_data.raw import Refused
-from slipway_data.rows import ANNOTATION_FAILED, Chat, Completion, Content, Message, Preference, Rejected, Row
+from slipway_data.rows import (
+    ANNOTATION_FAILED,
+    Chat,
+    Completion,
+    Content,
+    Message,
+    Preference,
+    Rejected,
+    Row,
+    is_text,
+)
 from slipway_pod.errors import BadConfig
 
 Part = Literal["Prompt", "Answer", "System"]
@@ -61,6 +71,9 @@ def annotated(row: Row, part: Part, text: str, most: int) -> Row | Rejected:
         return Rejected(row.id, ANNOTATION_FAILED, f"more than {most} characters, maxCharacters, were written")
     if not text.strip():
         return Rejected(row.id, ANNOTATION_FAILED, "nothing was written")
+    if not is_text(text):
+        message = "half a character (a lone surrogate, such as \\ud83d) was written"
+        return Rejected(row.id, ANNOTATION_FAILED, message)
     try:
         return replace(row, content=written(row.content, part, text), drawn=None)
     except Refused as error:

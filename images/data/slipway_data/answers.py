@@ -23,7 +23,7 @@ from slipway_data.alone import Done
 from slipway_data.annotate import annotated, named, question
 from slipway_data.augment import copy, unlike
 from slipway_data.model_api import Budget, Client
-from slipway_data.rows import ANNOTATION_FAILED, Rejected, Row
+from slipway_data.rows import ANNOTATION_FAILED, Rejected, Row, is_text
 from slipway_data.sources.web import REAL, Clock
 from slipway_pod.errors import BadConfig
 
@@ -160,6 +160,8 @@ class FromModel:
             return Answer(fault=f"the answer was cut after {self._model.max_tokens} tokens, languageModel.maxTokens")
         if not isinstance(text, str) or not text.strip():
             return Answer(fault="the model answered nothing")
+        if not is_text(text):
+            return Answer(fault="half a character (a lone surrogate, such as \\ud83d) was answered")
         return Answer(text=text.strip())
 
 

@@ -35,7 +35,8 @@ class Categories:
             return Rejected(row.id, SCHEMA_VIOLATION, message)
         # By content, not by id: inserting a line must not draw anew for the lines after it.
         draw = hashlib.sha256(row.content.text.encode()).digest()[:16]
-        self._database.execute("INSERT INTO categories VALUES (?, ?, ?)", (row.id, str(category), draw))
+        # Of two rows with one id the first stays (see prepare), so its category does.
+        self._database.execute("INSERT OR IGNORE INTO categories VALUES (?, ?, ?)", (row.id, str(category), draw))
         return row
 
     def _category(self, row: Row) -> object:

@@ -23,7 +23,8 @@ from slipway_data import (
 )
 from slipway_data.raw import RawFile
 from slipway_data.read_feedback import Feedback
-from slipway_data.rows import Parsed, Rejected, Row
+from slipway_data.report.kept import texts
+from slipway_data.rows import WRONG_ENCODING, Parsed, Rejected, Row, is_text, spelled
 from slipway_pod.errors import BadConfig
 
 Reader = Callable[[RawFile, Literal["Chat", "Completion"]], Iterator[Parsed | Rejected]]
@@ -83,9 +84,19 @@ def _read(file: RawFile, job: PrepareDataset) -> Iterator[Parsed | Rejected]:
             )
 
 
-def _row(job: PrepareDataset, path: str, item: Parsed) -> Row:
+def _row(job: PrepareDataset, path: str, item: Parsed) -> Row | Rejected:
+    if not all(map(is_text, _texts(item))):
+        message = "it spells half a character (a lone surrogate, such as \\ud83d): write the whole character"
+        return Rejected(spelled(item.id), WRONG_ENCODING, message)
     project = path.rpartition("/")[0] if item.project is None else item.project
     return Row(item.id, _group(job, path, project, item), item.content, path, project, item.columns, item.split)
+
+
+def _texts(item: Parsed) -> Iterator[str]:
+    """Yield every text of a row that steps, tables or files will take for one."""
+    yield from (item.id, item.project or "", item.group or "", item.split)
+    yield from (text for _, text in texts(item.content))
+    yield from (value for value in item.columns.values() if isinstance(value, str))
 
 
 def _group(job: PrepareDataset, path: str, project: str, item: Parsed) -> str:

@@ -30,7 +30,7 @@ from slipway_data.report import files as reports
 from slipway_data.report.funnel import Funnel
 from slipway_data.report.kept import Kept, groups
 from slipway_data.report.licences import rows_by_licence
-from slipway_data.rows import Chat, Completion, Content, Message, Preference, Rejected, Row
+from slipway_data.rows import REPEATED_ID, Chat, Completion, Content, Message, Preference, Rejected, Row
 from slipway_data.shards import ShardWriter
 from slipway_data.sources.origin import Origin
 from slipway_data.split import Ties, place
@@ -122,9 +122,7 @@ def _made(job: PrepareDataset, origin: Origin, made_from: Inputs) -> Prepared:
     origin.done()
     log.info("%s: %s", artifact.digest, rows)
     sent = exports.statuses(artifact) or None
-    return Prepared(
-        artifact=artifact, rows=rows, report=page, exports=sent, revision=origin.revision, inputs=made_from
-    )
+    return Prepared(artifact=artifact, rows=rows, report=page, exports=sent, revision=origin.revision, inputs=made_from)
 
 
 def recipe(job: PrepareDataset) -> str:
@@ -173,8 +171,10 @@ def _through_steps(
         else:
             row, content = done.item, json.dumps(done.item.content.dump(), ensure_ascii=False)
             values = (row.id, row.group, content, row.split, done.added, row.path, licences.named(row))
-            database.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)", values)
-            tally.kept += 1
+            if database.execute("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)", values).rowcount:
+                tally.kept += 1
+            else:
+                left_out(done.step, Rejected(row.id, REPEATED_ID, "a row before it has the same id: name them apart"))
         if tally.total % EVERY == 0:
             log.info("file %d of %d, %d rows kept, left out: %s", number, len(found), tally.kept, tally.breakdown())
     for step, entry in augment.not_for_training(database, ties, job.split):

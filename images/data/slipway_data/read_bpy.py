@@ -18,6 +18,8 @@ from slipway_data.spdx import header
 from slipway_formats.bpy_names import Bound, imports, origins, outside
 
 CHARACTERS_LIMIT = 8000
+UNWRITABLE = (RecursionError, ValueError)
+"""What ast.unparse raises: the latter at a number that stands there in hexadecimal and has too many decimal digits."""
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -40,8 +42,9 @@ def read(file: RawFile, schema: Literal["Chat", "Completion"]) -> Iterator[Parse
         id = ids.next(f"{owner.name}.{node.name}" if owner else node.name)
         try:
             asked, answer = request(node, owner, bound), _answer(node, bound)
-        except RecursionError:
-            yield Rejected(id, UNREADABLE_FILE, f"line {node.lineno}: nested too deeply to be written again")
+        except UNWRITABLE as error:
+            why = "nested too deeply" if isinstance(error, RecursionError) else "a number with too many digits"
+            yield Rejected(id, UNREADABLE_FILE, f"line {node.lineno}: {why} to be written again")
             continue
         if asked is None:
             message = f"line {node.lineno}: no docstring, no Blender name and no telling name to ask for it by"
@@ -75,7 +78,7 @@ def _items(body: list[ast.stmt]) -> Iterator[tuple[ast.ClassDef | None, Definiti
 def _length(node: ast.ClassDef) -> int:
     try:
         return len(ast.unparse(node))
-    except RecursionError:
+    except UNWRITABLE:
         return 0  # it is refused, by name, where it would be written
 
 

@@ -22,6 +22,8 @@ from slipway_data.spdx import header
 
 SYSTEM = "You answer questions about the documentation, in Markdown."
 ASKS = ("Explain {}.", "What does the documentation say about {}?", "What should I know about {}?")
+UNREADABLE = (RecursionError, ValueError, LookupError, AttributeError)
+"""What PyYAML raises, besides errors of its own, at values that are none of their type: the 30th of February."""
 MARKDOWN = MarkdownIt("commonmark").enable("table").use(front_matter_plugin)
 
 
@@ -112,7 +114,7 @@ def _front_matter(tokens: list[Token]) -> tuple[dict[str, object], int]:
         return {}, 0
     try:
         said = yaml.safe_load(tokens[0].content)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, *UNREADABLE) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 2}: " if mark is not None else ""
         raise Refused(UNREADABLE_FILE, f"{where}the front matter is no YAML: correct or remove it") from error

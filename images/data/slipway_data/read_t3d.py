@@ -10,7 +10,7 @@ from typing import Literal
 
 from slipway_data.describe import SYSTEM, request
 from slipway_data.raw import RawFile, Refused
-from slipway_data.rows import UNREADABLE_FILE, Content, Parsed, Rejected, instruction
+from slipway_data.rows import UNREADABLE_FILE, Content, Ids, Parsed, Rejected, instruction
 from slipway_formats.t3d import Graph, T3DError, components, normalised, parse, serialize
 
 NODES_LIMIT = 12
@@ -27,12 +27,13 @@ def read(file: RawFile, schema: Literal["Chat", "Completion"]) -> Iterator[Parse
     except T3DError as error:
         yield Rejected(file.path, UNREADABLE_FILE, f"not T3D: {error}")
         return
+    ids = Ids(file.path)
     for at, node in enumerate(graph.objects, start=1):
-        yield Parsed(f"{file.path}#{node.name or at}", pair(Graph((node,)), schema))
+        yield Parsed(ids.next(node.name or str(at)), pair(Graph((node,)), schema))
     for at, part in enumerate(components(graph), start=1):
         # Bounded before normalising, which takes time, and again after, which is what is trained.
         if 1 < len(part.objects) <= NODES_LIMIT and len(serialize(normalised(part))) <= CHARACTERS_LIMIT:
-            yield Parsed(f"{file.path}#part-{at}", pair(part, schema))
+            yield Parsed(ids.next(f"part-{at}"), pair(part, schema))
 
 
 def pair(graph: Graph, schema: Literal["Chat", "Completion"]) -> Content:

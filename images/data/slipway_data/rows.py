@@ -107,6 +107,23 @@ class Preference:
 Content = Chat | Completion | Preference
 
 
+def is_text(text: str) -> bool:
+    """Tell whether `text` can be written down. Half a pair of surrogates cannot: no UTF-8 has it.
+
+    Python's literals, YAML and JSON can all spell one, so it may be in what was read from a file that is good UTF-8.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def spelled(text: str) -> str:
+    """Return `text` with what cannot be written down spelled out, as \\ud83d is."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def instruction(asked: str, answer: str, schema: Literal["Chat", "Completion"], system: str) -> Content:
     """Return the row that teaches `answer` to who is asked; `system` says the task, in the schema that has room."""
     if schema == "Completion":
@@ -115,7 +132,10 @@ def instruction(asked: str, answer: str, schema: Literal["Chat", "Completion"], 
 
 
 class Ids:
-    """The ids that a file's rows have. A name that comes again gets a number, in the order of the file."""
+    """The ids that a file's rows have. A name that comes again gets a number, in the order of the file.
+
+    Names are free: where one is written like a name with its number, the next number is taken.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -123,9 +143,12 @@ class Ids:
 
     def next(self, name: str) -> str:
         """Return the id of the next row that is called `name`."""
-        self._seen[name] += 1
-        number = self._seen[name]
-        return f"{self._path}#{name}" if number == 1 else f"{self._path}#{name}~{number}"
+        called = name
+        while self._seen[called]:
+            self._seen[name] += 1
+            called = f"{name}~{self._seen[name]}"
+        self._seen[called] = 1
+        return f"{self._path}#{called}"
 
 
 @dataclass(frozen=True)
@@ -197,6 +220,7 @@ NOTHING_TO_ASK = "NothingToAsk"
 NOTHING_TO_TRAIN_ON = "NothingToTrainOn"
 NOT_LIKED = "NotLiked"
 OTHER_LANGUAGE = "OtherLanguage"
+REPEATED_ID = "RepeatedId"
 SCHEMA_VIOLATION = "SchemaViolation"
 SURPLUS = "Surplus"
 TOO_LONG = "TooLong"

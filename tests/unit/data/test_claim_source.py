@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slipway.api.dataset_source import PersistentVolumeClaimSource
+from slipway.contract.exitcodes import ExitCode
+from slipway_data.raw import RawFile, Refused
 from slipway_data.sources import claim
-from slipway_pod.errors import BadConfig, BadData
+from slipway_pod.errors import BadConfig, BadData, SourceUnreachable
 
 
 @pytest.fixture
@@ -51,9 +56,81 @@ def test_patterns_that_mean_nothing_are_said(volume: Path) -> None:
         read(volume, path="raw", include=["*.parquet"])
 
 
-def test_a_file_that_may_not_be_read_is_said_with_the_cure(volume: Path) -> None:
-    found = claim.files(PersistentVolumeClaimSource(claim_name="exports", include=["top.jsonl"]), volume)
-    [file] = found
-    (volume / "top.jsonl").unlink()
-    with pytest.raises(BadConfig, match="user and group 65532"):
+# Errors of the volume
+
+
+def the_file(volume: Path) -> RawFile:
+    [file] = claim.files(PersistentVolumeClaimSource(claim_name="exports", include=["top.jsonl"]), volume)
+    return file
+
+
+def failing(code: int) -> Callable[..., Any]:
+    def fails(path: Path, *_: Any, **__: Any) -> Any:
+        raise OSError(code, os.strerror(code), str(path))
+
+    return fails
+
+
+FORBIDDEN = [errno.EACCES, errno.EPERM]
+PASSING = [errno.EIO, errno.ESTALE]
+
+
+@pytest.mark.parametrize("code", FORBIDDEN)
+def test_what_may_not_be_read_is_said_with_the_cure(volume: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    file = the_file(volume)
+    monkeypatch.setattr(Path, "open", failing(code))
+    with pytest.raises(BadConfig, match="claim exports: .*top.jsonl: .*: let user and group 65532") as caught:
         list(file.pieces())
+    assert caught.value.reason == "ClaimUnreadable"
+
+
+@pytest.mark.parametrize("code", PASSING)
+def test_a_volume_that_does_not_answer_is_tried_again(volume: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    file = the_file(volume)
+    monkeypatch.setattr(Path, "open", failing(code))
+    with pytest.raises(SourceUnreachable, match="claim exports: .*top.jsonl: ") as caught:
+        list(file.pieces())
+    assert caught.value.code == ExitCode.STORE_UNREACHABLE
+
+
+@pytest.mark.parametrize("asked", ["is_dir", "is_file"])
+def test_it_may_stop_answering_while_files_are_listed(
+    volume: Path, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    monkeypatch.setattr(Path, asked, failing(errno.EIO))
+    with pytest.raises(SourceUnreachable):
+        read(volume)
+
+
+@pytest.mark.parametrize(
+    ("code", "wanted"), [(errno.EACCES, BadConfig), (errno.ESTALE, SourceUnreachable), (errno.ENOENT, None)]
+)
+def test_folders_that_cannot_be_listed(
+    volume: Path, monkeypatch: pytest.MonkeyPatch, code: int, wanted: type[Exception] | None
+) -> None:
+    listed = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if str(path).endswith("deep"):
+            raise OSError(code, os.strerror(code), str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    if wanted is None:
+        assert sorted(read(volume)) == ["raw/a.jsonl", "raw/b.txt", "top.jsonl"]
+        return
+    with pytest.raises(wanted):
+        read(volume)
+
+
+def test_a_file_that_went_since_it_was_listed_is_refused_and_no_other(volume: Path) -> None:
+    file = the_file(volume)
+    (volume / "top.jsonl").unlink()
+    with pytest.raises(Refused, match="removed while the data was being read"):
+        list(file.pieces())
+
+
+def test_a_name_that_is_no_text_is_spelled_out(volume: Path) -> None:
+    os.rename(volume / "top.jsonl", os.fsencode(volume) + b"/caf\xe9.jsonl")
+    (found,) = read(volume, include=["*.jsonl"])
+    assert found == "caf\\xe9.jsonl"

@@ -171,3 +171,15 @@ def test_one_function_nested_too_deeply_leaves_the_others() -> None:
     assert isinstance(deep, Rejected)
     assert (deep.id, deep.reason) == ("steps.py#chain", "UnreadableFile")
     assert isinstance(good, Parsed)
+
+
+def test_a_number_that_cannot_be_written_again_costs_its_function_only() -> None:
+    good = 'def add_cube():\n    """Add a cube."""\n    bpy.ops.mesh.primitive_cube_add()\n\n\n'
+    # Python reads so many digits in hexadecimal only, and writes them in decimal only.
+    bad = f'def large_number():\n    """Give a number."""\n    return 0x{"f" * 5000}\n\n\n'
+    within = f'class Large:\n    """Have a number."""\n    number = 0x{"f" * 5000}\n    text = "{"x" * 9000}"\n'
+    found = read("import bpy\n\n\n" + good + bad + within)
+    assert [item.id for item in found] == ["steps.py#add_cube", "steps.py#large_number", "steps.py#Large"]
+    assert [type(item) for item in found] == [Parsed, Rejected, Rejected]
+    assert isinstance(found[1], Rejected)
+    assert found[1].message == "line 9: a number with too many digits to be written again"

@@ -125,3 +125,11 @@ def test_front_matter_that_is_no_yaml_is_rejected(matter: str) -> None:
 def test_front_matter_may_say_anything_else() -> None:
     for matter in ("title: 3", "- a list", "title: ''", ""):
         assert answers(f"---\n{matter}\n---\n# A\ntext\n") == {("A",): "text"}
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "2026-02-30", "!!int x", "!!bool x", "!!timestamp x", '!!int ""'])
+def test_front_matter_with_a_value_that_is_none_of_its_type_is_a_rejection(value: str) -> None:
+    text = f"---\ntitle: A page\nnumber: {value}\n---\nText.\n"
+    (found,) = read_markdown.read(RawFile("page.md", lambda: [text.encode()]), "Completion")
+    assert isinstance(found, Rejected)
+    assert found.message == "the front matter is no YAML: correct or remove it"

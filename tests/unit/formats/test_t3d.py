@@ -226,3 +226,10 @@ def test_comment_boxes_are_read() -> None:
 @pytest.mark.parametrize("text", ["plain", 'quo"te', "back\\slash", "new\nline", "tab\t", "", "ünï"])
 def test_quotes_round_trip(text: str) -> None:
     assert values.unquoted(values.quoted(text)) == text
+
+
+def test_a_place_of_too_many_digits_is_left_as_it_is() -> None:
+    far = "9" * 5000  # Python makes no number of it
+    short = serialize(normalised(parse(TWO.replace("NodePosX=160", f"NodePosX={far}"))))
+    assert f"NodePosX={far}" in short
+    assert "NodePosX=-112" not in short, "the other one is the corner"
