@@ -110,6 +110,8 @@ class Run:
     """Name of a pod that has not ended, though its mates have, or are to."""
     members: tuple[Member, ...] = ()
     """Its pods that are there, oldest first."""
+    grace_seconds: int | None = None
+    """What its pods are granted between SIGTERM and SIGKILL."""
     overdue: bool = False
     """Its own deadline has passed, and its controller deletes its pods."""
 
@@ -198,8 +200,16 @@ def read(job: Manifest, pods: Iterable[Manifest]) -> Run:
         suspended_since=suspended_since(told.get(SUSPENDED), meta) if suspended else None,
         job=meta["name"],
         members=tuple(_member(pod) for pod in pods),
+        grace_seconds=grace_of(job),
         overdue=any(true.get(name, {}).get("reason") == "DeadlineExceeded" for name in ("Failed", "FailureTarget")),
     )
+
+
+def grace_of(job: Manifest) -> int | None:
+    """Return what the pods of a Job, or of a template of one, are granted between SIGTERM and SIGKILL, in seconds."""
+    template = (job.get("spec") or {}).get("template") or {}
+    found: int | None = (template.get("spec") or {}).get("terminationGracePeriodSeconds")
+    return found
 
 
 def _member(pod: Manifest) -> Member:

@@ -13,7 +13,7 @@ from typing import Final
 from slipway.attempt import KILLED
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import NODE_LOST, UNEXPECTED, Failed, Trained
-from slipway.jobs import SUSPENDED, Phase, PodEnd, Run, Waiter, in_order, of_job, read, suspended_since, when
+from slipway.jobs import SUSPENDED, Phase, PodEnd, Run, Waiter, grace_of, in_order, of_job, read, suspended_since, when
 from slipway.plan import Manifest, View
 from slipway.rounds import Mate, Round, rounds
 
@@ -59,6 +59,7 @@ def read_set(jobset: Manifest, job: Manifest | None, pods: Sequence[Manifest]) -
         uid=meta.get("uid") or "",
         suspended_since=suspended_since(told.get(SUSPENDED), meta) if suspended else None,
         kind=KIND,
+        grace_seconds=grace_of(spec["replicatedJobs"][0]["template"]),
     )
     if job is None:
         waits = phase == "Active" and not suspended

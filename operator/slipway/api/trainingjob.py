@@ -39,6 +39,12 @@ class Checkpoint(Model):
     keep: Annotated[int, Field(ge=1, le=100)] = Field(
         default=2, description="keep is the number of newest checkpoints kept; older ones are deleted."
     )
+    grace_seconds: Annotated[int, Field(ge=120, le=3600)] | None = Field(
+        default=None,
+        description="graceSeconds is the least that a pod of the run is granted between SIGTERM and SIGKILL, for one "
+        "step and one save; absent means 120. Once that was measured (status.stopSeconds), new pods are granted twice "
+        "as long, up to 3600.",
+    )
 
 
 class TrainingResources(Resources):

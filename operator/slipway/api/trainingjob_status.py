@@ -83,6 +83,11 @@ class TrainingProgress(StatusModel):
         description="memory that the run was estimated to take, by purpose, and the most that it took. How batches are "
         "cut follows from the estimate.",
     )
+    stop_seconds: Count | None = Field(
+        default=None,
+        description="stopSeconds is the most that a step and a save took together, rounded up: so long its pod needs "
+        "from SIGTERM to its end.",
+    )
     validation_loss: Decimal | None = Field(
         default=None, description="validationLoss as last measured, in nats per trained token."
     )
@@ -208,6 +213,12 @@ class TrainingJobStatus(StatusModel):
         default=None,
         description="layout is how the pod cuts batches; it is smaller than asked for where memory does not suffice, "
         "by the estimate or in a step.",
+    )
+    stop_seconds: Count | None = Field(
+        default=None,
+        description="stopSeconds is the most that a step and a save took together in any of its pods; new ones are "
+        "granted twice as long between SIGTERM and SIGKILL (terminationGracePeriodSeconds), 120 at least and 3600 at "
+        "most.",
     )
     restarts: Restarts | None = Field(default=None, description="restarts counts how often the run was started again.")
     earlier_restarts: EarlierRestarts | None = Field(

@@ -31,6 +31,8 @@ class Progress(StatusModel):
     memory_bytes: int | None = Field(default=None, ge=0)
     """The most that a GPU held in the step, or what the process holds."""
     memory: RunMemory | None = None
+    stop_seconds: int | None = Field(default=None, ge=0)
+    """The most that a step and a save took together, rounded up; absent before the first save."""
     validation_loss: float | None = Field(default=None, allow_inf_nan=False)
     micro_batch_size: int | None = Field(default=None, ge=1)
     recompute: bool | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -63,6 +63,10 @@ class Unchanged(StatusModel):
     """It is still as it was when no data could be made of it."""
 
 
+KILLED: Final = "Killed"
+"""Reason of a rung: the kernel does not refuse memory, it kills."""
+
+
 class Rung(StatusModel):
     """Smaller pieces of a batch, taken because memory did not suffice for the ones before."""
 
@@ -71,6 +75,8 @@ class Rung(StatusModel):
     """Rows per forward pass from then on."""
     recompute: bool
     """Whether activations are computed again from then on instead of kept."""
+    reason: Literal["Killed"] | None = None
+    """Absent where memory was refused; Killed where the attempt before was killed while it held nearly all."""
 
 
 class Trained(StatusModel):

@@ -82,6 +82,7 @@ def to_status(progress: Progress, at: str) -> TrainingProgress:
         gradient_norm=_significant(progress.gradient_norm),
         memory_bytes=progress.memory_bytes,
         memory=progress.memory,
+        stop_seconds=progress.stop_seconds,
         validation_loss=decimal(progress.validation_loss, 6),
         validation_step=progress.validation_step,
         micro_batch_size=progress.micro_batch_size,

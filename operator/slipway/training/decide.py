@@ -13,6 +13,7 @@ from slipway.contract.result import Trained
 from slipway.jobs import Run
 from slipway.plan import Event, Plan
 from slipway.settings import Settings
+from slipway.training import grace
 from slipway.training.again import again, counted, failures, forgiving
 from slipway.training.clock import ticked, time_left
 from slipway.training.datasets import DATASET_NOT_READY, inputs, lacking, names
@@ -54,7 +55,7 @@ TERMS: Final = Terms(
 def decide(training: Training, seen: Observed, now: datetime, settings: Settings) -> Plan:
     """Return the children and status that `training` should have at `now`. Total and idempotent."""
     ticking = ticked(training.status, seen.run, now, ours=training.spec.suspend)
-    status = linked(measured(stopped(training.status, ticking, now), seen.pruning), seen.run)
+    status = grace.learned(linked(measured(stopped(training.status, ticking, now), seen.pruning), seen.run))
     if status.state in ENDED:
         return _ended(training, seen, status, now)
     stop = training.trial.stop if training.trial is not None else None
@@ -125,7 +126,7 @@ def _remembering(
         view = Progressing(ready="False", reconciling=True, reason=DATASET_NOT_READY, message=said)
         return _plan(training, status, now, "Pending", view, keep=seen.owned)
     fixed = snapshot(training, *data, settings)
-    *_, job = run_objects(training, fixed, number(run), settings, suspend=False)
+    *_, job = run_objects(training, fixed, number(run), settings, suspend=False, grace=grace.asked(run))
     if job["metadata"]["name"] != run.name:
         return _begin(training, seen, status, now, settings, number(run) + 1)
     before = earlier_restarts(status, number(run))
@@ -158,7 +159,8 @@ def _begin(
     status = status.model_copy(
         update={"snapshot": fixed, "checkpoint": checkpoints(training, settings), "earlier_restarts": before}
     )
-    children = run_objects(training, fixed, attempt, settings, suspend=training.spec.suspend)
+    granted = grace.wanted(status, training.spec.checkpoint)
+    children = run_objects(training, fixed, attempt, settings, suspend=training.spec.suspend, grace=granted)
     said = f"starting {children[-1]['kind']} {children[-1]['metadata']['name']} on {fixed.dataset.digest[:19]}"
     reason = RESUMING if training.spec.suspend else QUEUED
     view = Progressing(ready="False", reconciling=True, reason=reason, message=said)
@@ -239,11 +241,18 @@ def _going(
     status, told = noticed(status, running(status), _recipe(training))
     if _times_preempted(status) > _times_preempted(training.status) and run.suspended:
         told = (*told, Event(PREEMPTED, TAKEN_BACK))
+    short = grace.complaint(status, run, training.spec.checkpoint)
+    told = (*told, *grace.warned(training.status, run, short))
     rest: dict[str, Any] = {"keep": seen.owned, "events": told}
     # Who suspended a Job lets it go on: one that Kueue or somebody else stopped is left alone.
     resuming = run.suspended and not suspend and run.queue is None and _paused_by_us(training.status)
-    if status.snapshot is not None and (resuming or (suspend and not run.suspended)):
-        wanted = run_objects(training, status.snapshot, number(run), settings, suspend=suspend)
+    outgrown = grace.wanted(status, training.spec.checkpoint) > grace.asked(run)
+    anew = outgrown and run.suspended and not suspend and (resuming or run.queue is not None)
+    if anew and not any(pod.open for pod in run.members):
+        return _renewed(run, training, status, now, told)
+    if status.snapshot is not None and ((resuming and not anew) or (suspend and not run.suspended)):
+        asked = grace.asked(run)
+        wanted = run_objects(training, status.snapshot, number(run), settings, suspend=suspend, grace=asked)
         rest = {"children": wanted, "events": told}
     late = wait(run, training.spec, status, now) if not suspend else None
     left = time_left(status, training.spec.deadline_seconds, now) if going.running else None
@@ -260,18 +269,18 @@ def _going(
     if going.running and not run.suspended:
         phase = status.progress.phase if status.progress is not None else None
         state = "Publishing" if phase == PUBLISHING else "Running"
-        said = f"{run.title} trains{_stage(status)}"
+        said = f"{run.title} trains{_stage(status)}{short and f'; {short}'}"
         view = Progressing(ready="False", reconciling=True, reason=RUNNING, message=said)
         return _plan(training, status, now, state, view, **rest)
-    reason, said = _held(going, run, resuming=resuming)
+    reason, said = _held(going, run, resuming=resuming, anew=anew)
     view = Progressing(ready="False", reconciling=True, reason=reason, message=said)
     return _plan(training, status, now, "Queued", view, **rest)
 
 
-def _held(going: Going, run: Run, *, resuming: bool) -> tuple[str, str]:
+def _held(going: Going, run: Run, *, resuming: bool, anew: bool) -> tuple[str, str]:
     """Return reason and words of a run whose Job has no pod at work."""
     if resuming:
-        return RESUMING, f"{run.title} goes on"
+        return RESUMING, f"{run.title} {'is made anew when its pod has ended' if anew else 'goes on'}"
     if run.ending:
         return going.reason, f"{run.title} ends: {going.said}"
     if not run.suspended:
@@ -287,6 +296,18 @@ def _withdrawn(going: Going, run: Run, training: Training, status: TrainingJobSt
     said = "taking the Job out of its queue" + ("; its pod saves a checkpoint" if going.running else "")
     view = Progressing(ready="False", reconciling=True, reason=STOPPING, message=said)
     return _plan(training, status, now, "Running" if going.running else "Suspended", view)
+
+
+def _renewed(run: Run, training: Training, status: TrainingJobStatus, now: datetime, told: tuple[Event, ...]) -> Plan:
+    """Return the plan that takes away a suspended Job whose pods would be granted too little time to save themselves.
+
+    What its pods are made from cannot change: the next one is made when it is gone.
+    """
+    status = paused(status, run, now, preempted=False, pods=run.members)
+    longer = grace.wanted(status, training.spec.checkpoint)
+    said = f"{run.title} is made anew, with pods that are granted {longer} s to save themselves, not {grace.asked(run)}"
+    view = Progressing(ready="False", reconciling=True, reason=RESUMING, message=said)
+    return _plan(training, status, now, "Queued", view, events=told)
 
 
 def _paused_by_us(status: TrainingJobStatus) -> bool:

@@ -19,13 +19,12 @@ from slipway.plan import Manifest
 from slipway.settings import Settings
 from slipway.signing import signing, signing_mounts
 from slipway.training import nodes as several
+from slipway.training.grace import LEAST, labels
 from slipway.training.tracking import environment, ports
 from slipway.training.trial import Trial
 from slipway.workload import JobShape, Root, job, job_config, thread_limit
 
 COMMAND: Final = ("python", "-m", "slipway_train_torch.causal_lm")
-GRACE_SECONDS: Final = 120
-"""Between SIGTERM and SIGKILL: one step, one save to the store."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,13 @@ def checkpoints(training: Training, settings: Settings) -> str:
     return f"s3://{store.bucket}/{store.prefix}/checkpoints/{root.namespace}/{root.name}-{root.uid[:8]}/"
 
 
-def told(training: Training, dataset: ArtifactRef, stages: Iterable[StageData], settings: Settings) -> Train:
-    """Return what the pod is told to do with the prepared data of spec and of each stage."""
+def told(
+    training: Training, dataset: ArtifactRef, stages: Iterable[StageData], settings: Settings, grace: int = LEAST
+) -> Train:
+    """Return what the pod is told to do with the prepared data of spec and of each stage.
+
+    `grace` are the seconds that it is granted to save itself.
+    """
     spec = training.spec
     return Train(
         namespace=training.root.namespace,
@@ -73,7 +77,7 @@ def told(training: Training, dataset: ArtifactRef, stages: Iterable[StageData], 
         checkpoint_uri=checkpoints(training, settings),
         export=tuple(spec.export),
         seed=spec.seed,
-        grace_seconds=GRACE_SECONDS,
+        grace_seconds=grace,
         signing=signing(settings),
         tensor_board=spec.tracking is not None and spec.tracking.tensor_board,
         processes=processes(spec),
@@ -106,7 +110,7 @@ def snapshot(training: Training, dataset: ArtifactRef, stages: tuple[StageData, 
 
 
 def run_objects(
-    training: Training, fixed: Snapshot, attempt: int, settings: Settings, *, suspend: bool
+    training: Training, fixed: Snapshot, attempt: int, settings: Settings, *, suspend: bool, grace: int = LEAST
 ) -> tuple[Manifest, ...]:
     """Return the job file, ways out where they are needed, and the Job of one attempt, in the order of application.
 
@@ -116,7 +120,8 @@ def run_objects(
     a Job forgets its running time when it is suspended; the Job's own bounds an attempt while no operator runs.
     """
     spec, nodes = training.spec, training.spec.resources.nodes
-    document = told(training, fixed.dataset, fixed.stages or (), settings).model_copy(update={"image": fixed.image})
+    document = told(training, fixed.dataset, fixed.stages or (), settings, grace)
+    document = document.model_copy(update={"image": fixed.image})
     parts: list[object] = [document.fingerprint(), document.progress_url, fixed.image, attempt]
     if nodes > 1:
         document = document.model_copy(update={"countersign": several.countersign(training.root, attempt)})
@@ -132,7 +137,7 @@ def run_objects(
         spec.resources,
         retries=spec.retries,
         deadline_seconds=spec.deadline_seconds,
-        grace_seconds=GRACE_SECONDS,
+        grace_seconds=grace,
         progress=bool(settings.progress_url),
         suspend=suspend,
         environment=(thread_limit(spec.resources), *environment(spec), *several.environment(name, nodes)),
@@ -141,7 +146,7 @@ def run_objects(
         queue=spec.queue,
     )
     made = job(training.root, name, name, shape, settings)
-    made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt), MODEL_LABEL: spec.model}
+    made["metadata"]["labels"] |= {ATTEMPT_LABEL: str(attempt), MODEL_LABEL: spec.model} | labels(grace)
     closed = training.root.namespace in settings.closed_namespaces
     pods = several.selector(name) if nodes > 1 else None
     policies = way_out(training.root, name, ports(spec), pods) if closed else []

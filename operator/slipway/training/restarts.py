@@ -40,8 +40,9 @@ def counted(status: TrainingJobStatus, run: Run | None) -> TrainingJobStatus:
     else:
         found = _since(known, run, earlier, restarts)
         restarts = _sum(restarts, _tally(found.ends))
-    update = {"restarts": restarts if restarts != Restarts() else None, "attempt_pods": _remembered(run, known, found)}
-    return _bounded(status.model_copy(update=update), run)
+    pods, forgotten = _remembered(run, known, found)
+    update = {"restarts": restarts if restarts != Restarts() else None, "attempt_pods": pods}
+    return _told_by_time(status.model_copy(update=update), run, forgotten)
 
 
 def earlier_restarts(status: TrainingJobStatus, attempt: int) -> EarlierRestarts | None:
@@ -119,29 +120,26 @@ def _time(mates: Iterable[str], here: Iterable[Member], run: Run) -> list[PodEnd
     return [PodEnd(run.name, KILLED, None, None, "", disrupted=True)]
 
 
-def _remembered(run: Run, known: AttemptPods, found: _Found) -> AttemptPods:
-    """Return what is to be known of the pods of `run` when they are seen again."""
+def _remembered(run: Run, known: AttemptPods, found: _Found) -> tuple[AttemptPods, list[str]]:
+    """Return what is to be known of the pods of `run` when they are seen again, and which counted ones are too many."""
     done = {*known.counted, *found.done}
     left = [pod for pod in run.members if pod.uid not in done]
     # Of pods that run together, one that has ended already belongs to those that have not.
     there = [pod.uid for pod in left if pod.open or run.kind == "JobSet"]
     running = [uid for uid in there if run.running or uid in known.running]
     counted = [pod.uid for pod in run.members if pod.uid in done]
-    return AttemptPods(attempt=number(run), counted=counted, running=[*found.held] or running)
+    kept, running = counted[-REMEMBERED:], ([*found.held] or running)[-REMEMBERED:]
+    return AttemptPods(attempt=number(run), counted=kept, running=running), counted[:-REMEMBERED]
 
 
-def _bounded(status: TrainingJobStatus, run: Run) -> TrainingJobStatus:
-    """Return `status` with no more counted pods than are remembered: older ones are told by when they were made."""
-    pods = status.attempt_pods
-    if pods is None or len(pods.counted) <= REMEMBERED:
-        return status
-    forgotten = {*pods.counted[:-REMEMBERED]}
-    made = max((pod.created for pod in run.members if pod.uid in forgotten and pod.created is not None), default=None)
+def _told_by_time(status: TrainingJobStatus, run: Run, forgotten: Iterable[str]) -> TrainingJobStatus:
+    """Return `status` in which no pod counts that was made before the newest of those that are `forgotten`."""
+    gone = {*forgotten}
+    made = max((pod.created for pod in run.members if pod.uid in gone and pod.created is not None), default=None)
     if made is None:
         return status
-    kept = pods.model_copy(update={"counted": pods.counted[-REMEMBERED:]})
-    earlier = _earlier(status.restarts or Restarts(), pods.attempt, made + timedelta(seconds=1))
-    return status.model_copy(update={"attempt_pods": kept, "earlier_restarts": earlier})
+    earlier = _earlier(status.restarts or Restarts(), number(run), made + timedelta(seconds=1))
+    return status.model_copy(update={"earlier_restarts": earlier})
 
 
 def _fresh(ends: Iterable[PodEnd], earlier: EarlierRestarts) -> list[PodEnd]:

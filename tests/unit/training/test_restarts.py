@@ -200,6 +200,16 @@ def test_more_ended_pods_than_are_remembered_are_counted_once_each() -> None:
     assert restarts(made) == (REMEMBERED + 4, 0)
 
 
+def test_an_operator_that_comes_late_counts_more_pods_than_it_remembers() -> None:
+    made = running()
+    for number in range(1, 3 * REMEMBERED):
+        made.end(ExitCode.PREEMPTED, SAVED, pod=f"pod-{number}")
+        made.wait(2)
+    assert restarts(made) == (3 * REMEMBERED - 1, 0)
+    made.end(1, "boom", pod="pod-last")
+    assert restarts(made) == (3 * REMEMBERED - 1, 1)
+
+
 # On several nodes
 
 

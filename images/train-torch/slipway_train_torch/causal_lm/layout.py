@@ -22,6 +22,11 @@ class Layout:
     micro_batch: int
     recompute: bool = False
 
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """How far down the ladder it is: the larger, the less memory it needs."""
+        return self.recompute, -self.micro_batch
+
     def smaller(self) -> Layout | None:
         """Return the next layout that needs less memory; None when this is the last."""
         if self.micro_batch > 1:

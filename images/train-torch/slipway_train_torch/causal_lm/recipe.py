@@ -31,6 +31,7 @@ from slipway_train_torch.causal_lm import base, batches, data, device, early, ex
 from slipway_train_torch.causal_lm.batches import Row
 from slipway_train_torch.causal_lm.checkpoint import Checkpoints, State, collected, mark
 from slipway_train_torch.causal_lm.four_bits import numel
+from slipway_train_torch.causal_lm.grace import Grace
 from slipway_train_torch.causal_lm.ladder import Ladder
 from slipway_train_torch.causal_lm.layers import Layers
 from slipway_train_torch.causal_lm.layout import Layout
@@ -50,6 +51,7 @@ from slipway_train_torch.causal_lm.sharding.parts import undivide, whole
 from slipway_train_torch.causal_lm.sharding.turns import turn
 from slipway_train_torch.causal_lm.stages.plan import Passed, Place
 from slipway_train_torch.causal_lm.stops import PATIENCE, Limits, Step, require_targets
+from slipway_train_torch.causal_lm.unfinished import Begin, Lookout
 from slipway_train_torch.causal_lm.work import peak, work
 from slipway_train_torch.gguf.reading import read_once
 from slipway_train_torch.report.build import Facts
@@ -92,6 +94,7 @@ class Recipe:
         self.journal = journal
         self.result: Trained | None = None
         self.saved = 0
+        self.grace = Grace(job.grace_seconds)
         self.epoch: tuple[int, Sequence[Sequence[Row]]] = (-1, ())
         self.measured: list[early.Measured] = []
         self.best = early.Best(self.recipe)
@@ -111,10 +114,12 @@ class Recipe:
         """Set up and train; return where it stopped when it was asked to, with everything saved."""
         try:
             self.setup()
-            self.train()
+            with self.lookout:
+                self.train()
         except Stopped:
             self.save()
             self.told("Stopped")
+            self.report("Stopped")  # how long it took: the next pod is granted what it needs
             log.info("stopped after step %d, %.1f s after SIGTERM", self.state.step, self.stop.seconds)
             return Preempted(step=self.state.step)
         return None
@@ -172,6 +177,7 @@ class Recipe:
         self.ranks.diverge(self.job.seed)
         self.begin()
         self.resume()
+        self.look_out()
         self.ladder.arrange(self.ladder.layout)
         self.memory.allocate(self.ladder.layout)
         if self.ranks.first:
@@ -274,6 +280,18 @@ class Recipe:
         self.ladder.rungs = [Rung(**rung) for rung in self.state.rungs]
         self.saved = self.state.step
         log.info("resumed after step %d", self.state.step)
+
+    def look_out(self) -> None:
+        """Begin one rung lower where the attempt before was killed for its memory, in all processes alike."""
+        uri = f"{self.job.checkpoint_uri.rstrip('/')}/unfinished/rank-{self.ranks.rank}.json"
+        self.lookout = Lookout(uri, self.job.store, self.mark, self.memory.share, self.stop)
+        planned = Begin(self.ladder.layout, self.ladder.rungs)
+        own = self.lookout.begin(planned, self.state.step + 1)
+        found = max(self.ranks.merged({str(self.ranks.rank): own}).values(), key=lambda one: one.layout.rank)
+        if found.layout != planned.layout:
+            log.warning("the attempt before was killed: going on with %s, not %s", found.layout, planned.layout)
+        self.ladder.layout, self.ladder.rungs = found.layout, [*found.rungs]
+        self.lookout.over(found, lambda: self.ladder.layout)
 
     # --- train ----------------------------------------------------------------------------------------------------
 
@@ -444,12 +462,7 @@ class Recipe:
             self.checkpoints.save(self.state, tensors)
         self.saved = self.state.step
         took = time.monotonic() - started
-        longest = took + self.pace.longest()
-        if longest > self.job.grace_seconds:
-            log.warning(
-                "a step and a save take %.0f s, SIGTERM grants %d s: preemption would lose work back to the checkpoint "
-                "before; lower batchSize or checkpoint.everySteps", longest, self.job.grace_seconds,
-            )  # fmt: skip
+        self.grace.saved(took, self.pace.longest())
         log.info("saved step %d in %.1f s", self.state.step, took)
 
     def undivide(self) -> None:
@@ -542,6 +555,7 @@ class Recipe:
                 gradient_norm=newest.get("gradientNorm"),
                 memory_bytes=newest.get("memoryBytes"),
                 memory=memory,
+                stop_seconds=self.grace.seconds,
                 validation_loss=validation if validation is not None and math.isfinite(validation) else None,
                 validation_step=self.state.evaluated if validation is not None else None,
                 best_step=best.step if best is not None else None,

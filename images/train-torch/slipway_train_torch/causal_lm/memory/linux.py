@@ -42,6 +42,15 @@ def peak_resident(status: Path = STATUS) -> int | None:
     return int(kilobytes[0]) * 1024 if kilobytes else None
 
 
+def anonymous(status: Path = STATUS) -> int | None:
+    """Return the bytes that this process holds and the kernel cannot take back; None where Linux does not tell."""
+    try:
+        words = status.read_text(encoding="ascii", errors="replace").partition("RssAnon:")[2].split()
+    except OSError:
+        return None
+    return int(words[0]) * 1024 if words else None
+
+
 def _number(file: Path) -> int | None:
     """Return what `file` says; None where it is not there, or says "max"."""
     try:

@@ -6,7 +6,7 @@ from slipway.api.trainingjob_status import RunMemory
 from slipway_train_torch.causal_lm.device import Device, give_back_freed_memory, keep_freed_memory
 from slipway_train_torch.causal_lm.layout import Layout
 from slipway_train_torch.causal_lm.memory.choose import Wanted, may_keep_freed
-from slipway_train_torch.causal_lm.memory.linux import peak_resident
+from slipway_train_torch.causal_lm.memory.linux import anonymous, peak_resident
 from slipway_train_torch.causal_lm.pace import resident_bytes
 
 
@@ -18,6 +18,7 @@ class Watch:
         self._room = room
         self._on_gpu = device.torch.type == "cuda"
         self._before = resident_bytes() or 0
+        self._anonymous = anonymous() or 0
         self._most = 0
 
     def allocate(self, layout: Layout) -> None:
@@ -46,6 +47,13 @@ class Watch:
             available_bytes=None if self._room is None else max(0, self._room),
             peak_bytes=None if held is None else self._peak(held),
         )
+
+    def share(self) -> float | None:
+        """Return what percentage of its room the run holds now; None where running out of it would not kill it."""
+        held = anonymous()
+        if self._on_gpu or not self._room or self._room < 0 or held is None:
+            return None
+        return 100 * max(0, held - self._anonymous) / self._room
 
     def _peak(self, held: float) -> int:
         """Return the most that weights and steps took: of a GPU in any step, of a process since they were read."""
