@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 
 from slipway_data.alone import Alone, Done, Work
+from slipway_data.counts import Counts
 from slipway_data.rows import Rejected, Row
 from slipway_pod.errors import OutOfMemory
 
@@ -38,8 +39,8 @@ def cores(environment: Mapping[str, str] = os.environ) -> int:
     return max(1, min(int(asked), len(os.sched_getaffinity(0)))) if asked.isdecimal() else 1
 
 
-def done(items: Iterable[Numbered], work: Work, replaced: Counter[str], workers: int) -> Iterator[tuple[int, Done]]:
-    """Yield what becomes of every row by `work`, with the number that came with it; count in `replaced` as Alone does.
+def done(items: Iterable[Numbered], work: Work, counts: Counts, workers: int) -> Iterator[tuple[int, Done]]:
+    """Yield what becomes of every row by `work`, with the number that came with it; count in `counts` as Alone does.
 
     Raises OutOfMemory when a worker was killed.
     """
@@ -48,7 +49,7 @@ def done(items: Iterable[Numbered], work: Work, replaced: Counter[str], workers:
     first = list(islice(rest, WORTH_A_POOL))
     if workers == 1 or len(first) < WORTH_A_POOL or not (work.steps or work.banding):
         yield from ((number, here(item)) for batch in chain(first, rest) for number, item in batch)
-        replaced.update(here.replaced)
+        counts.add(here.counts)
         return
     log.info("%d worker processes", workers)
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of the store's client
@@ -57,7 +58,7 @@ def done(items: Iterable[Numbered], work: Work, replaced: Counter[str], workers:
         for found, counted in in_order(
             lambda batch: pool.submit(_work, batch).result, chain(first, rest), workers * ON_THEIR_WAY
         ):
-            replaced.update(counted)
+            counts.add(counted)
             yield from found
     except BrokenProcessPool as error:
         # Before Python 3.12 the pool waits for ever for a thread that writes to a full pipe which nobody reads any more
@@ -69,7 +70,7 @@ def done(items: Iterable[Numbered], work: Work, replaced: Counter[str], workers:
         pool.shutdown(cancel_futures=True)
 
 
-Answered = tuple[list[tuple[int, Done]], Counter[str]]
+Answered = tuple[list[tuple[int, Done]], Counts]
 
 
 def in_order(
@@ -113,5 +114,12 @@ def _begin(work: Work) -> None:
 
 
 def _work(batch: Batch) -> Answered:
-    _alone.replaced.clear()
-    return [(number, _alone(item)) for number, item in batch], Counter(_alone.replaced)
+    return answered(_alone, batch)
+
+
+def answered(alone: Alone, batch: Batch) -> Answered:
+    """Return what becomes of each row of `batch` by `alone`, and what was counted on the way."""
+    alone.counts.clear()
+    found, counts = [(number, alone(item)) for number, item in batch], Counts()
+    counts.add(alone.counts)
+    return found, counts

@@ -6,13 +6,13 @@ keeps a memory belongs here.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
 
 from slipway.api.dataset_steps import Deduplicate, Filter, Redact, Step
+from slipway_data.counts import Counts
 from slipway_data.filters import Filtered
 from slipway_data.raw import Refused
 from slipway_data.redact import Redactor
@@ -59,11 +59,11 @@ class Done:
 
 
 class Alone:
-    """Does the work on one row after the other, and counts in `replaced` what was redacted."""
+    """Does the work on one row after the other, and counts in `counts`."""
 
     def __init__(self, work: Work) -> None:
-        self.replaced: Counter[str] = Counter()
-        self._changes = [(number, change(step, number, self.replaced)) for number, step in work.steps]
+        self.counts = Counts()
+        self._changes = [(number, change(step, number, self.counts)) for number, step in work.steps]
         self._banding = work.banding
 
     def __call__(self, item: Row | Rejected) -> Done:
@@ -78,11 +78,11 @@ class Alone:
         return Done(item, done)
 
 
-def change(step: Filter | Redact, number: int, replaced: Counter[str]) -> Change:
+def change(step: Filter | Redact, number: int, counts: Counts) -> Change:
     """Return what `step`, the `number`th of its job, does with a row."""
     if isinstance(step, Filter):
-        return Filtered(step, number)
-    return partial(_redacted, Redactor(step.kinds, replaced))
+        return Filtered(step, number, counts)
+    return partial(_redacted, Redactor(step.kinds, counts.replaced))
 
 
 def _redacted(redactor: Redactor, row: Row) -> Row | Rejected:

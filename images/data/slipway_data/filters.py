@@ -8,9 +8,12 @@ from functools import partial
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from slipway.api.dataset_steps import Filter
+from slipway_data.counts import Counts
+from slipway_data.quality import quality
 from slipway_data.rows import (
     FEW_ALPHANUMERICS,
     LINE_TOO_LONG,
+    LOW_QUALITY,
     OTHER_LANGUAGE,
     TOO_LONG,
     TOO_SHORT,
@@ -35,8 +38,8 @@ Check = Callable[[Content], Fault | None]
 class Filtered:
     """Rejects the rows that a filter step does not want, each for the first reason there is."""
 
-    def __init__(self, step: Filter, number: int) -> None:
-        self._checks = tuple(_checks(step, number))
+    def __init__(self, step: Filter, number: int, counts: Counts) -> None:
+        self._checks = tuple(_checks(step, number, counts))
 
     def __call__(self, row: Row) -> Row | Rejected:
         """Return the row, or why it is rejected."""
@@ -47,13 +50,15 @@ class Filtered:
         return row
 
 
-def _checks(step: Filter, number: int) -> Iterator[Check]:
+def _checks(step: Filter, number: int, counts: Counts) -> Iterator[Check]:
     """Yield what a step checks, the cheap things first."""
     yield partial(_length, step.min_characters, step.max_characters)
     if step.max_line_characters is not None:
         yield partial(_lines, step.max_line_characters)
     if step.min_alphanumeric_percent is not None:
         yield partial(_alphanumerics, step.min_alphanumeric_percent)
+    if step.min_quality_percent is not None:
+        yield partial(_quality, step.min_quality_percent, number, counts)
     if step.languages is not None:
         yield LanguageCheck(step.languages, number)
 
@@ -80,6 +85,16 @@ def _alphanumerics(least: int, content: Content) -> Fault | None:
         return None
     share = count * 100 // shown
     return FEW_ALPHANUMERICS, f"{share} percent letters and digits, filter.minAlphanumericPercent is {least}"
+
+
+def _quality(least: int, number: int, counts: Counts, content: Content) -> Fault | None:
+    found = quality(content.trained)
+    counts.scores[number, found.score] += 1
+    if found.costs:
+        counts.costs[number, found.costs[0][0]] += 1
+    if found.score >= least:
+        return None
+    return LOW_QUALITY, f"{found.score} of 100 points ({found.reasons}), filter.minQualityPercent is {least}"
 
 
 def alphanumerics(text: str) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from slipway.api.dataset import Quality, Rows, Split
 from slipway.contract.dataset_report import StepReport
+from slipway_data.counts import Counts
 from slipway_data.report.funnel import words
 from slipway_data.rows import (
     CONTAMINATED,
@@ -15,6 +16,7 @@ from slipway_data.rows import (
     FEW_ALPHANUMERICS,
     LICENCE_NOT_ALLOWED,
     LINE_TOO_LONG,
+    LOW_QUALITY,
     NO_PAIR,
     NO_VERDICT,
     NOT_FOR_TRAINING,
@@ -36,6 +38,7 @@ WANTED = {
     FEW_ALPHANUMERICS,
     LICENCE_NOT_ALLOWED,
     LINE_TOO_LONG,
+    LOW_QUALITY,
     OTHER_LANGUAGE,
     TOO_LONG,
     TOO_SHORT,
@@ -53,8 +56,8 @@ class Tally:
     kept: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, Rejected] = field(default_factory=dict)
-    redacted: Counter[str] = field(default_factory=Counter)
-    """Private texts that were replaced, by kind."""
+    counts: Counts = field(default_factory=Counts)
+    """What steps on single rows counted."""
 
     def reject(self, entry: Rejected) -> None:
         """Count a row or file that was left out."""

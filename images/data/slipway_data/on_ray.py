@@ -13,7 +13,6 @@ import pickle
 import platform
 import socket
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, partial
@@ -25,6 +24,7 @@ from slipway.api.dataset_engine import RayEngine
 from slipway_data import ahead
 from slipway_data.ahead import Answered, Batch, Numbered
 from slipway_data.alone import Alone, Done, Work
+from slipway_data.counts import Counts
 from slipway_pod.errors import BadConfig, OutOfMemory, SourceUnreachable
 
 log = logging.getLogger("slipway")
@@ -41,9 +41,7 @@ DECIDES = ("datasketch", "detect-secrets", "numpy", "py3langid", "pydantic")
 Versions = Mapping[str, str]
 
 
-def done(
-    items: Iterable[Numbered], work: Work, replaced: Counter[str], engine: RayEngine
-) -> Iterator[tuple[int, Done]]:
+def done(items: Iterable[Numbered], work: Work, counts: Counts, engine: RayEngine) -> Iterator[tuple[int, Done]]:
     """Yield what becomes of every row by `work`, with the number that came with it, as ahead.done does.
 
     Raises SourceUnreachable when the cluster does not answer or is lost on the way, BadConfig when its nodes run
@@ -56,7 +54,7 @@ def done(
         log.info("%s has %d cores", engine.address, cores)
         most = min(MOST_ON_THEIR_WAY, max(1, cores) * ahead.ON_THEIR_WAY)
         for found, counted in ahead.in_order(submit, ahead.batches(items), most):
-            replaced.update(counted)
+            counts.add(counted)
             yield from found
 
 
@@ -174,9 +172,7 @@ def answered(told: bytes, wanted: Versions, batch: bytes) -> bytes | Versions:
     """Return what becomes of a batch, or the versions here where they are not those `wanted`."""
     if (here := versions()) != wanted:
         return here
-    alone = _alone(told)
-    alone.replaced.clear()
-    return pickle.dumps(([(number, alone(item)) for number, item in pickle.loads(batch)], Counter(alone.replaced)))
+    return pickle.dumps(ahead.answered(_alone(told), pickle.loads(batch)))
 
 
 @lru_cache(maxsize=1)

@@ -6,12 +6,13 @@ import json
 import logging
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from slipway.api.dataset import Rows, Split
+from slipway.api.dataset_engine import Engine
 from slipway.api.dataset_refresh import Inputs
 from slipway.contract.artifact import digest_of
 from slipway.contract.dataset import CARD, REJECTED, SPLITS, DatasetCard
@@ -19,6 +20,7 @@ from slipway.contract.job import PrepareDataset
 from slipway.contract.result import Prepared, Unchanged
 from slipway_data import ahead, augment, balance, blends, licence, mix, on_ray, parse
 from slipway_data.alone import Change, Done, Work
+from slipway_data.counts import Counts
 from slipway_data.export.exports import Exports
 from slipway_data.inputs import inputs
 from slipway_data.judge import Tally, judge
@@ -97,7 +99,7 @@ def _made(job: PrepareDataset, origin: Origin, made_from: Inputs) -> Prepared:
         made = recipe(job)
         rendered = None if rendering is None else rendering.report()
         report = build.built(
-            job, made, len(found), rows, funnel, kept, grouped, licensed, tally.redacted, rendered, exports.reports()
+            job, made, len(found), rows, funnel, kept, grouped, licensed, tally.counts, rendered, exports.reports()
         )
         split = OF_A_MIX if job.members else job.split
         fault = judge(tally, splits, job.quality, split, rows, report.steps) or exports.fault(rows)
@@ -138,6 +140,15 @@ def recipe(job: PrepareDataset) -> str:
     )
 
 
+def _done(
+    items: Iterable[ahead.Numbered], work: Work, counts: Counts, engine: Engine | None
+) -> Iterator[tuple[int, Done]]:
+    """Yield what becomes of each row that is looked at alone: by the cluster where there is one, else here."""
+    if engine is not None and engine.ray is not None:
+        return on_ray.done(items, work, counts, engine.ray)
+    return ahead.done(items, work, counts, ahead.cores())
+
+
 def _through_steps(
     job: PrepareDataset,
     found: tuple[RawFile, ...],
@@ -157,11 +168,7 @@ def _through_steps(
         funnel.stopped(step, entry)
         write(entry.line())
 
-    items = parse.everything(found, job, database)
-    if job.engine is not None and job.engine.ray is not None:
-        stream = on_ray.done(items, work, tally.redacted, job.engine.ray)
-    else:
-        stream = ahead.done(items, work, tally.redacted, ahead.cores())
+    stream = _done(parse.everything(found, job, database), work, tally.counts, job.engine)
     for step, change in enumerate(through, start=1 + len(work.steps)):
         stream = change.stage(stream, step) if isinstance(change, Stage) else _each(stream, step, change)
     for number, done in stream:
@@ -188,8 +195,8 @@ def _through_steps(
         tally.kept -= 1
         left_out(len(job.steps), entry)
     log.info("%d files read, %d rows kept, left out: %s", len(found), tally.kept, tally.breakdown())
-    if tally.redacted:
-        log.info("replaced: %s", ", ".join(f"{count} {kind}" for kind, count in sorted(tally.redacted.items())))
+    if replaced := tally.counts.replaced:
+        log.info("replaced: %s", ", ".join(f"{count} {kind}" for kind, count in sorted(replaced.items())))
 
 
 def _each(items: Iterator[tuple[int, Done]], step: int, change: Change) -> Iterator[tuple[int, Done]]:

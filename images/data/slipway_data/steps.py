@@ -49,7 +49,7 @@ def changes(
     for number, step in list(enumerate(job.steps))[1 + done :]:
         match step.chosen:
             case Filter() | Redact() as judged:
-                yield alone.change(judged, number, tally.redacted)
+                yield alone.change(judged, number, tally.counts)
             case Licence() as allowed:
                 yield Allowed(allowed, number, licences, database)
             case Decontaminate() as sets:

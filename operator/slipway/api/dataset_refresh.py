@@ -32,8 +32,8 @@ class Inputs(StatusModel):
     """What data was made from, as far as that can be told without reading it."""
 
     files: Digest = Field(
-        description="files is a digest of the source's files: the name of each, and what changes with its content (size "
-        "and ETag in an object store, size and time on a volume, the name that Git gives it)."
+        description="files is a digest of the source's files: the name of each, and what changes with its content "
+        "(size and ETag in an object store, size and time on a volume, the name that Git gives it)."
     )
     sets: Digest | None = Field(
         default=None, description="sets is the same of the evaluation sets that decontaminate steps read."

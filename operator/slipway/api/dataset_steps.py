@@ -49,7 +49,7 @@ class Parse(Model):
 
 
 class Filter(Model):
-    """Reject rows by size, shape and language. Size (in characters) and shape are those of the trained text."""
+    """Reject rows by size, shape, quality and language. All but the language are those of the trained text."""
 
     rules = (
         Rule(
@@ -73,6 +73,13 @@ class Filter(Model):
         default=None,
         description="minAlphanumericPercent rejects rows in which fewer of the characters, white space left out, are "
         "letters or digits; absent keeps them all.",
+    )
+    min_quality_percent: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None,
+        description="minQualityPercent rejects rows whose trained text scores lower, of 100 points less what is the "
+        "matter with it: lines and words that come again, symbols, lines without an end, words too short, too long or "
+        "without letters; of code, lines and words that come again, encoded data, few letters. The report has a "
+        "histogram of the scores. Absent keeps them all.",
     )
     languages: list[Language] | None = Field(
         default=None,
@@ -205,7 +212,7 @@ class Step(OneOf):
     """One step of preparation; exactly one member must be set."""
 
     parse: Parse | None = Field(default=None, description="parse turns files into rows.")
-    filter: Filter | None = Field(default=None, description="filter rejects rows by size, shape and language.")
+    filter: Filter | None = Field(default=None, description="filter rejects rows by size, shape, quality and language.")
     licence: Licence | None = Field(default=None, description="licence keeps rows whose licence is allowed.")
     decontaminate: Decontaminate | None = Field(
         default=None, description="decontaminate rejects rows that share a run of words with an evaluation set."

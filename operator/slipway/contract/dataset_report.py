@@ -53,7 +53,7 @@ class Alike(StatusModel):
 
 
 class Bin(StatusModel):
-    """Rows whose length is `at_least` or more, and less than `below`."""
+    """Rows whose length, or score, is `at_least` or more, and less than `below`."""
 
     at_least: int
     below: int
@@ -68,6 +68,18 @@ class Lengths(StatusModel):
     mean: int
     largest: int
     bins: tuple[Bin, ...]
+
+
+class Scores(StatusModel):
+    """How good the rows are that a filter judged by their quality, of 100 points; whether it kept them or not."""
+
+    step: int
+    """Its number, parse being 0."""
+    least: int
+    """The points below which it rejects."""
+    bins: tuple[Bin, ...]
+    costs: dict[str, int] = {}
+    """Rows by the part in which they lost most."""
 
 
 class Group(StatusModel):
@@ -188,6 +200,8 @@ class DatasetReport(StatusModel):
     duplicates: tuple[Alike, ...] = ()
     """A sample of the pairs; `rows.duplicates` counts all of them."""
     redacted: dict[str, int] = {}
+    scores: tuple[Scores, ...] = ()
+    """Of each filter that asks for quality."""
     lengths: tuple[Lengths, ...] = ()
     groups: Groups | None = None
     """Absent where every row is a group of its own."""

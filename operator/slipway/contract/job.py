@@ -73,8 +73,8 @@ class MixMember(Model):
 class Look(Model):
     """What is published already: where the source is as it was then, nothing is to be done."""
 
-    since: str
-    """When this look began; all its pods are told the same."""
+    mark: str
+    """Tells this look from others; all its pods are told the same."""
     artifact: ArtifactRef
     inputs: Inputs | None = None
     """What the artefact was made from; None: nobody knows any more."""

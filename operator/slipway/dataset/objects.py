@@ -49,7 +49,7 @@ class Dataset:
         if not self.published or artifact is None or source is None or source.looking_since is None:
             return None
         return Look(
-            since=source.looking_since,
+            mark=f"{source.looking_since} {source.command}".strip(),
             artifact=ArtifactRef(uri=artifact.uri, digest=artifact.digest),
             inputs=source.inputs,
             revision=self.status.revision or "",

@@ -60,5 +60,5 @@ def observe(dataset: Dataset, view: View, owns: Iterable[str], settings: Setting
         run=max(wanted, key=order, default=None),
         owned=children(uid, view, owns),
         ended=max((run.ended for run in all_runs if run.ended is not None), default=None),
-        former=frozenset().union(*(run.objects for run in looks[:-1])),
+        former=frozenset(one for run in looks[:-1] for one in run.objects),
     )

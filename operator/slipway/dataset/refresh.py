@@ -27,7 +27,7 @@ from slipway.settings import Settings
 def keep_fresh(dataset: Dataset, seen: Observed, now: datetime, settings: Settings) -> Plan:
     """Return the plan of `dataset`, whose data is published."""
     if dataset.look is not None:
-        return _after(seen.run, dataset, seen, now, settings)
+        return _looking(dataset, seen, now, settings)
     left = due(dataset, now)
     if left is not None and left <= timedelta():
         return _beginning(dataset, seen, now, settings)
@@ -62,11 +62,15 @@ def _starting(dataset: Dataset, seen: Observed, now: datetime, settings: Setting
     return ready(dataset, _without(seen, children[-1]["metadata"]["name"]), dataset.status, now, children=children)
 
 
-def _after(run: Run | None, dataset: Dataset, seen: Observed, now: datetime, settings: Settings) -> Plan:
-    if run is None:
+def _looking(dataset: Dataset, seen: Observed, now: datetime, settings: Settings) -> Plan:
+    if seen.run is None:
         return _starting(dataset, seen, now, settings, attempt=1)
-    if (same := _unchanged(run)) is not None:
+    if (same := _unchanged(seen.run)) is not None:
         return _same(dataset, seen, same, now)
+    return _after(seen.run, dataset, seen, now, settings)
+
+
+def _after(run: Run, dataset: Dataset, seen: Observed, now: datetime, settings: Settings) -> Plan:
     match outcome(run, TERMS, now):
         case Going(_, said, look, _):
             said = f"Job {run.name} looks whether the source changed: {said}" if said else ""

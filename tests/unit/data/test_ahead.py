@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from slipway.api.dataset_steps import Step
 from slipway_data import ahead
 from slipway_data.alone import Work
+from slipway_data.counts import Counts
 from slipway_data.rows import Completion, Rejected, Row
 from slipway_pod.errors import OutOfMemory
 from tests.unit.data.preparing import Place, pair
@@ -47,13 +47,13 @@ def test_only_the_steps_before_the_first_that_remembers_are_done_ahead() -> None
 
 def test_workers_give_the_same_rows_in_the_same_order() -> None:
     count = ahead.BATCH_ROWS * (ahead.WORTH_A_POOL + 3) + 5
-    alone, together = Counter[str](), Counter[str]()
+    alone, together = Counts(), Counts()
     one = list(ahead.done(items(count), Work.of(STEPS), alone, 1))
     two = list(ahead.done(items(count), Work.of(STEPS), together, 2))
     assert [number for number, _ in two] == list(range(count))
     assert two == one
     assert together == alone
-    assert alone["Email"] > count
+    assert alone.replaced["Email"] > count
     drawn = [
         (a.item.drawn, b.item.drawn)
         for (_, a), (_, b) in zip(one, two, strict=True)
@@ -72,7 +72,7 @@ def test_only_a_few_batches_are_on_their_way() -> None:
             taken += 1
             yield item
 
-    found = ahead.done(endless(), Work.of(STEPS), Counter(), 2)
+    found = ahead.done(endless(), Work.of(STEPS), Counts(), 2)
     for _ in range(ahead.BATCH_ROWS):
         next(found)
     assert taken <= ahead.BATCH_ROWS * (2 * ahead.ON_THEIR_WAY + ahead.WORTH_A_POOL + 1)
@@ -83,7 +83,7 @@ def test_a_worker_that_is_killed_is_told_as_memory() -> None:
     before = _children()
     # Each batch is more than a pipe holds, so that one is being written to a worker when both are gone.
     large = ((n, Row(str(n), "g", Completion("ask", "word " * 4000))) for n in range(10**9))
-    found = ahead.done(large, Work.of(STEPS), Counter(), 2)
+    found = ahead.done(large, Work.of(STEPS), Counts(), 2)
     next(found)
     for child in _children() - before:
         os.kill(child, signal.SIGKILL)

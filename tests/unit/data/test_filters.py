@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slipway.api.dataset_steps import Filter
+from slipway_data.counts import Counts
 from slipway_data.filters import Filtered, alphanumerics
+from slipway_data.quality import quality
 from slipway_data.rows import Chat, Completion, Content, Message, Rejected, Row
 from slipway_pod.errors import BadConfig
 
@@ -21,7 +23,7 @@ CODE = "x = [a[i] + b[i] for i in range(10)]\nif x[0] != y[1]: z(x)\n"
 
 def reason(content: Content, **fields: Any) -> str | None:
     step = Filter.model_validate(fields)
-    found = Filtered(step, 1)(Row("id", "group", content))
+    found = Filtered(step, 1, Counts())(Row("id", "group", content))
     return found.reason if isinstance(found, Rejected) else None
 
 
@@ -80,6 +82,30 @@ def test_a_language_that_cannot_be_told_is_bad_config_with_its_place() -> None:
 
 def test_the_message_names_the_field_and_the_numbers() -> None:
     step = Filter.model_validate({"minAlphanumericPercent": 61})
-    found = Filtered(step, 1)(Row("id", "group", said("ab1==")))
+    found = Filtered(step, 1, Counts())(Row("id", "group", said("ab1==")))
     assert isinstance(found, Rejected)
     assert found.message == "60 percent letters and digits, filter.minAlphanumericPercent is 61"
+
+
+def test_a_text_of_low_quality_is_rejected_with_what_cost_most() -> None:
+    spam = said("Click here to win $$$ today !!!\n" * 40)
+    found = Filtered(Filter(min_quality_percent=60), 1, Counts())(Row("id", "group", spam))
+    assert isinstance(found, Rejected)
+    assert found.reason == "LowQuality"
+    points = quality(spam.completion)
+    assert found.message == f"{points.score} of 100 points ({points.reasons}), filter.minQualityPercent is 60"
+    assert found.message.partition("(")[2].startswith("Repeated")
+    assert reason(said(ENGLISH), minQualityPercent=100) is None
+    assert reason(spam, minQualityPercent=max(1, points.score)) is None
+
+
+def test_every_score_is_counted_by_the_filter_that_judged_it() -> None:
+    counts = Counts()
+    first, second = (Filtered(Filter(min_quality_percent=50), number, counts) for number in (1, 3))
+    for text in (ENGLISH, ENGLISH, "buy gold now cheap and " * 60):
+        first(Row("id", "group", said(text)))
+    second(Row("id", "group", said(ENGLISH)))
+    assert counts.scores[1, 100] == 2
+    assert sum(rows for (step, _), rows in counts.scores.items() if step == 1) == 3
+    assert counts.scores[3, 100] == 1
+    assert list(counts.costs) == [(1, "RepeatedWords")]

@@ -57,10 +57,15 @@ def made(job: PrepareDataset) -> Prepared:
     return result
 
 
+def inputs(found: Prepared) -> Inputs:
+    assert found.inputs is not None
+    return found.inputs
+
+
 def looking(job: PrepareDataset, before: Prepared, **more: Any) -> PrepareDataset:
     """Return the job of a look at what `before` was made from."""
     ref = ArtifactRef(uri=before.artifact.uri, digest=before.artifact.digest)
-    look = Look(since="2026-11-20T12:00:00Z", artifact=ref, inputs=before.inputs, revision=before.revision)
+    look = Look(mark="2026-11-20T12:00:00Z", artifact=ref, inputs=before.inputs, revision=before.revision)
     return job.model_copy(update={"look": look.model_copy(update=more)})
 
 
@@ -73,8 +78,7 @@ def test_files_that_are_as_they_were_are_not_read(place: Place, monkeypatch: pyt
 
     for name in ("stream", "read", "put"):
         monkeypatch.setattr(Bucket, name, nothing)
-    assert before.inputs is not None
-    assert prepare(looking(job, before)) == Unchanged(inputs=before.inputs)
+    assert prepare(looking(job, before)) == Unchanged(inputs=inputs(before))
 
 
 @pytest.mark.parametrize("change", ["edited", "added", "removed", "renamed", "rewritten"])
@@ -98,7 +102,7 @@ def test_any_change_of_the_files_is_seen(place: Place, change: str) -> None:
     assert after.inputs != before.inputs
     # Equal content keeps its digest, however often it is written.
     assert (after.artifact.digest == before.artifact.digest) == (change == "rewritten")
-    assert prepare(looking(job, after)) == Unchanged(inputs=after.inputs)  # type: ignore[arg-type]
+    assert prepare(looking(job, after)) == Unchanged(inputs=inputs(after))
 
 
 def test_files_that_the_source_does_not_mean_change_nothing(place: Place) -> None:
@@ -181,7 +185,7 @@ def test_a_commit_that_is_there_already_is_not_fetched(
     job = in_git(place, server, revision=revision)
     before = made(job)
     server.asked.clear()
-    assert prepare(looking(job, before)) == Unchanged(inputs=before.inputs, revision=before.revision)  # type: ignore[arg-type]
+    assert prepare(looking(job, before)) == Unchanged(inputs=inputs(before), revision=before.revision)
     assert len(server.asked) <= 2, "it lists what there is, and fetches nothing"
 
 
@@ -193,7 +197,7 @@ def test_a_commit_that_touches_no_file_of_the_source_makes_nothing_new(
     repository.put("notes.txt", "changed")
     commit = repository.commit()
     found = prepare(looking(job, before))
-    assert found == Unchanged(inputs=before.inputs, revision=commit)  # type: ignore[arg-type]
+    assert found == Unchanged(inputs=inputs(before), revision=commit)
 
 
 def test_a_commit_with_other_files_is_prepared(place: Place, server: Server, repository: Repository) -> None:
@@ -250,7 +254,8 @@ def test_github_is_asked_again_even_on_the_day_of_a_look_that_failed(place: Plac
         job = place.job(source={"github": spec})
 
         def digest(**look: Any) -> str:
-            told = looking(job, before, **look) if look else job
+            told: PrepareDataset = looking(job, before, **look) if look else job
+            assert told.source.github is not None
             found = github.opened(told.source.github, told, {}, time.clock)
             if not look:
                 found.done()
@@ -258,10 +263,10 @@ def test_github_is_asked_again_even_on_the_day_of_a_look_that_failed(place: Plac
 
         before = made(place.job())
         first = digest()
-        assert digest(since="1") == first  # and it fails, so that the run it belongs to does not end
+        assert digest(mark="1") == first  # and it fails, so that the run it belongs to does not end
         hub.repos[0].files["a.jsonl"] = pairs(3, 5).encode()
-        assert digest(since="1") == first, "the pod that goes on with it asks nothing again"
-        assert digest(since="2") != first
+        assert digest(mark="1") == first, "the pod that goes on with it asks nothing again"
+        assert digest(mark="2") != first
 
 
 def test_blender_is_given_nothing_where_nothing_changed(
@@ -275,16 +280,15 @@ def test_blender_is_given_nothing_where_nothing_changed(
     index = Index.model_validate_json((exchange / INDEX).read_bytes())
     assert index.digest
     look = Look(
-        since="2026-11-20T12:00:00Z",
+        mark="2026-11-20T12:00:00Z",
         artifact=ArtifactRef(uri=f"s3://{BUCKET}/made/", digest="sha256:" + "a" * 64),
         inputs=Inputs(files=index.digest),
     )
     place.put("made/manifest.json", "{}")
     again = job.model_copy(update={"look": look})
     blends.bring(again)
-    index = Index.model_validate_json((exchange / INDEX).read_bytes())
-    assert index.fetched == ()
-    assert prepare(again) == Unchanged(inputs=look.inputs)  # type: ignore[arg-type]
+    assert Index.model_validate_json((exchange / INDEX).read_bytes()).fetched == ()
+    assert prepare(again) == Unchanged(inputs=Inputs(files=index.digest))
 
 
 def test_the_commit_that_a_server_names_is_the_one_that_is_read(

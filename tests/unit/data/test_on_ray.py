@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import socket
-from collections import Counter
 from importlib.util import find_spec
 
 import pytest
@@ -13,6 +12,7 @@ from slipway.api.dataset_engine import RayEngine
 from slipway.contract.exitcodes import ExitCode
 from slipway_data import ahead, on_ray
 from slipway_data.alone import Work
+from slipway_data.counts import Counts
 from slipway_pod.errors import BadConfig, SourceUnreachable
 from tests.unit.data.test_ahead import STEPS, items
 
@@ -21,7 +21,7 @@ ADDRESS = "ray://ray-head.data.svc:10001"
 
 @pytest.mark.skipif(find_spec("ray") is not None, reason="this environment has Ray")
 def test_an_image_without_ray_says_what_to_install() -> None:
-    found = on_ray.done(iter(()), Work.of(STEPS), Counter(), RayEngine(address=ADDRESS))
+    found = on_ray.done(iter(()), Work.of(STEPS), Counts(), RayEngine(address=ADDRESS))
     with pytest.raises(BadConfig, match=r"spec\.engine\.ray: the image of preparation pods has no Ray") as caught:
         next(found)
     assert caught.value.reason == "RayMissing"
@@ -37,13 +37,13 @@ def test_a_cluster_that_does_not_answer_is_tried_again() -> None:
 
 
 def test_a_node_does_what_this_pod_would() -> None:
-    work, replaced = Work.of(STEPS), Counter[str]()
+    work, counts = Work.of(STEPS), Counts()
     batch = list(items(100))
     answer = on_ray.answered(pickle.dumps(work), on_ray.versions(), pickle.dumps(batch))
     assert isinstance(answer, bytes)
     found, counted = pickle.loads(answer)
-    assert found == list(ahead.done(iter(batch), work, replaced, 1))
-    assert counted == replaced
+    assert found == list(ahead.done(iter(batch), work, counts, 1))
+    assert counted == counts
 
 
 def test_a_node_with_other_versions_does_nothing() -> None:

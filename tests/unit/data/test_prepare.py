@@ -14,8 +14,8 @@ import pytest
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.job import PrepareDataset
 from slipway.contract.result import Prepared, parse_result
+from slipway_data import look, raw, shards, sources
 from slipway_data import prepare as module
-from slipway_data import raw, shards, sources
 from slipway_pod.artifact import verify
 from slipway_pod.errors import BadConfig, BadData, StoreUnreachable
 from slipway_pod.store import Bucket
@@ -391,14 +391,14 @@ def test_a_line_without_end_does_not_fill_the_memory(place: Place, monkeypatch: 
 def test_a_file_removed_while_reading_is_rejected(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.put("raw/a.jsonl", pairs(2))
     place.put("raw/b.jsonl", pairs(2))
-    real = module.opened
+    real = look.opened
 
     def listed(*arguments: Any) -> Any:
         found = real(*arguments)
         (place.root / BUCKET / "raw" / "b.jsonl").unlink()
         return found
 
-    monkeypatch.setattr(module, "opened", listed)
+    monkeypatch.setattr(look, "opened", listed)
     result = place.prepare(quality={"maxRejectedPercent": 50})
     assert place.rejected(result)[0]["message"].startswith("it was removed")
 

@@ -370,3 +370,17 @@ def test_reasons_are_ranked_with_examples() -> None:
         ("TooShort", 5, 5),
         ("TooLong", 2, 2),
     ]
+
+
+def test_the_scores_of_all_judged_rows_are_told(place: Place) -> None:
+    place.put("raw/a.jsonl", pairs(20) + pair("spam", "buy gold now cheap and " * 60))
+    result = place.prepare("JSONL", "Completion", {"filter": {"minQualityPercent": 70}})
+    [scores] = place.report(result).scores
+    assert (scores.step, scores.least) == (1, 70)
+    assert sum(bin.rows for bin in scores.bins) == 21
+    assert [(bin.at_least, bin.below) for bin in scores.bins] == [(n, n + 10) for n in range(0, 90, 10)] + [(90, 101)]
+    assert scores.bins[-1].rows == 20
+    assert scores.costs == {"RepeatedWords": 1}
+    [left_out] = place.report(result).left_out
+    assert left_out.reason == "LowQuality"
+    assert "Of 21 rows that step 2 judged, those with fewer than 70 points are left out." in page(place, result)[0]

@@ -67,7 +67,7 @@ def test_the_name_of_a_file_on_a_volume(place: Place, monkeypatch: pytest.Monkey
     folder = place.root / BUCKET / "raw"
     (folder / os.fsdecode(b"caf\xe9.jsonl")).write_text(pairs(1, 1) + "no row\n")
     source = PersistentVolumeClaimSource(claim_name="exports")
-    monkeypatch.setattr(module, "opened", lambda _: Origin.of(claim.files(source, folder)))
+    monkeypatch.setattr(module, "looked", lambda _: Origin.of(claim.files(source, folder)))
     result = place.prepare(quality=LENIENT)
     assert [row["id"] for row in place.rows(result)] == ["a.jsonl:1", "caf\\xe9.jsonl:1"]
     assert [e["id"] for e in place.rejected(result)] == ["caf\\xe9.jsonl:2"]

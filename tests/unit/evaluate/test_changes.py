@@ -23,7 +23,7 @@ def test_what_lost_most_comes_first_whichever_way_is_better() -> None:
     assert [(one.now.id, one.at, one.gain) for one in listed(LOSS, now, then)] == [
         ("b", 2, -2.0), ("c", 3, -1.0), ("d", 4, 0.0), ("a", 1, 1.0),
     ]  # fmt: skip
-    assert [(one.now.id, one.gain) for one in listed(VALID, now, then)][0] == ("a", -1.0)
+    assert next((one.now.id, one.gain) for one in listed(VALID, now, then)) == ("a", -1.0)
 
 
 def test_a_gain_is_told_per_token() -> None:

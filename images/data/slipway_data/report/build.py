@@ -10,8 +10,10 @@ from typing import Any
 from slipway.api.dataset import Rows
 from slipway.contract.dataset_report import DatasetReport, Exported, Groups, Licences, Refusal, Rendered
 from slipway.contract.job import PrepareDataset
+from slipway_data.counts import Counts
 from slipway_data.report.funnel import Funnel
 from slipway_data.report.kept import Kept
+from slipway_data.report.scores import scored
 from slipway_pod.errors import PodError
 from slipway_pod.visible import one_line
 
@@ -27,7 +29,7 @@ def built(
     kept: Kept,
     groups: Groups | None,
     licences: Licences | None,
-    redacted: Mapping[str, int],
+    counts: Counts,
     rendered: Rendered | None,
     exports: tuple[Exported, ...],
 ) -> DatasetReport:
@@ -43,7 +45,8 @@ def built(
         steps=funnel.steps(rows.train + rows.validation + rows.test),
         left_out=funnel.reasons.ranked(),
         duplicates=funnel.pairs(),
-        redacted=dict(sorted(redacted.items())),
+        redacted=dict(sorted(counts.replaced.items())),
+        scores=scored(job.steps, counts),
         lengths=kept.lengths(),
         groups=groups,
         licences=licences,

@@ -69,7 +69,8 @@ def head(source: GitSource, environment: Mapping[str, str], web: Web) -> bytes:
     """Return the commit that the revision of `source` names, as the server lists it."""
     client, pool = _client(source, environment, web)
     with _speaking(source, web, pool):
-        refs = {name: id for name, id in client.get_refs("", ref_prefix=_prefixes(source.revision)).refs.items() if id}
+        listed = client.get_refs("", ref_prefix=_prefixes(source.revision)).refs
+    refs: dict[bytes, bytes] = {name: id for name, id in listed.items() if id}
     # A tag may be an object of its own; what it leads to is listed beside it.
     leads = {name.removesuffix(PEELED_TAG_SUFFIX): id for name, id in refs.items() if name.endswith(PEELED_TAG_SUFFIX)}
     return resolved(source, refs | leads)

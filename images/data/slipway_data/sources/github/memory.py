@@ -56,7 +56,7 @@ class Memory:
         # A budget that was raised goes on with the run that it ended. Datasets share no run: they may share no token.
         what = source.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"max_calls"})
         # A look asks for what is there now, whatever a run before it has heard and made nothing of.
-        looks = [job.look.since] if job.look is not None else []
+        looks = [job.look.mark] if job.look is not None else []
         digest = digest_of([job.namespace, job.name, what, *looks]).removeprefix("sha256:")
         self._key = f"{self._folder}/runs/{digest}.json"
         found = self._bucket.kept(self._key, Run)
