@@ -19,6 +19,8 @@ from e2e.setup.ray import python_with_ray
 from e2e.setup.torch import python_with_torch
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+TWO = ("-n", "2", "--dist", "loadfile")
+"""Two workers, however many cores there are: each of these tests has one core's work, and gigabytes to do it on."""
 NO_TESTS = 5  # pytest's exit code when it collected nothing
 
 
@@ -70,20 +72,20 @@ def engine() -> list[list[str]]:
 def apiserver() -> list[list[str]]:
     """Return the API on a real apiserver, with etcd and the apiserver made if they are missing."""
     prepare("apiserver")
-    return [pytest("tests/apiserver")]
+    return [pytest(*TWO, "tests/apiserver")]
 
 
 def train() -> list[list[str]]:
     """Return the trainer's tests, run in the environment that has torch, with the example's base model at hand."""
     collect = REPOSITORY / "examples" / "blueprint-assistant" / "base-model" / "collect.py"
     subprocess.run([sys.executable, str(collect), str(cache.root() / "models")], check=True)
-    return [pytest("tests/train", python=str(python_with_torch()))]
+    return [pytest(*TWO, "tests/train", python=str(python_with_torch()))]
 
 
 def blender() -> list[list[str]]:
     """Return the judge of Blender Python, in the real Blender."""
     python_with_blender()
-    return [pytest("tests/blender")]
+    return [pytest(*TWO, "tests/blender")]
 
 
 def ray() -> list[list[str]]:
