@@ -9,7 +9,7 @@ import pytest
 from slipway_data.rows import Ids
 from tests.unit.data.preparing import Place, pair
 
-NODE = 'Begin Object Class=/Script/BlueprintGraph.{kind}{name}\n{pins}End Object\n'
+NODE = "Begin Object Class=/Script/BlueprintGraph.{kind}{name}\n{pins}End Object\n"
 PIN = '   CustomProperties Pin (PinId={id},PinName="{id}",{way}LinkedTo=({other} {linked},),)\n'
 OUT, IN = "A" * 32, "B" * 32
 
