@@ -129,6 +129,8 @@ class ExportedFile(StatusModel):
     bytes: int
     tokens: int
     longest_tokens: int
+    may_be_cut: int = 0
+    """Examples that may have more tokens than the vendor trains on: it cuts their ends, if they have."""
 
 
 class Exported(StatusModel):
