@@ -26,6 +26,6 @@ def files(source: FeedbackSource, job: PrepareDataset) -> Iterator[RawFile]:
     if not count:
         raise BadData(
             "NoFiles",
-            f"source.feedback: no file *.jsonl or *.jsonl.gz lies below {uri}: let the application write what users say "
-            "there, or correct model or uri",
+            f"source.feedback: no file *.jsonl or *.jsonl.gz lies below {uri}: let the application write what users "
+            "say there, or correct model or uri",
         )
