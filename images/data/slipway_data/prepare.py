@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from slipway.api.dataset import Rows, Split
 from slipway.api.dataset_engine import Engine
@@ -29,10 +28,11 @@ from slipway_data.raw import RawFile
 from slipway_data.render import Rendering
 from slipway_data.report import build
 from slipway_data.report import files as reports
+from slipway_data.report.categories import rows_by_category
 from slipway_data.report.funnel import Funnel
 from slipway_data.report.kept import Kept, groups
 from slipway_data.report.licences import rows_by_licence
-from slipway_data.rows import REPEATED_ID, Chat, Completion, Content, Message, Preference, Rejected, Row
+from slipway_data.rows import REPEATED_ID, Rejected, Row, content_of
 from slipway_data.shards import ShardWriter
 from slipway_data.sources.origin import Origin
 from slipway_data.split import Ties, place
@@ -94,13 +94,13 @@ def _made(job: PrepareDataset, origin: Origin, made_from: Inputs) -> Prepared:
             licences = licence.counted(database, job.steps)
             licensed = rows_by_licence(job.source, database)
             categories = balance.counted(balance.asked_for(job.steps), database)
+            shown = rows_by_category(balance.asked_for(job.steps), database)
             mixed = mix.told(job.members, database)
         rows = Rows(**splits, rejected=tally.rejected, duplicates=tally.duplicates)
         made = recipe(job)
         rendered = None if rendering is None else rendering.report()
-        report = build.built(
-            job, made, len(found), rows, funnel, kept, grouped, licensed, tally.counts, rendered, exports.reports()
-        )
+        seen = (kept, grouped, licensed, shown, tally.counts)
+        report = build.built(job, made, len(found), rows, funnel, *seen, rendered, exports.reports())
         split = OF_A_MIX if job.members else job.split
         fault = judge(tally, splits, job.quality, split, rows, report.steps) or exports.fault(rows)
         if fault is None and rendering is not None:
@@ -218,7 +218,7 @@ def _written(
     writers = {name: ShardWriter(folder / name, job.schema_) for name in SPLITS}
     for id, group, content, fixed in database.execute("SELECT id, grp, content, split FROM rows ORDER BY id"):
         name = ties.name(group)
-        split, row = fixed or place(name, job.split), Row(id, name, _content(json.loads(content)))
+        split, row = fixed or place(name, job.split), Row(id, name, content_of(json.loads(content)))
         writers[split].write(row)
         kept.add(split, row)
         exports.add(split, row)
@@ -230,15 +230,3 @@ def _written(
     if rendering is not None:
         rendering.close()
     return {name: writer.count for name, writer in writers.items()}
-
-
-def _content(columns: dict[str, Any]) -> Content:
-    if "messages" in columns:
-        return Chat(_turns(columns["messages"]))
-    if "chosen" in columns:
-        return Preference(*(_turns(columns[name]) for name in ("prompt", "chosen", "rejected")))
-    return Completion(columns["prompt"], columns["completion"])
-
-
-def _turns(said: list[dict[str, str]]) -> tuple[Message, ...]:
-    return tuple(Message(m["role"], m["content"]) for m in said)

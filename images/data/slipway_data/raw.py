@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
+from slipway_data import packed
 from slipway_data.rows import UNREADABLE_FILE, WRONG_ENCODING, Rejected
 from slipway_pod.errors import PodError
 
@@ -55,10 +56,11 @@ class RawFile:
     def lines(self) -> Iterator[bytes | Refused]:
         """Yield the file's lines without their ends; in the place of one that is too long to be a row, why it is none.
 
-        What is too long is not held, so the lines after it are found in bounded memory.
+        What is too long is not held, so the lines after it are found in bounded memory. A file that gzip has packed is
+        unpacked where its name says so. Raises Refused where the rest of the file cannot be read.
         """
         rest, long = b"", False
-        for piece in self.checked():
+        for piece in self._unpacked():
             *whole, rest = (rest + piece).split(b"\n")
             for line in whole:
                 yield _too_long() if long or len(line) > LINE_LIMIT else line
@@ -67,6 +69,12 @@ class RawFile:
                 rest, long = b"", True
         if rest or long:
             yield _too_long() if long else rest
+
+    def _unpacked(self) -> Iterator[bytes]:
+        try:
+            yield from packed.opened(self.path, self.checked())
+        except packed.Unusable as error:
+            raise Refused(UNREADABLE_FILE, str(error)) from error
 
     @contextmanager
     def spooled(self) -> Iterator[IO[bytes]]:
@@ -96,6 +104,8 @@ def decoded(content: bytes) -> str:
     """Return UTF-8 `content` (with or without byte order mark) as text, or raise Refused."""
     if (name := BOMS.get(content[:2])) is not None:
         raise Refused(WRONG_ENCODING, f"the text is {name}: save it as UTF-8")
+    if (by := packed.packer(content)) is not None:
+        raise Refused(UNREADABLE_FILE, packed.cure(by))
     if b"\x00" in content:
         raise Refused(UNREADABLE_FILE, "it holds zero bytes, so it is no text: leave it out by source include patterns")
     try:

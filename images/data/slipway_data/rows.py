@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from slipway_data.sketch import Sketch
@@ -105,6 +105,19 @@ class Preference:
 
 
 Content = Chat | Completion | Preference
+
+
+def content_of(columns: Mapping[str, Any]) -> Content:
+    """Return the content of which `columns` are the dump."""
+    if "messages" in columns:
+        return Chat(_turns(columns["messages"]))
+    if "chosen" in columns:
+        return Preference(*(_turns(columns[name]) for name in ("prompt", "chosen", "rejected")))
+    return Completion(columns["prompt"], columns["completion"])
+
+
+def _turns(said: list[dict[str, str]]) -> tuple[Message, ...]:
+    return tuple(Message(m["role"], m["content"]) for m in said)
 
 
 def is_text(text: str) -> bool:

@@ -133,6 +133,22 @@ class Sample(StatusModel):
     turns: tuple[Turn, ...]
 
 
+class Category(StatusModel):
+    """Kept rows of one category, by which a balance step bounds them, and some of these."""
+
+    name: str
+    """Empty where rows have none."""
+    rows: int
+    samples: tuple[Sample, ...] = ()
+
+
+class Categories(StatusModel):
+    """All categories, and those with the most rows."""
+
+    count: int
+    largest: tuple[Category, ...]
+
+
 class ExportedFile(StatusModel):
     """A file for hosted tuning. Of tokens, `counting` of the export says how they were counted."""
 
@@ -141,6 +157,8 @@ class ExportedFile(StatusModel):
     bytes: int
     tokens: int
     longest_tokens: int
+    may_be_cut: int = 0
+    """Examples that may have more tokens than the vendor trains on: it cuts their ends, if they have."""
 
 
 class Exported(StatusModel):
@@ -207,6 +225,8 @@ class DatasetReport(StatusModel):
     """Absent where every row is a group of its own."""
     licences: Licences | None = None
     """Absent where rows come from other Datasets, whose reports tell it, or from what users said."""
+    categories: Categories | None = None
+    """Absent where no step balances them."""
     samples: tuple[Sample, ...] = ()
     rendered: Rendered | None = None
     """Absent where nobody asked for tokens."""

@@ -162,3 +162,44 @@ def test_the_bound_is_the_largest_that_holds(counts: list[int], percent: int, ro
 
 def test_no_rows_need_no_bound() -> None:
     assert bound([], Balance(max_percent=1)) == 0
+
+
+# The report
+
+
+def test_the_report_counts_and_shows_rows_of_every_category(place: Place) -> None:
+    filled(place)
+    result = place.prepare("JSONL", "Completion", step(maxRows=10))
+    found = place.report(result).categories
+    assert found is not None
+    assert found.count == 3
+    assert [(one.name, one.rows, len(one.samples)) for one in found.largest] == [
+        ("large", 10, 2),
+        ("small", 10, 2),
+        ("", 5, 2),
+    ]
+    kept = {row["id"]: row["prompt"] for row in place.rows(result)}
+    for one in found.largest:
+        for sample in one.samples:
+            assert sample.id.rpartition("/")[0] == one.name == sample.category
+            assert sample.turns[0].text == kept[sample.id]
+    page = place.read(result.report).partition("<h2>Categories</h2>")[2]
+    assert "large: <code>large/" in page
+    assert "no category: <code>top.jsonl:" in page
+
+
+def test_of_many_categories_the_largest_are_shown(place: Place) -> None:
+    rows = (pair(f"{topic} {n}", topic=f"topic {topic:03}") for topic in range(120) for n in range(1 + topic % 7))
+    place.put("raw/a.jsonl", "".join(rows))
+    found = place.report(place.prepare("JSONL", "Completion", step(by="Column", column="topic", maxRows=5))).categories
+    assert found is not None
+    assert (found.count, len(found.largest)) == (120, 100)
+    assert [len(one.samples) for one in found.largest] == [2] * 20 + [0] * 80
+    assert [one.rows for one in found.largest] == sorted((one.rows for one in found.largest), reverse=True)
+
+
+def test_without_balance_no_category_is_told(place: Place) -> None:
+    filled(place)
+    result = place.prepare()
+    assert place.report(result).categories is None
+    assert "<h2>Categories</h2>" not in place.read(result.report)

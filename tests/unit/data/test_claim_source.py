@@ -79,7 +79,7 @@ PASSING = [errno.EIO, errno.ESTALE]
 def test_what_may_not_be_read_is_said_with_the_cure(volume: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     file = the_file(volume)
     monkeypatch.setattr(Path, "open", failing(code))
-    with pytest.raises(BadConfig, match=r"claim exports: .*top.jsonl: .*: let user and group 65532") as caught:
+    with pytest.raises(BadConfig, match=r"claim exports: .*top\.jsonl: .*: let user and group 65532") as caught:
         list(file.pieces())
     assert caught.value.reason == "ClaimUnreadable"
 
@@ -88,7 +88,7 @@ def test_what_may_not_be_read_is_said_with_the_cure(volume: Path, monkeypatch: p
 def test_a_volume_that_does_not_answer_is_tried_again(volume: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     file = the_file(volume)
     monkeypatch.setattr(Path, "open", failing(code))
-    with pytest.raises(SourceUnreachable, match=r"claim exports: .*top.jsonl: ") as caught:
+    with pytest.raises(SourceUnreachable, match=r"claim exports: .*top\.jsonl: ") as caught:
         list(file.pieces())
     assert caught.value.code == ExitCode.STORE_UNREACHABLE
 

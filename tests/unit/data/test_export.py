@@ -137,13 +137,14 @@ def test_tokens_of_bedrock_are_counted_as_its_validator_does() -> None:
 
 
 def test_rows_that_a_vendor_would_refuse_are_left_out_of_its_file_only(place: Place) -> None:
+    # 30,000 words are 150,000 bytes, and so a token each: OpenAI may cut them, Bedrock does not take them.
     odd = chat(ANSWERED) + chat(("user", ""), ("assistant", "unasked")) + chat(ASKED, ("assistant", "word " * 30_000))
     good = "".join(chat(("user", f"hello {n}"), ANSWERED) for n in range(40))
     place.put("raw/a.jsonl", odd + good)
     result = place.prepare("JSONL", "Chat", export=BOTH)
     assert result.rows.train == 43
     by = {status.format: status for status in result.exports or ()}
-    assert (by["OpenAIChat"].train, by["OpenAIChat"].left_out) == (41, 2)
+    assert (by["OpenAIChat"].train, by["OpenAIChat"].left_out) == (42, 1)
     assert (by["BedrockClaude"].train, by["BedrockClaude"].left_out) == (40, 3)
     entries = lines(place, result, "bedrock-claude/left-out.jsonl")
     assert [(e["id"], e["reason"]) for e in entries] == [
@@ -152,13 +153,24 @@ def test_rows_that_a_vendor_would_refuse_are_left_out_of_its_file_only(place: Pl
         ("a.jsonl:3", "TooManyTokens"),
     ]
     report = {export.format: export for export in place.report(result).exports}
-    assert {left.reason: left.rows for left in report["OpenAIChat"].left_out} == {"EmptyMessage": 1, "TooManyTokens": 1}
+    assert {left.reason: left.rows for left in report["OpenAIChat"].left_out} == {"EmptyMessage": 1}
+    assert [file.may_be_cut for file in report["BedrockClaude"].files] == [0]
     (file,) = report["OpenAIChat"].files
     assert file.bytes == len(place.read(f"{result.artifact.uri}{file.path}").encode())
-    assert (file.rows, file.tokens) == (41, by["OpenAIChat"].tokens)
+    assert (file.rows, file.tokens, file.may_be_cut) == (42, by["OpenAIChat"].tokens, 1)
     page = place.read(result.report)
     assert "exports/bedrock-claude/train.jsonl" in page
+    assert page.count("may be longer than the vendor trains on") == 1
     assert "word word" not in page.partition("<h2>Samples</h2>")[0]
+
+
+def test_only_what_passes_the_bound_may_be_cut(place: Place) -> None:
+    # 4 around each of two messages, 3 around the example, 8 for the question.
+    fits = 65_536 - 2 * 4 - 3 - len("question")
+    place.put("raw/a.jsonl", pairs(10) + pair("question", "x" * fits) + pair("question", "x" * (fits + 1)))
+    result = place.prepare(export=["OpenAIChat"])
+    (file,) = place.report(result).exports[0].files
+    assert (file.rows, file.longest_tokens, file.may_be_cut) == (12, 65_537, 1)
 
 
 # What a whole file must be

@@ -314,7 +314,8 @@ def test_too_few_rows(place: Place) -> None:
 @pytest.mark.parametrize(
     ("content", "reason", "example"),
     [
-        (b"PK\x03\x04\x00\x00", "UnreadableFile", "bad.jsonl:1: "),
+        (b"PK\x03\x04\x00\x00", "UnreadableFile", "bad.jsonl: it is packed with zip: unpack it first"),
+        (b"\x00\x01\x02\x03", "UnreadableFile", "bad.jsonl:1: it holds zero bytes"),
         ("prompt".encode("utf-16"), "WrongEncoding", "bad.jsonl:1: the text is UTF-16"),
         (pair("ok").encode() + b'{"prompt": "caf\xe9", "completion": "x"}', "WrongEncoding", "bad.jsonl:2: not UTF-8"),
         (b"not json\n", "SchemaViolation", "bad.jsonl:1: Invalid JSON"),

@@ -319,6 +319,20 @@ def test_time_and_memory_are_told_with_their_cure() -> None:
     assert "spec.resources.memory" in world.status()["message"]
 
 
+def test_a_pod_that_wrote_more_than_it_may_is_told_with_the_cure() -> None:
+    world = running()
+    said = "Pod ephemeral local storage usage exceeds the total limit of containers 10Gi. "
+    world.end(137, "", "ContainerStatusUnknown", "pod-1", exceeds=said)
+    world.finish("Failed", "BackoffLimitExceeded")
+    world.settle()
+    assert world.status()["state"] == "Failed"
+    assert world.condition("Stalled")["reason"] == "StorageExceeded"
+    assert world.status()["message"].startswith(
+        "pod pod-1 was evicted: Pod ephemeral local storage usage exceeds the total limit of containers 10Gi; "
+        "raise spec.resources.storage"
+    )
+
+
 @pytest.mark.parametrize("said", ["Traceback: boom", ""])
 def test_a_pod_without_a_result_is_quoted(said: str) -> None:
     world = running()

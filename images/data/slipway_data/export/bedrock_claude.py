@@ -58,6 +58,7 @@ BEDROCK_CLAUDE = Vendor(
     },
     most_rows=10_000,
     most_tokens=32_000,
+    longer="Refused",
     broken=broken,
     tokens=tokens,
     line=line,

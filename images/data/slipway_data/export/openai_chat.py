@@ -48,6 +48,7 @@ OPENAI_CHAT = Vendor(
     },
     most_rows=None,
     most_tokens=65_536,
+    longer="Cut",
     broken=broken,
     tokens=tokens,
     line=line,

@@ -47,6 +47,8 @@ class Vendor:
     """Of all files together."""
     most_tokens: int
     """Of one example."""
+    longer: Literal["Refused", "Cut"]
+    """What the vendor does with a longer one."""
     broken: Callable[[tuple[Message, ...]], Broken | None]
     """Return the first rule that the messages break, besides that of length."""
     tokens: Callable[[tuple[Message, ...]], int]

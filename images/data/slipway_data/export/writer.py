@@ -22,6 +22,7 @@ class Written:
     bytes: int = 0
     tokens: int = 0
     longest: int = 0
+    may_be_cut: int = 0
     left_out: int = 0
 
 
@@ -44,7 +45,8 @@ class ExportWriter:
             return
         counts, messages = self.written[split], messages_of(row.content)
         tokens = self.vendor.tokens(messages)
-        fault = self.vendor.broken(messages) or self._too_long(tokens)
+        long = tokens > self.vendor.most_tokens
+        fault = self.vendor.broken(messages) or (self._refused(tokens) if long else None)
         if fault is not None:
             entry = Rejected(row.id, fault.reason, fault.message)
             self._reasons.add(entry)
@@ -57,6 +59,7 @@ class ExportWriter:
         counts.bytes += len(line)
         counts.tokens += tokens
         counts.longest = max(counts.longest, tokens)
+        counts.may_be_cut += long
 
     def close(self) -> None:
         """Finish the files."""
@@ -72,6 +75,7 @@ class ExportWriter:
                 bytes=counts.bytes,
                 tokens=counts.tokens,
                 longest_tokens=counts.longest,
+                may_be_cut=counts.may_be_cut,
             )
             for split, counts in self.written.items()
             if counts.rows
@@ -80,8 +84,9 @@ class ExportWriter:
             format=self.vendor.format, counting=self.vendor.counting, files=files, left_out=self._reasons.ranked()
         )
 
-    def _too_long(self, tokens: int) -> Broken | None:
-        if tokens <= self.vendor.most_tokens:
+    def _refused(self, tokens: int) -> Broken | None:
+        """Return what is wrong with an example of too many tokens; None where the vendor takes it, and cuts it."""
+        if self.vendor.longer == "Cut":
             return None
         counted = "up to" if self.vendor.counting == "UpperBound" else "about"
         said = f"{counted} {tokens} tokens, {self.vendor.who} takes {self.vendor.most_tokens}: shorten or split the row"

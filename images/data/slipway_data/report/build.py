@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from slipway.api.dataset import Rows
-from slipway.contract.dataset_report import DatasetReport, Exported, Groups, Licences, Refusal, Rendered
+from slipway.contract.dataset_report import Categories, DatasetReport, Exported, Groups, Licences, Refusal, Rendered
 from slipway.contract.job import PrepareDataset
 from slipway_data.counts import Counts
 from slipway_data.report.funnel import Funnel
@@ -29,6 +29,7 @@ def built(
     kept: Kept,
     groups: Groups | None,
     licences: Licences | None,
+    categories: Categories | None,
     counts: Counts,
     rendered: Rendered | None,
     exports: tuple[Exported, ...],
@@ -50,6 +51,7 @@ def built(
         lengths=kept.lengths(),
         groups=groups,
         licences=licences,
+        categories=categories,
         samples=kept.samples(),
         rendered=rendered,
         exports=exports,

@@ -60,7 +60,7 @@ class Kept:
         self._trained.add(len(row.content.trained))
         self._whole.add(sum(len(text) for _, text in found))
         # By content and id: which rows are shown depends on the data alone.
-        self._samples[category].offer(f"{row.id}\0{row.content.text}", lambda: _sample(category, row, found))
+        self._samples[category].offer(f"{row.id}\0{row.content.text}", lambda: sample(category, row))
 
     def lengths(self) -> tuple[Lengths, ...]:
         """Return the lengths in characters of trained texts and of whole rows."""
@@ -97,7 +97,9 @@ def groups(database: sqlite3.Connection, ties: Ties, split: Split) -> Groups | N
     return Groups(count=count, largest=largest)
 
 
-def _sample(category: str, row: Row, found: list[tuple[str, str]]) -> Sample:
+def sample(category: str, row: Row) -> Sample:
+    """Return a kept row as the report shows it."""
+    found = texts(row.content)
     turns = [Turn(role=role, text=visible(text)) for role, text in found[:TURNS]]
     if len(found) > TURNS:
         turns.append(Turn(role="…", text=f"{len(found) - TURNS} messages more"))

@@ -19,13 +19,13 @@ def files(source: FeedbackSource, job: PrepareDataset) -> Iterator[RawFile]:
     bucket, prefix = open_uri(job.store, uri)
     count = 0
     for stored in bucket.list(prefix):
-        if stored.key.endswith(".jsonl"):
+        if stored.key.endswith((".jsonl", ".jsonl.gz")):
             count += 1
             path = stored.key.removeprefix(prefix)
             yield RawFile(path, partial(bucket.stream, stored.key, stored.bytes), stored.identity)
     if not count:
         raise BadData(
             "NoFiles",
-            f"source.feedback: no file *.jsonl lies below {uri}: let the application write what users say there, or "
-            "correct model or uri",
+            f"source.feedback: no file *.jsonl or *.jsonl.gz lies below {uri}: let the application write what users "
+            "say there, or correct model or uri",
         )

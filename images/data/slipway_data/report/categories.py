@@ -1,0 +1,47 @@
+"""Which categories do the kept rows have, where a balance step gives them some, and what do rows of each look like?"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection
+
+from slipway.api.dataset_steps import Balance
+from slipway.contract.dataset_report import Categories, Category, Sample
+from slipway_data.balance import counted
+from slipway_data.report.kept import sample
+from slipway_data.rows import Row, content_of
+from slipway_pod.visible import one_line
+
+SAMPLED = 20
+"""Categories of which rows are shown."""
+SAMPLES = 2
+
+DRAWN = """
+    SELECT category, id FROM (
+        SELECT category, id, ROW_NUMBER() OVER (PARTITION BY category ORDER BY draw, id) AS place
+        FROM categories JOIN rows USING (id)
+    ) WHERE place <= ?
+"""
+"""The rows that balance would keep last. The database sorts on disk, whatever the number of rows."""
+
+
+def rows_by_category(step: Balance | None, database: sqlite3.Connection) -> Categories | None:
+    """Return the number of categories, the largest of them, and some rows of these; None without a balance step."""
+    largest = counted(step, database)
+    if largest is None:
+        return None
+    (count,) = database.execute("SELECT COUNT(DISTINCT category) FROM categories JOIN rows USING (id)").fetchone()
+    samples = _samples(list(largest)[:SAMPLED], database)
+    found = (Category(name=one_line(name), rows=rows, samples=samples.get(name, ())) for name, rows in largest.items())
+    return Categories(count=count, largest=tuple(found))
+
+
+def _samples(names: Collection[str], database: sqlite3.Connection) -> dict[str, tuple[Sample, ...]]:
+    found: dict[str, tuple[Sample, ...]] = dict.fromkeys(names, ())
+    for name, id in database.execute(DRAWN, (SAMPLES,)):
+        if name in found:
+            group, content = database.execute("SELECT grp, content FROM rows WHERE id = ?", (id,)).fetchone()
+            row = Row(id, group, content_of(json.loads(content)))
+            found[name] += (sample(one_line(name), row),)
+    return found
