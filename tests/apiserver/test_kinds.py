@@ -162,6 +162,18 @@ def test_kubectl_get_answers_how_far_how_good_which_and_since_when(server: ApiSe
     assert "All is well." in server.kubectl("get", short, manifest["metadata"]["name"], "-o", "wide")
 
 
+def test_kubectl_get_wide_tells_how_a_run_learns(server: ApiServer) -> None:
+    stored = _stored(server, objects.training_job("wide"))
+    progress = {"step": 30, "steps": 120, "percent": 25, "stage": "narrow", "stageNumber": 2, "stages": 3}
+    progress |= {"learningRate": "1.8e-4", "tokensPerSecond": 5200, "trainedTokensPerSecond": 1700, "mfuPercent": 41}
+    answer = replace(server, stored | {"status": {"state": "Running", "progress": progress}}, "/status")
+    assert answer.code == 200, answer.message
+    header, row = server.kubectl("get", "swt", "wide", "-o", "wide").strip().splitlines()
+    columns = ("STAGE", "STEP", "LEARNINGRATE", "TOKENS/S", "TRAINED/S", "MFU")
+    values = [row[header.index(f"{name} ") :].split()[0] for name in columns]
+    assert values == ["narrow", "30", "1.8e-4", "5200", "1700", "41"]
+
+
 def test_one_category_and_field_selectors_find_objects(server: ApiServer) -> None:
     _stored(server, objects.rollout("listed"))
     _stored(server, objects.model_version("listed-1.0.0"))

@@ -13,6 +13,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+from slipway.api.stages import DPO
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.job import Train
 from slipway.contract.progress import Progress
@@ -23,6 +24,7 @@ from slipway_pod.errors import OutOfMemory
 from slipway_pod.stop import StopFlag
 from slipway_train_torch.causal_lm import base, device
 from slipway_train_torch.causal_lm import recipe as running
+from slipway_train_torch.causal_lm.four_bits import PER_THOUSAND, state_of
 from slipway_train_torch.causal_lm.layout import Layout
 from slipway_train_torch.causal_lm.memory.choose import Wanted, choose, smaller
 from slipway_train_torch.causal_lm.memory.estimate import Lines, Piece, Shape, estimate
@@ -30,6 +32,7 @@ from slipway_train_torch.causal_lm.memory.shape import shape
 from slipway_train_torch.causal_lm.recipe import Recipe
 from tests.train.conftest import reference, write_dataset
 from tests.train.runs import Bench, same
+from tests.train.test_dpo import pair, with_pairs
 from tests.train.test_process import environment
 from tests.train.test_processes import LAUNCH, both
 from tests.train.test_recipe import stopping_after
@@ -198,6 +201,19 @@ def test_weights_are_counted_without_weights(bench: Bench, more: dict[str, Any])
     assert found.layers == 2 - (more.get("freeze_layers") or 0)
 
 
+def test_weights_in_four_bits_are_counted_so(bench: Bench) -> None:
+    recipe = bench.recipe(bench.job(method="QLoRA"))
+    recipe.setup()
+    config, _ = base.described(recipe.scratch / "base", "s3://slipway/models/tiny/")
+    found = shape(config, recipe.recipe, device.choose("FP32"), "s3://slipway/models/tiny/")
+    held = list(recipe.model.parameters())
+    # Beside each weight in 4 bits lie the scales of its block.
+    quantised = sum(p.numel() * p.element_size() for p in held if state_of(p) is not None) * PER_THOUSAND // 500
+    plain = sum(p.numel() * p.element_size() for p in held if state_of(p) is None)
+    assert quantised > 0
+    assert found.weights == pytest.approx(quantised + plain, rel=1e-3)
+
+
 @pytest.mark.parametrize("more", [{}, {"method": "Full"}, {"method": "Full", "freeze_layers": 1}])
 def test_a_divided_model_is_estimated_by_what_each_process_holds(bench: Bench, more: dict[str, Any]) -> None:
     recipe = bench.recipe(bench.job(**more))
@@ -265,11 +281,23 @@ def larger(bench: Bench, tiny: Path, graphs: list[dict[str, Any]]) -> Bench:
         ({"method": "Full", "max_tokens": 256}, 550),
         ({"method": "Full", "max_tokens": 768}, 600),
         ({"method": "DoRA", "max_tokens": 512}, 900),
+        ({"method": "QLoRA", "max_tokens": 512}, 600),
+        ({"dropout_percent": 10, "max_tokens": 512}, 900),
+        ({"precision": "BF16", "max_tokens": 512}, 300),
+        ({"method": "Full", "precision": "BF16", "max_tokens": 512}, 500),
     ],
-    ids=["LoRA", "LoRA long", "Full", "Full, computed again", "DoRA"],
-)
+    ids=[
+        "LoRA", "LoRA long", "Full", "Full, computed again", "DoRA", "QLoRA", "dropout", "LoRA in BF16", "Full in BF16",
+    ],
+)  # fmt: skip
 def test_what_a_process_takes_is_what_was_estimated(larger: Bench, more: dict[str, Any], room: int) -> None:
     measured(larger, larger.job("measured", max_steps=2, **more), room, ())
+
+
+def test_what_a_process_takes_for_pairs_of_answers_is_what_was_estimated(larger: Bench) -> None:
+    text = "Begin Object Class=/Script/BlueprintGraph.K2Node_CallFunction End Object " * 30
+    pairs = with_pairs(larger, [pair(at, chosen=text, rejected=text[::-1]) for at in range(8)], [])
+    measured(pairs, pairs.job("measured", max_steps=2, max_tokens=256, dpo=DPO()), 600, ())
 
 
 def test_what_a_process_takes_of_a_divided_model_is_what_was_estimated(larger: Bench) -> None:
@@ -289,4 +317,6 @@ def measured(larger: Bench, job: Train, room: int, launcher: Sequence[str], leas
     assert told is not None
     assert told.peak_bytes is not None
     estimated = told.total_bytes - told.safety_bytes
-    assert least * estimated < told.peak_bytes < 1.1 * estimated + UNCOUNTED
+    assert least * estimated < told.peak_bytes < 1.1 * estimated + UNCOUNTED, (
+        f"{told.peak_bytes / 2**20:.0f} MiB came, of {estimated / 2**20:.0f}: {told}"
+    )
