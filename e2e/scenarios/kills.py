@@ -28,7 +28,7 @@ Way = Callable[[Cluster, str], None]
 
 
 def kill(cluster: Cluster, pod: str) -> None:
-    """SIGKILL the program, as the kernel does where memory is out; only where the node's processes are our machine's."""
+    """SIGKILL the program, as the kernel does where memory is out; only where the node is this machine."""
     sigkill(cluster, NAMESPACE, pod, PROGRAM)
 
 
