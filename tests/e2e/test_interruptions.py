@@ -117,6 +117,7 @@ def test_a_run_that_is_left_alone_does_each_step_once(alone: Result) -> None:
 @pytest.mark.parametrize(
     ("name", "restarts"),
     [("killed", Restarts(failed=1, preempted=1)), ("deleted", Restarts(failed=0, preempted=2))],
+    ids=["killed", "deleted"],
 )
 def test_a_run_whose_pods_are_struck_ends_in_the_same_bits(
     trainings: Trainings,

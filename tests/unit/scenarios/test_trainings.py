@@ -35,7 +35,7 @@ def test_nobody_waits_for_a_run_that_has_ended() -> None:
 def test_what_depends_on_the_clock_is_no_part_of_what_was_learned() -> None:
     line = {"step": 1, "loss": 2.0, "learningRate": 0.1, "gradientNorm": 1.0}
     history = [{**line, "at": 5.0, "tokensPerSecond": 7.0}, {"step": 1, "validationLoss": 3.0, "at": 6.0}]
-    ref = {"uri": "s3://a/b/", "digest": f"sha256:{'0' * 64}"}
+    ref = {"uri": "s3://slipway/b/", "digest": f"sha256:{'0' * 64}"}
     report = TrainingReport.model_validate(
         {
             "namespace": "a", "name": "b", "model": "c", "outcome": "Succeeded", "updatedAt": "2026-11-28T12:00:00Z",
