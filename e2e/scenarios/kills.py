@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from kubernetes import client, config
 
@@ -16,6 +16,7 @@ from e2e.demo.tape import Mark
 from e2e.scenarios.manifests import NAMESPACE
 from e2e.scenarios.sigkill import sigkill
 from e2e.scenarios.trainings import Trainings
+from slipway.contract.training_report import Restart
 
 PROGRAM: Final = "slipway_train_torch.causal_lm"
 TOLD: Final = re.compile(r"step (\d+) of \d+: loss")
@@ -27,7 +28,7 @@ Way = Callable[[Cluster, str], None]
 
 
 def kill(cluster: Cluster, pod: str) -> None:
-    """SIGKILL the program, as the kernel does where memory is out, on a node whose processes are this machine's."""
+    """SIGKILL the program, as the kernel does where memory is out; only where the node is this machine."""
     sigkill(cluster, NAMESPACE, pod, PROGRAM)
 
 
@@ -76,14 +77,32 @@ def strike(trainings: Trainings, name: str, blows: Iterable[Blow]) -> None:
         struck.append(pod)
 
 
+def strayed(restarts: Sequence[Restart], blows: Sequence[Blow], every: int) -> list[str]:
+    """Return what is wrong with where a run went on that saves itself `every` so many steps.
+
+    Whoever begins anew each time comes to the same bits too.
+    """
+    if len(restarts) != len(blows):
+        return [f"{len(blows)} blows, but it tells of {len(restarts)} restarts: {restarts}"]
+    wrong = []
+    for blow, restart in zip(blows, restarts, strict=True):
+        polite = blow.way in POLITE
+        if polite and (restart.ended, restart.step) != ("Stopped", restart.reached):
+            wrong.append(f"{blow}: the pod had the time to save what it had done: {restart}")
+        if restart.step < blow.step - (0 if polite else every):
+            wrong.append(f"{blow}: there was a later checkpoint: {restart}")
+    return wrong
+
+
 def await_step(cluster: Cluster, pod: str, step: int) -> None:
     """Return as soon as a pod has told that it did `step` or a later one; raise LookupError when it ends before.
 
     Its log says so at once; what it pushes is two seconds old, and written as late again.
     """
-    core = client.CoreV1Api(config.new_client_from_config(str(cluster.kubeconfig)))
+    api = config.new_client_from_config(str(cluster.kubeconfig))  # type: ignore[no-untyped-call]
+    read: Callable[..., Any] = client.CoreV1Api(api).read_namespaced_pod_log
     timeouts = (10, SILENCE_SECONDS)  # to connect, and between two lines
-    log = core.read_namespaced_pod_log(pod, NAMESPACE, follow=True, _preload_content=False, _request_timeout=timeouts)
+    log = read(pod, NAMESPACE, follow=True, _preload_content=False, _request_timeout=timeouts)
     try:
         for line in log:
             told = TOLD.search(line.decode(errors="replace"))

@@ -105,10 +105,8 @@ class Trainings:
 
     def states(self, name: str) -> list[str]:
         """Return the states that a run went through, in order."""
-        told = (
-            str(sighting.status.get("state")) for sighting in self.tape.history("TrainingJob", name) if sighting.status
-        )
-        return [state for state, _ in itertools.groupby(told)]
+        seen = (sighting.status for sighting in self.tape.history("TrainingJob", name) if sighting.status)
+        return [state for state, _ in itertools.groupby(str(status.get("state")) for status in seen)]
 
     def until(self, name: str, what: str, holds: Holds, seconds: float = PATIENCE_SECONDS) -> TrainingJobStatus:
         """Return the first status of a run that `holds`; raise Missed when it ends, or time does, before."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from slipway.api.conditions import moment
@@ -246,7 +246,7 @@ def _end(pod: Manifest) -> PodEnd | None:
     said, reason = ended.get("message") or "", ended.get("reason") or ""
     result, status = parse_result(said), pod["status"]
     words = "" if result is not None else said.strip()[-LAST_WORDS:]
-    code, disturbed = int(ended.get("exitCode", 1)), _is_target(pod)
+    code, disturbed = int(ended.get("exitCode", 1)), _is_target(pod) or _was_deleted(pod, when(ended.get("finishedAt")))
     if status.get("reason") == EVICTED and not disturbed:
         # The kubelet ends nobody else's pod for its own limits, and a new one would meet them again.
         words, reason = (status.get("message") or "").strip().rstrip(".")[-LAST_WORDS:], EVICTED
@@ -267,6 +267,16 @@ def _end(pod: Manifest) -> PodEnd | None:
 def _is_target(pod: Manifest) -> bool:
     conditions = (pod.get("status") or {}).get("conditions") or ()
     return any(c.get("type") == "DisruptionTarget" and c.get("status") == "True" for c in conditions)
+
+
+def _was_deleted(pod: Manifest, ended: datetime | None) -> bool:
+    """Tell whether `pod` was deleted while it was at work: a drain without eviction, or somebody's kubectl.
+
+    Its deletionTimestamp is when its time of grace is over, and so may lie after its end.
+    """
+    meta = pod["metadata"]
+    due, grace = when(meta.get("deletionTimestamp")), meta.get("deletionGracePeriodSeconds") or 0
+    return due is not None and ended is not None and ended >= due - timedelta(seconds=grace)
 
 
 def suspended_since(condition: Manifest | None, meta: Manifest) -> datetime | None:

@@ -22,6 +22,7 @@ _POD_META = (
     "ownerReferences",
     "creationTimestamp",
     "deletionTimestamp",
+    "deletionGracePeriodSeconds",
 )
 _POD_STATUS = (
     "phase",
