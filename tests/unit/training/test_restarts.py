@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -56,6 +57,26 @@ def test_a_pod_that_ran_and_is_gone_without_a_word_was_disrupted() -> None:
     made.remove("Pod", "pod-2")
     run(made, "pod-3")
     assert restarts(made) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "grace", "counts"),
+    [
+        pytest.param(-5, 0, (1, 0), id="by force, before it ended"),
+        pytest.param(100, 120, (1, 0), id="it ends within its grace"),
+        pytest.param(130, 120, (0, 1), id="when it had failed already"),
+    ],
+)
+def test_a_pod_that_is_deleted_at_work_was_disrupted_whatever_its_exit_code(
+    asked: int, grace: int, counts: tuple[int, int]
+) -> None:
+    made = running()
+    made.end(137, pod="pod-1")
+    pod = made.get("Pod", "pod-1")
+    due = (made.now + timedelta(seconds=asked)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    meta = {**pod["metadata"], "deletionTimestamp": due, "deletionGracePeriodSeconds": grace}
+    made.put({**pod, "metadata": meta})
+    assert restarts(made) == counts
 
 
 def test_a_pod_whose_node_is_gone_ends_without_a_word_and_is_counted() -> None:
