@@ -23,7 +23,7 @@ def test_what_lost_most_comes_first_whichever_way_is_better() -> None:
     assert [(one.now.id, one.at, one.gain) for one in listed(LOSS, now, then)] == [
         ("b", 2, -2.0), ("c", 3, -1.0), ("d", 4, 0.0), ("a", 1, 1.0),
     ]  # fmt: skip
-    assert [(one.now.id, one.gain) for one in listed(VALID, now, then)][0] == ("a", -1.0)
+    assert next((one.now.id, one.gain) for one in listed(VALID, now, then)) == ("a", -1.0)
 
 
 def test_a_gain_is_told_per_token() -> None:
@@ -40,7 +40,10 @@ def test_an_item_without_a_number_lost_most() -> None:
 
 def test_without_a_pair_items_stay_as_they_were_chosen() -> None:
     now = figures(b=3.0, a=1.0)
-    assert [(one.now.id, one.then, one.gain) for one in listed(LOSS, now, None)] == [("b", None, None), ("a", None, None)]
+    assert [(one.now.id, one.then, one.gain) for one in listed(LOSS, now, None)] == [
+        ("b", None, None),
+        ("a", None, None),
+    ]
     other = figures(2.0, b=1.0, a=2.0)
     found = list(listed(LOSS, now, other))
     assert [(one.now.id, one.gain) for one in found] == [("b", None), ("a", None)], "other tokens are no pair"

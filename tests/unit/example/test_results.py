@@ -16,7 +16,8 @@ DIGEST = "sha256:" + "1" * 64
 def line(metric: str, id: str, item: int = 1, **more: Any) -> str:
     figure = {"id": id, "group": id, "amount": 1.0, "weight": 1.0}
     return json.dumps(
-        {"metric": metric, "item": item, "subject": figure | {"who": "tuned"}, "reference": figure | {"who": "base"}} | more
+        {"metric": metric, "item": item, "subject": figure | {"who": "tuned"}, "reference": figure | {"who": "base"}}
+        | more
     )
 
 

@@ -58,7 +58,8 @@ def listed(named: NamedMetric, subject: Sequence[Figure], reference: Sequence[Fi
 
 def worse(subject: Sequence[Figure], found: Sequence[Gain]) -> tuple[int, list[str]]:
     """Return how many items got worse, and the ids of those that lost most, the worst first."""
-    losses = sorted((gain.amount / gain.weight, f.id) for f, gain in zip(subject, found, strict=True) if gain.amount < 0)
+    pairs = zip(subject, found, strict=True)
+    losses = sorted((gain.amount / gain.weight, figure.id) for figure, gain in pairs if gain.amount < 0)
     return len(losses), [tail(name, ID_LENGTH) for _, name in losses[:MOST_NAMED]]
 
 
