@@ -52,5 +52,5 @@ def _fewer(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         for metric in evaluation["metrics"]
     ]
     # So few steps and examples prove nothing about whole graphs.
-    gates = [gate for gate in evaluation["gates"] if gate["metric"] != "blueprint-validity"]
+    gates = [gate for gate in evaluation["gates"] if gate["metric"] not in PROOFS]
     return {**evaluation, "metrics": metrics, "gates": gates}

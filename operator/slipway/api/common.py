@@ -202,6 +202,18 @@ class Gate(Model):
     )
 
 
+LEAST_ITEMS = 5
+"""Fewer items say too little for any verdict."""
+MOST_ITEMS = {
+    "heldOutLoss": "maxExamples",
+    "blueprintValidity": "maxExamples",
+    "blueprintDistance": "maxExamples",
+    "blenderExecution": "maxExamples",
+    "humanPreference": "minRated",
+}
+"""Measure → its field that says on how many items there is a verdict."""
+
+
 class Evaluation(Model):
     """How a version is measured, and what it must reach."""
 
@@ -229,6 +241,21 @@ class Evaluation(Model):
     )
     gates: list[Gate] = Field(
         default=[],
+    # Left out at its default: evaluations keep the digests that they had before there was this.
+    min_items: Annotated[int, Field(ge=LEAST_ITEMS, le=100_000)] = Field(
+        default=LEAST_ITEMS,
+        exclude_if=lambda items: items == LEAST_ITEMS,
+        description="minItems is how many items must have been measured for the gate to have data: on fewer it does "
+        "not pass, whatever they say.",
+    )
+
+
+def _items_suffice() -> str:
+    """Return the CEL rule that no gate waits for more items than its metric has."""
+    items = "g.minItems"
+    for measure, field in MOST_ITEMS.items():
+        items = f"has(m.measure.{measure}) ? m.measure.{measure}.{field} : {items}"
+    return f"!has(self.gates) || self.gates.all(g, self.metrics.all(m, m.name != g.metric || g.minItems <= ({items})))"
         max_length=16,
         description="gates that must all pass before the version may receive any traffic; absent means it is measured "
         "only.",
@@ -243,4 +270,9 @@ class Evaluation(Model):
         default=None,
         description="execution is the resources of the container that runs answers in Blender, one at a time for each "
         "CPU; it has no credentials. Absent means 1 CPU, 3Gi of memory and 2Gi of storage.",
+        Rule(
+            _items_suffice(),
+            "a gate cannot pass, for its minItems is above the items of its metric: lower minItems, or raise the "
+            "metric's maxExamples (of humanPreference: minRated)",
+        ),
     )
