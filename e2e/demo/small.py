@@ -11,7 +11,13 @@ from typing import Any
 import yaml
 
 STEPS = {"v1": 4, "v2": 10, "v3": 3}
-EXAMPLES = {"heldOutLoss": {"maxExamples": 8}, "blueprintValidity": {"maxExamples": 2, "maxNewTokens": 200}}
+FEW_ANSWERS = {"maxExamples": 2, "maxNewTokens": 200}
+EXAMPLES = {
+    "heldOutLoss": {"maxExamples": 8},
+    "blueprintValidity": FEW_ANSWERS,
+    "blueprintDistance": FEW_ANSWERS,
+}
+PROOFS = ("blueprint-validity", "blueprint-distance")
 HOLD_SECONDS = 6
 BAKE_SECONDS = 10
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from slipway.api.causal_lm import CausalLM
-from slipway.api.common import ArtifactStatus, Evaluation
+from slipway.api.common import ArtifactStatus, Evaluation, NamedMetric
 from slipway.contract.job import Evaluate, Subject
 from slipway.contract.result import Evaluated, Trained
 from slipway_pod.artifact import publish
@@ -23,6 +24,7 @@ from slipway_train_torch.causal_lm.device import choose
 from slipway_train_torch.evaluate import job as jobs
 from slipway_train_torch.evaluate import measure
 from slipway_train_torch.evaluate.files import Served, Weights
+from slipway_train_torch.evaluate.results import Results
 from slipway_train_torch.evaluate.weights import adapted, gguf_changes, peft_changes
 from slipway_train_torch.gguf import lora
 from slipway_train_torch.gguf.reading import read_once
@@ -31,6 +33,7 @@ from tests.train.runs import Bench
 
 LOSS = {"name": "loss", "measure": {"heldOutLoss": {"maxExamples": 8}}}
 VALID = {"name": "valid", "measure": {"blueprintValidity": {"maxExamples": 2, "maxNewTokens": 24}}}
+NEAR = {"name": "near", "measure": {"blueprintDistance": {"maxExamples": 2, "maxNewTokens": 24}}}
 GATE = {"name": "better", "metric": "loss", "minImprovement": "0", "confidencePercent": 90}
 
 
@@ -41,7 +44,7 @@ def evaluation(*metrics: dict[str, Any]) -> Evaluation:
 @pytest.fixture
 def evaluate(bench: Bench, graphs: list[dict[str, object]]) -> Any:
     """Evaluates a subject against the tiny base, on graphs."""
-    folder = write_dataset(bench.folder / "judged", {"train": [], "test": graphs})
+    folder = write_dataset(bench.folder / "judged", {"train": graphs, "test": graphs})
     data = reference(publish(folder, "s3://slipway/slipway/datasets", bench.store))
 
     def run(subject: Subject, *metrics: dict[str, Any], against: Subject | None = None) -> Evaluated:
@@ -205,7 +208,11 @@ def test_the_real_base_and_an_adapter_on_it(
         ]} for at in range(3)
     ]  # fmt: skip
     data = reference(
-        publish(write_dataset(bench.folder / "short", {"test": short}), "s3://slipway/slipway/datasets", bench.store)
+        publish(
+            write_dataset(bench.folder / "short", {"train": short, "test": short}),
+            "s3://slipway/slipway/datasets",
+            bench.store,
+        )
     )
     subject = Subject(name="v1", artifact=artifact, kind="Adapter", formats=("SafeTensors", "GGUF"), base_model=real)
     told = Evaluate(
@@ -215,11 +222,22 @@ def test_the_real_base_and_an_adapter_on_it(
         subject=subject,
         reference=Subject(name="base", artifact=real, kind="Base", formats=()),
         data=data,
-        evaluation=evaluation(LOSS, VALID),
+        evaluation=evaluation(LOSS, VALID, NEAR),
     )
     result = jobs.evaluate(told)
-    loss, valid = result.metrics
+    loss, valid, near = result.metrics
     assert 0 < float(loss.reference or 0) < 10, "an instruct model has seen text like this"
     assert abs(float(loss.value) - float(loss.reference or 0)) > 0.05, "the adapter is in the weights that are judged"
     assert valid.samples == 2
     assert float(valid.value) in (0.0, 0.5, 1.0)
+    asked: list[int] = []
+    really = measure.answers
+
+    def watched(served: Served, items: Sequence[Any], *rest: Any) -> Any:
+        asked.append(len(items))
+        return really(served, items, *rest)
+
+    monkeypatch.setattr(measure, "answers", watched)
+    assert near.samples == 2
+    assert 0 <= float(near.value) <= 1
+    assert asked == [2, 2], "each model answers once, for both metrics"

@@ -93,7 +93,10 @@ class HeldOutLoss(Model):
 
 
 class BlueprintValidity(Model):
-    """The share of generated Unreal Blueprint (T3D) answers that parse and whose pin links resolve."""
+    """The share of generated Unreal Blueprint (T3D) answers that parse, of known nodes, whose pin links resolve.
+
+    A node is known when graphs of the dataset's train split have its class, or the answer that is wanted.
+    """
 
     max_examples: Annotated[int, Field(ge=2, le=10_000)] = Field(
         default=16, description="maxExamples bounds the prompts answered; they are chosen by hash, the same every time."
@@ -109,6 +112,20 @@ class BlenderExecution(Model):
     rules = (
         Rule(
             "self.passAt <= self.samples",
+class BlueprintDistance(Model):
+    """How near generated Unreal Blueprints are to those wanted: the share of nodes and links that need no change.
+
+    With the numbers of a blueprintValidity it judges the same answers, which are then given once.
+    """
+
+    max_examples: Annotated[int, Field(ge=2, le=10_000)] = Field(
+        default=16, description="maxExamples bounds the prompts answered; they are chosen by hash, the same every time."
+    )
+    max_new_tokens: Annotated[int, Field(ge=1, le=8192)] = Field(
+        default=256, description="maxNewTokens bounds each answer; an answer cut by it is judged to its last object."
+    )
+
+
             "passAt is the number of answers of which one must be right: raise samples or lower passAt",
         ),
     )
@@ -161,6 +178,11 @@ class EvaluationMetric(OneOf):
     )
     human_preference: HumanPreference | None = Field(
         default=None,
+    blueprint_distance: BlueprintDistance | None = Field(
+        default=None,
+        description="blueprintDistance is how near generated Blueprints are to those wanted, from 0 (nothing in "
+        "common) to 1 (the same graph); higher is better.",
+    )
         description="humanPreference is the share of pairs of answers in which people, who do not know whose is which, "
         "prefer this version's, ties left out; higher is better. The version waits for their ratings.",
     )

@@ -7,12 +7,12 @@ import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from slipway.api.common import BlenderExecution, BlueprintValidity, Evaluation, Gate
+from slipway.api.common import BlenderExecution, BlueprintDistance, BlueprintValidity, Evaluation, Gate
 from slipway.api.modelversion import GateOutcome, GateResult, MetricResult
 from slipway.api.preference import HumanPreference
 
 DEFAULT_CONFIDENCE = 95
-SHARES = (BlueprintValidity, BlenderExecution, HumanPreference)
+SHARES = (BlueprintValidity, BlueprintDistance, BlenderExecution, HumanPreference)
 """Metrics whose figure is a share of 1."""
 
 

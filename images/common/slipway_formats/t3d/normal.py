@@ -33,6 +33,8 @@ PIN_DEFAULTS = {
 REFERENCE_GUID = re.compile(
     r",(?:MemberGuid|GraphGuid)=[0-9A-Fa-f]{32}|(?<=\()(?:MemberGuid|GraphGuid)=[0-9A-Fa-f]{32},?"
 )
+WHOLE_NUMBER = re.compile(r"-?\d{1,9}")
+"""A position; what is longer comes from a model that repeats itself."""
 PIN_REFERENCES = {"LinkedTo", "SubPins", "ParentPin"}
 POSITIONS = {
     "NodePosX": "x",
@@ -110,7 +112,7 @@ def shorten_guids(graph: Graph) -> Graph:
 def _smallest(graph: Graph, axis: str) -> int:
     def at(node: Object) -> int:
         written = (value for key, value in node.properties.items() if POSITIONS.get(key) == axis)
-        return next((int(value) for value in written if re.fullmatch(r"-?\d+", value)), 0)
+        return next((int(value) for value in written if WHOLE_NUMBER.fullmatch(value)), 0)
 
     return min(map(at, graph.objects), default=0)
 
@@ -134,7 +136,7 @@ def _compacted(node: Object, corner: Mapping[str, int]) -> Object:
 
 def _moved(item: Property, corner: Mapping[str, int]) -> Property | None:
     axis = POSITIONS.get(item.key)
-    if axis is None or not re.fullmatch(r"-?\d+", item.value):
+    if axis is None or not WHOLE_NUMBER.fullmatch(item.value):
         return item
     moved = int(item.value) - corner[axis]
     return replace(item, value=str(moved)) if moved else None

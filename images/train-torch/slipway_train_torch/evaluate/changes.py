@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from slipway.api.common import BlenderExecution, BlueprintValidity, NamedMetric
+from slipway.api.common import BlenderExecution, BlueprintDistance, BlueprintValidity, NamedMetric
 from slipway.api.modelversion import ID_LENGTH, MOST_NAMED, MetricResult
 from slipway.contract.result import Evaluated, encode
 from slipway_train_torch.evaluate.bounds import Gain
 from slipway_train_torch.evaluate.results import Figure
 
-HIGHER_IS_BETTER = (BlenderExecution, BlueprintValidity)
+HIGHER_IS_BETTER = (BlenderExecution, BlueprintDistance, BlueprintValidity)
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ def chosen(folder: Path, metric: EvaluationMetric) -> tuple[Item, ...]:
             fit = items
         case (
             BlueprintValidity(max_examples=limit, max_new_tokens=tokens)
+            | BlueprintDistance(max_examples=limit, max_new_tokens=tokens)
             | HumanPreference(max_examples=limit, max_new_tokens=tokens)
         ):
             # Where the answer wanted is longer than the answer allowed, nobody can be right.

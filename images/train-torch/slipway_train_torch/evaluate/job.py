@@ -21,7 +21,7 @@ from slipway.contract.result import Evaluated
 from slipway_pod import trust, verify
 from slipway_pod.artifact import fetch
 from slipway_pod.errors import BadConfig
-from slipway_train_torch.evaluate import asking, executed, rated
+from slipway_train_torch.evaluate import asking, executed, likeness, rated, validity
 from slipway_train_torch.evaluate.changes import fitting, listed
 from slipway_train_torch.evaluate.compare import Compared, compare
 from slipway_train_torch.evaluate.files import bring
@@ -131,7 +131,7 @@ class _Session:
             items = chosen(self.scratch / DATA, named.measure)
             log.info("%s of %s: %d items", named.name, subject.name, len(items))
             served = bring(subject, self.scratch, self.store)
-            return measure(served, named.measure, items, self.evaluation.seed, self.bench)
+            return measure(served, named.measure, items, self.scratch / DATA, self.evaluation.seed, self.bench)
 
         key = self._key(named, subject)
         return self.results.measured(key, measured)
@@ -162,7 +162,6 @@ class _Session:
         return chosen_tasks(folder, metric)
 
     def _key(self, named: NamedMetric, subject: Subject) -> str:
-        marks = executed.MARKS if isinstance(named.measure.chosen, BlenderExecution) else ()
         measure = named.measure
         if isinstance(measure.chosen, HumanPreference):
             measure = EvaluationMetric(human_preference=rated.asked_for(measure.chosen))
