@@ -100,6 +100,27 @@ def test_what_was_measured_once_is_remembered(bench: Bench, evaluate: Any, monke
     assert measured == ["v2"], "the version in production is not measured again"
 
 
+def test_general_text_is_judged_beside_and_survives_another_dataset(
+    bench: Bench, evaluate: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = bench.folder / "general"
+    folder.mkdir()
+    for at in range(6):
+        (folder / f"{at}.txt").write_text(f"Text {at} tells of the sea, of ships and of harbours.\n")
+    data = reference(publish(folder, "s3://slipway/slipway/general", bench.store)).dump()
+    general = {"name": "general", "measure": {"heldOutLoss": {"maxExamples": 6, "data": data}}}
+    subject = trained(bench, max_steps=12)
+    own, other = evaluate(subject, LOSS, general).metrics
+    assert (own.samples, other.samples) == (8, 6)
+    assert float(own.improvement) > float(other.improvement), "it was tuned on graphs, not on this"
+    monkeypatch.setattr(jobs, "measure", lambda *_: pytest.fail("measured twice"))
+    named = NamedMetric.model_validate(general)
+    session = jobs._Session(
+        bench.store, evaluation(general), subject.artifact, folder, Results(bench.store), measure.Bench(1)
+    )
+    assert len(session.figures(named, subject)) == 6, "the dataset is no part of its key"
+
+
 def test_a_version_is_no_better_than_itself(bench: Bench, evaluate: Any) -> None:
     subject = trained(bench)
     result = evaluate(subject, against=subject)
@@ -224,12 +245,6 @@ def test_the_real_base_and_an_adapter_on_it(
         data=data,
         evaluation=evaluation(LOSS, VALID, NEAR),
     )
-    result = jobs.evaluate(told)
-    loss, valid, near = result.metrics
-    assert 0 < float(loss.reference or 0) < 10, "an instruct model has seen text like this"
-    assert abs(float(loss.value) - float(loss.reference or 0)) > 0.05, "the adapter is in the weights that are judged"
-    assert valid.samples == 2
-    assert float(valid.value) in (0.0, 0.5, 1.0)
     asked: list[int] = []
     really = measure.answers
 
@@ -238,6 +253,12 @@ def test_the_real_base_and_an_adapter_on_it(
         return really(served, items, *rest)
 
     monkeypatch.setattr(measure, "answers", watched)
+    result = jobs.evaluate(told)
+    loss, valid, near = result.metrics
+    assert 0 < float(loss.reference or 0) < 10, "an instruct model has seen text like this"
+    assert abs(float(loss.value) - float(loss.reference or 0)) > 0.05, "the adapter is in the weights that are judged"
+    assert valid.samples == 2
+    assert float(valid.value) in (0.0, 0.5, 1.0)
     assert near.samples == 2
     assert 0 <= float(near.value) <= 1
     assert asked == [2, 2], "each model answers once, for both metrics"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet
 
-from slipway.api.common import BlueprintValidity, EvaluationMetric, HeldOutLoss
+from slipway.api.common import BlueprintDistance, BlueprintValidity, EvaluationMetric, HeldOutLoss
 from slipway.api.preference import HumanPreference
 from slipway_pod.errors import BadData
 
