@@ -36,15 +36,15 @@ def held_out(cluster: Cluster, tape: Tape) -> list[Conversation]:
     return conversations(answered_rows(cluster, tape))
 
 
-def answered_rows(cluster: Cluster, tape: Tape) -> list[Conversation]:
-    """Return the conversations of the test split of the prepared dataset, each with the answer that is wanted."""
+def answered_rows(cluster: Cluster, tape: Tape, split: str = "test") -> list[Conversation]:
+    """Return the conversations of a split of the prepared dataset, each with the answer that is wanted."""
     dataset = tape.now("Dataset", DATASET)
     status = DatasetStatus.model_validate(dataset.status if dataset is not None else {})
     if status.artifact is None:
         raise ValueError(f"Dataset {DATASET} has no artifact, so there is nothing to ask: is it Ready?")
     bucket, _, prefix = status.artifact.uri.removeprefix("s3://").partition("/")
     with store(cluster, bucket) as opened, TemporaryDirectory() as folder:
-        keys = [o["path"] for page in obstore.list(opened, prefix=f"{prefix}test/") for o in page]
+        keys = [o["path"] for page in obstore.list(opened, prefix=f"{prefix}{split}/") for o in page]
         for key in keys:
             Path(folder, Path(key).name).write_bytes(bytes(obstore.get(opened, key).bytes()))
         return [row["messages"] for file in sorted(Path(folder).glob("*.parquet")) for row in _rows(file)]

@@ -11,7 +11,13 @@ from typing import Any
 import yaml
 
 STEPS = {"v1": 4, "v2": 10, "v3": 3}
-EXAMPLES = {"heldOutLoss": {"maxExamples": 8}, "blueprintValidity": {"maxExamples": 2, "maxNewTokens": 200}}
+FEW_ANSWERS = {"maxExamples": 2, "maxNewTokens": 200}
+EXAMPLES = {
+    "heldOutLoss": {"maxExamples": 8},
+    "blueprintValidity": FEW_ANSWERS,
+    "blueprintDistance": FEW_ANSWERS,
+}
+PROOFS = ("blueprint-validity", "blueprint-distance")
 HOLD_SECONDS = 6
 BAKE_SECONDS = 10
 
@@ -52,5 +58,5 @@ def _fewer(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         for metric in evaluation["metrics"]
     ]
     # So few steps and examples prove nothing about whole graphs.
-    gates = [gate for gate in evaluation["gates"] if gate["metric"] != "blueprint-validity"]
+    gates = [gate for gate in evaluation["gates"] if gate["metric"] not in PROOFS]
     return {**evaluation, "metrics": metrics, "gates": gates}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from e2e.example.cast import BLENDER, Example
@@ -13,8 +12,7 @@ from e2e.example.results import NoResults
 from slipway.contract.execution import LAYERS
 from slipway_eval_blender.judge import code
 from slipway_formats.bpy_names import imports, names_used, outside
-from slipway_formats.t3d import T3DError, parse
-from slipway_train_torch.evaluate.validity import judge, whole
+from slipway_train_torch.evaluate.validity import Verdict
 
 Layers = Mapping[str, bool]
 """Which layers an answer passes."""
@@ -24,26 +22,18 @@ Reader = Callable[[Mapping[str, Any]], Layers]
 
 def reader(example: Example) -> Reader:
     """Return how the layers of an answer are read off the report of `example`."""
-    if example is BLENDER:
-        return of_blender
-    known = classes(example.out / "raw")
-    return lambda note: of_blueprint(str(note["answer"]), bool(note["cut"]), known)
+    return of_blender if example is BLENDER else of_blueprint
 
 
-def of_blueprint(answer: str, cut: bool, known: frozenset[str]) -> Layers:
-    """Return what holds of T3D. An answer that was `cut` counts up to the end of its last whole object.
+def of_blueprint(note: Mapping[str, Any]) -> Layers:
+    """Return what holds of T3D, as the evaluation judged it; AllOfThem is what makes it valid."""
+    layers: Mapping[str, bool] = note["layers"]
+    return {**layers, "AllOfThem": all(layers.values())}
 
-    LinksResolve is what the gate of blueprintValidity judges. Nodes are known when Unreal has their class, which is one
-    of `known`.
-    """
-    try:
-        graph = parse(whole(answer) if cut else answer)
-    except T3DError:
-        return dict.fromkeys(("Parses", "NodesKnown", "LinksResolve", "AllOfThem"), False)
-    parses = bool(graph.objects)
-    nodes = parses and all(node.short_class in known for node in graph.objects)
-    links = judge(answer, cut=cut).valid
-    return {"Parses": parses, "NodesKnown": nodes, "LinksResolve": links, "AllOfThem": nodes and links}
+
+def of_verdict(verdict: Verdict) -> Layers:
+    """Return the same of an answer that was judged here."""
+    return of_blueprint({"layers": verdict.layers})
 
 
 def of_blender(note: Mapping[str, Any]) -> Layers:
@@ -71,16 +61,3 @@ def uses_blender(answer: str) -> bool:
         warnings.simplefilter("ignore")  # escapes such as "\d" are no matter here
         module = ast.parse(code(answer))
     return bool(names_used(module, imports(outside(module.body))))
-
-
-def classes(folder: Path) -> frozenset[str]:
-    """Return the node classes that Unreal's own graphs below `folder` have."""
-    return frozenset(node.short_class for graph in _graphs(folder.rglob("*.t3d")) for node in graph.objects)
-
-
-def _graphs(files: Iterable[Path]) -> Iterable[Any]:
-    for file in sorted(files):
-        try:
-            yield parse(file.read_text(encoding="utf-8"))
-        except T3DError:
-            continue  # the Dataset's report tells of files that are none

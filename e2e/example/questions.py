@@ -15,9 +15,10 @@ from e2e.demo.tape import Tape
 from e2e.example import sandbox
 from e2e.example.ask import Post, Said, ask
 from e2e.example.cast import BLENDER, Example
-from e2e.example.layers import Layers, classes, of_blueprint, reached
+from e2e.example.layers import Layers, of_verdict, reached
 from e2e.example.results import Item
 from slipway.contract.execution import Task
+from slipway_train_torch.evaluate.classes import classes
 from slipway_train_torch.evaluate.items import CHARACTERS_PER_TOKEN
 from slipway_train_torch.evaluate.validity import judge
 
@@ -43,8 +44,9 @@ def asked_and_judged(
         answered = [(task, one.text) for task, one in zip(tasks, said, strict=True)]
         ran = sandbox.verdicts(cluster, example.namespace, images["eval-blender"], answered)
         return [Judged(one, reached(v.layer, one.text), v.why) for one, v in zip(said, ran, strict=True)]
-    known = classes(example.out / "raw")
-    asked = first_rows(answered_rows(cluster, tape), example)
+    rows = answered_rows(cluster, tape)
+    known = classes(row[-1]["content"] for row in (*answered_rows(cluster, tape, "train"), *rows))
+    asked = first_rows(rows, example)
     return [_of_blueprint(ask(post, example, one), known) for one in asked]
 
 
@@ -68,4 +70,5 @@ def first_rows(rows: Sequence[Conversation], example: Example) -> list[Conversat
 
 
 def _of_blueprint(said: Said, known: frozenset[str]) -> Judged:
-    return Judged(said, of_blueprint(said.text, said.cut, known), judge(said.text, cut=said.cut).why)
+    verdict = judge(said.text, known, cut=said.cut)
+    return Judged(said, of_verdict(verdict), verdict.why)

@@ -1,8 +1,8 @@
 """What did an evaluation find, answer by answer, of a version and of the base model?
 
 The report of a ModelVersion (`status.report`) is JSON lines: what was compared, then one line for each item of each
-metric with what became of either's answer (slipway_train_torch.evaluate.results.Figure), losses first. `item` is its
-place in the choice by hash, in which items are asked: who looks at the first few must not look at losers only.
+metric with what became of either's answer (slipway_train_torch.evaluate.results.Figure), the losses first. `item` is
+its place in the choice by hash: who looks at the first few must not look at losers only.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ class Item:
 
 
 def read(lines: Iterable[str], metric: str) -> tuple[Item, ...]:
-    """Return the items of `metric` in a report, as chosen; raise NoResults where no answers were compared."""
+    """Return the items of `metric` in a report, in the order of their choice.
+
+    Raises NoResults where no answers were compared.
+    """
     found = []
     for line in lines:
         entry = json.loads(line) if line.strip() else {}

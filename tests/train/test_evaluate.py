@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from slipway.api.causal_lm import CausalLM
-from slipway.api.common import ArtifactStatus, Evaluation
+from slipway.api.common import ArtifactStatus, Evaluation, NamedMetric
 from slipway.contract.job import Evaluate, Subject
 from slipway.contract.result import Evaluated, Trained
 from slipway_pod.artifact import publish
@@ -23,6 +24,7 @@ from slipway_train_torch.causal_lm.device import choose
 from slipway_train_torch.evaluate import job as jobs
 from slipway_train_torch.evaluate import measure
 from slipway_train_torch.evaluate.files import Served, Weights
+from slipway_train_torch.evaluate.results import Results
 from slipway_train_torch.evaluate.weights import adapted, gguf_changes, peft_changes
 from slipway_train_torch.gguf import lora
 from slipway_train_torch.gguf.reading import read_once
@@ -31,6 +33,7 @@ from tests.train.runs import Bench
 
 LOSS = {"name": "loss", "measure": {"heldOutLoss": {"maxExamples": 8}}}
 VALID = {"name": "valid", "measure": {"blueprintValidity": {"maxExamples": 2, "maxNewTokens": 24}}}
+NEAR = {"name": "near", "measure": {"blueprintDistance": {"maxExamples": 2, "maxNewTokens": 24}}}
 GATE = {"name": "better", "metric": "loss", "minImprovement": "0", "confidencePercent": 90}
 
 
@@ -41,7 +44,7 @@ def evaluation(*metrics: dict[str, Any]) -> Evaluation:
 @pytest.fixture
 def evaluate(bench: Bench, graphs: list[dict[str, object]]) -> Any:
     """Evaluates a subject against the tiny base, on graphs."""
-    folder = write_dataset(bench.folder / "judged", {"train": [], "test": graphs})
+    folder = write_dataset(bench.folder / "judged", {"train": graphs, "test": graphs})
     data = reference(publish(folder, "s3://slipway/slipway/datasets", bench.store))
 
     def run(subject: Subject, *metrics: dict[str, Any], against: Subject | None = None) -> Evaluated:
@@ -95,6 +98,27 @@ def test_what_was_measured_once_is_remembered(bench: Bench, evaluate: Any, monke
     assert measured == []
     evaluate(trained(bench, "v2", max_steps=2), against=subject)
     assert measured == ["v2"], "the version in production is not measured again"
+
+
+def test_general_text_is_judged_beside_and_survives_another_dataset(
+    bench: Bench, evaluate: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = bench.folder / "general"
+    folder.mkdir()
+    for at in range(6):
+        (folder / f"{at}.txt").write_text(f"Text {at} tells of the sea, of ships and of harbours.\n")
+    data = reference(publish(folder, "s3://slipway/slipway/general", bench.store)).dump()
+    general = {"name": "general", "measure": {"heldOutLoss": {"maxExamples": 6, "data": data}}}
+    subject = trained(bench, max_steps=12)
+    own, other = evaluate(subject, LOSS, general).metrics
+    assert (own.samples, other.samples) == (8, 6)
+    assert float(own.improvement) > float(other.improvement), "it was tuned on graphs, not on this"
+    monkeypatch.setattr(jobs, "measure", lambda *_: pytest.fail("measured twice"))
+    named = NamedMetric.model_validate(general)
+    session = jobs._Session(
+        bench.store, evaluation(general), subject.artifact, folder, Results(bench.store), measure.Bench(1)
+    )
+    assert len(session.figures(named, subject)) == 6, "the dataset is no part of its key"
 
 
 def test_a_version_is_no_better_than_itself(bench: Bench, evaluate: Any) -> None:
@@ -205,7 +229,11 @@ def test_the_real_base_and_an_adapter_on_it(
         ]} for at in range(3)
     ]  # fmt: skip
     data = reference(
-        publish(write_dataset(bench.folder / "short", {"test": short}), "s3://slipway/slipway/datasets", bench.store)
+        publish(
+            write_dataset(bench.folder / "short", {"train": short, "test": short}),
+            "s3://slipway/slipway/datasets",
+            bench.store,
+        )
     )
     subject = Subject(name="v1", artifact=artifact, kind="Adapter", formats=("SafeTensors", "GGUF"), base_model=real)
     told = Evaluate(
@@ -215,11 +243,22 @@ def test_the_real_base_and_an_adapter_on_it(
         subject=subject,
         reference=Subject(name="base", artifact=real, kind="Base", formats=()),
         data=data,
-        evaluation=evaluation(LOSS, VALID),
+        evaluation=evaluation(LOSS, VALID, NEAR),
     )
+    asked: list[int] = []
+    really = measure.answers
+
+    def watched(served: Served, items: Sequence[Any], *rest: Any) -> Any:
+        asked.append(len(items))
+        return really(served, items, *rest)
+
+    monkeypatch.setattr(measure, "answers", watched)
     result = jobs.evaluate(told)
-    loss, valid = result.metrics
+    loss, valid, near = result.metrics
     assert 0 < float(loss.reference or 0) < 10, "an instruct model has seen text like this"
     assert abs(float(loss.value) - float(loss.reference or 0)) > 0.05, "the adapter is in the weights that are judged"
     assert valid.samples == 2
     assert float(valid.value) in (0.0, 0.5, 1.0)
+    assert near.samples == 2
+    assert 0 <= float(near.value) <= 1
+    assert asked == [2, 2], "each model answers once, for both metrics"

@@ -7,12 +7,12 @@ import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from slipway.api.common import BlenderExecution, BlueprintValidity, Evaluation, Gate
+from slipway.api.common import BlenderExecution, BlueprintDistance, BlueprintValidity, Evaluation, Gate
 from slipway.api.modelversion import GateOutcome, GateResult, MetricResult
 from slipway.api.preference import HumanPreference
 
 DEFAULT_CONFIDENCE = 95
-SHARES = (BlueprintValidity, BlenderExecution, HumanPreference)
+SHARES = (BlueprintValidity, BlueprintDistance, BlenderExecution, HumanPreference)
 """Metrics whose figure is a share of 1."""
 
 
@@ -106,6 +106,9 @@ def _judge(gate: Gate, figures: Figures) -> GateResult:
 def _checks(gate: Gate, figures: Figures) -> Iterable[_Check]:
     metric = figures.metrics.get(gate.metric)
     value = number(metric.value) if metric is not None else None
+    if metric is not None and metric.samples < gate.min_items:
+        yield _few(gate, metric)
+        return
     if gate.min_improvement is not None:
         yield _improvement(gate, gate.min_improvement, metric, value, figures)
     for wanted, word, holds in ((gate.min, "at least", operator.ge), (gate.max, "at most", operator.le)):
@@ -117,6 +120,15 @@ def _checks(gate: Gate, figures: Figures) -> Iterable[_Check]:
             continue
         shown = f"{gate.metric} {_short(value)}, needed {word} {wanted}"
         yield _Check("Pass" if holds(value, bound) else "Fail", metric.value if metric else None, wanted, shown)
+
+
+def _few(gate: Gate, metric: MetricResult) -> _Check:
+    wanted = next(bound for bound in (gate.min_improvement, gate.min, gate.max) if bound is not None)
+    why = (
+        f"{gate.metric} was measured on {metric.samples} items, minItems is {gate.min_items}; raise maxExamples, or "
+        "the share of the test split where it has no more"
+    )
+    return _Check("NoData", None, wanted, why)
 
 
 def _improvement(gate: Gate, wanted: str, metric: MetricResult | None, value: float | None, figures: Figures) -> _Check:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from slipway_train_torch.evaluate import bounds
-from slipway_train_torch.evaluate.bounds import Gain, binary_bound, graded_bound, improvement
+from slipway_train_torch.evaluate.bounds import Gain, binary_bound, graded_bound, improvement, witnesses, yes_no_bound
 
 
 @pytest.mark.parametrize("items", [8, 16])
@@ -60,6 +60,56 @@ def test_a_binary_bound_lies_below_the_truth_as_often_as_it_says(items: int, sha
         bound = binary_bound(better, worse, items, 95)
         held += bound is not None and bound <= shares[0] - shares[1]
     assert held / times >= 0.93
+
+
+def grouped(source: random.Random, groups: int, shares: tuple[float, float], alike: float) -> list[Gain]:
+    """Draw six items a group: each says with chance `alike` what its group says, else what it likes."""
+
+    def said(x: float) -> float:
+        return 1.0 if x < shares[0] else -1.0 if x < sum(shares) else 0.0
+
+    found = []
+    for group in range(groups):
+        common = source.random()
+        found += [Gain(str(group), said(common if source.random() < alike else source.random())) for _ in range(6)]
+    return found
+
+
+@pytest.mark.parametrize("groups", [6, 12])
+@pytest.mark.parametrize("shares", [(0.3, 0.1), (0.1, 0.1), (0.7, 0.0), (0.05, 0.3)])
+@pytest.mark.parametrize("alike", [0.0, 0.5, 1.0])
+def test_a_binary_bound_over_groups_keeps_its_promise(groups: int, shares: tuple[float, float], alike: float) -> None:
+    source, times, held = random.Random(groups), 400, 0
+    for _ in range(times):
+        bound = yes_no_bound(grouped(source, groups, shares, alike), 95)
+        held += bound is not None and bound <= shares[0] - shares[1]
+    assert held / times >= 0.87, "0.95 is promised; 400 draws scatter by 0.011, and few groups tell little of alikeness"
+
+
+def test_answers_of_one_group_count_as_fewer_witnesses() -> None:
+    source, times, naive = random.Random(3), 400, 0
+    for _ in range(times):
+        gains = grouped(source, 10, (0.3, 0.1), 1.0)
+        better, worse = sum(gain.amount > 0 for gain in gains), sum(gain.amount < 0 for gain in gains)
+        naive += (binary_bound(better, worse, len(gains), 95) or 0.0) <= 0.2
+    assert naive / times < 0.85, "treating them as independent would promise too much: the test would not see it"
+
+
+def test_what_groups_are_worth() -> None:
+    assert witnesses([Gain(str(at), float(at % 2)) for at in range(12)]) == 12
+    one = [Gain(str(group), float(group % 2)) for group in range(6) for _ in range(4)]
+    assert witnesses(one) == pytest.approx(6), "whole groups agree: each is one witness"
+    alike = [Gain(str(group), 1.0) for group in range(6) for _ in range(4)]
+    assert witnesses(alike) == pytest.approx(6), "where all agree nothing shows that groups do not matter"
+    mixed = [Gain(str(group), float(at % 2)) for group in range(6) for at in range(4)]
+    assert witnesses(mixed) == 24, "groups differ in nothing: every item is a witness"
+    assert witnesses([Gain("large", 1.0)] * 20 + [Gain(str(at), 1.0) for at in range(4)]) < 1.5
+
+
+def test_alone_in_its_group_an_item_counts_as_before() -> None:
+    gains = [Gain(str(at), float((at < 5) - (at > 9))) for at in range(12)]
+    assert yes_no_bound(gains, 90) == binary_bound(5, 2, 12, 90)
+    assert yes_no_bound(gains[:4], 90) is None, "too few groups"
 
 
 def test_a_bound_by_hand() -> None:

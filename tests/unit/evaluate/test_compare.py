@@ -8,6 +8,7 @@ import pytest
 
 from slipway.api.common import ArtifactRef, Evaluation, EvaluationMetric
 from slipway.contract.job import Store, Subject
+from slipway_train_torch.evaluate.bounds import binary_bound
 from slipway_train_torch.evaluate.compare import compare
 from slipway_train_torch.evaluate.results import Figure, Results, key_of
 
@@ -45,6 +46,22 @@ def test_more_valid_answers_are_an_improvement() -> None:
     assert (found.metric.value, found.metric.reference, found.metric.improvement) == ("0.9", "0.1", "0.8")
     assert set(found.lower_bounds) == {"95"}, "a gate without minImprovement asks for no bound"
     assert 0 < float(found.lower_bounds["95"]) < 0.8
+
+
+def test_many_answers_of_few_files_prove_nothing() -> None:
+    def of_groups(count: int, amount: float) -> list[Figure]:
+        return [Figure(str(at), f"g{at % count}", amount, 1.0, {}) for at in range(40)]
+
+    few = compare(VALID, EVALUATION, of_groups(4, 1.0), of_groups(4, 0.0))
+    some = compare(VALID, EVALUATION, of_groups(8, 1.0), of_groups(8, 0.0))
+    alone = compare(VALID, EVALUATION, of_groups(40, 1.0), of_groups(40, 0.0))
+    assert few is not None
+    assert some is not None
+    assert alone is not None
+    assert few.lower_bounds == {}
+    assert float(some.lower_bounds["95"]) == pytest.approx(binary_bound(8, 0, 8, 95), abs=1e-5), "as eight items"
+    assert float(alone.lower_bounds["95"]) == pytest.approx(binary_bound(40, 0, 40, 95), abs=1e-5)
+    assert (some.metric.worse, some.metric.worst) == (0, [])
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf])

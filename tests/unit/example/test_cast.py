@@ -12,7 +12,8 @@ import yaml
 from e2e.demo import tutorial
 from e2e.demo.cast import REPOSITORY, TEAMS
 from e2e.example.cast import ALL, BLENDER, BLUEPRINT, Example
-from e2e.example.layers import of_blueprint, reached
+from e2e.example.layers import of_verdict, reached
+from slipway_train_torch.evaluate.validity import judge
 
 MEASURES = {"blueprintValidity", "blenderExecution"}
 
@@ -86,7 +87,7 @@ def test_the_readme_tells_the_one_command_and_has_room_for_the_table(example: Ex
 
 def test_the_layers_are_those_that_are_told_of_answers() -> None:
     assert BLENDER.layers == tuple(reached("Nothing", ""))
-    assert BLUEPRINT.layers == tuple(of_blueprint("", False, frozenset()))
+    assert BLUEPRINT.layers == tuple(of_verdict(judge("", frozenset(), cut=False)))
     assert all(example.promised in example.layers for example in ALL.values())
 
 

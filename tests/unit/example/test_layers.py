@@ -2,61 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from e2e.example.cast import BLENDER, BLUEPRINT
-from e2e.example.layers import classes, of_blender, of_blueprint, reached, reader
+from e2e.example.layers import of_blender, of_verdict, reached, reader
 from e2e.example.results import NoResults
-
-GRAPHS = Path(__file__).parents[2] / "data" / "t3d"
-NODE = """Begin Object Class=/Script/BlueprintGraph.{cls} Name="A_0"
-   CustomProperties Pin (PinId=1,PinName="out",Direction="EGPD_Output",LinkedTo=({link}))
-End Object
-"""
-OTHER = """Begin Object Class=/Script/BlueprintGraph.K2Node_Knot Name="B_0"
-   CustomProperties Pin (PinId=1,PinName="in",LinkedTo=(A_0 1,))
-End Object
-"""
-KNOWN = frozenset({"K2Node_Knot", "K2Node_CallFunction"})
+from slipway_train_torch.evaluate.validity import Verdict
 
 
-def passed(answer: str, *, cut: bool = False) -> list[str]:
-    return [layer for layer, holds in of_blueprint(answer, cut, KNOWN).items() if holds]
-
-
-def test_a_whole_graph_passes_everything() -> None:
-    text = NODE.format(cls="K2Node_CallFunction", link="B_0 1,") + OTHER
-    assert passed(text) == list(BLUEPRINT.layers)
-
-
-def test_words_about_a_graph_are_none() -> None:
-    assert passed("Sure! Here is a Blueprint with two nodes:") == []
-    assert passed("") == []
-
-
-def test_an_invented_class_still_parses() -> None:
-    assert passed(NODE.format(cls="K2Node_MakeCoffee", link="B_0 1,") + OTHER) == ["Parses", "LinksResolve"]
-
-
-def test_a_link_to_nowhere_still_parses() -> None:
-    assert passed(NODE.format(cls="K2Node_Knot", link="C_0 1,")) == ["Parses", "NodesKnown"]
-
-
-def test_an_answer_that_was_cut_counts_up_to_its_last_whole_node() -> None:
-    begun = NODE.format(cls="K2Node_Knot", link="B_0 1,") + OTHER[: len(OTHER) // 2]
-    assert passed(begun, cut=True) == list(BLUEPRINT.layers)
-    assert passed(begun) == []
-    assert passed(OTHER[:40], cut=True) == []
-
-
-def test_known_classes_are_those_of_unreals_own_graphs(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "1.t3d").write_text(NODE.format(cls="K2Node_Knot", link=""))
-    (tmp_path / "a" / "broken.t3d").write_text("Begin Object")
-    assert classes(tmp_path) == {"K2Node_Knot"}
-    assert len(classes(GRAPHS)) > 5
+def test_the_layers_of_a_graph_are_read_off_the_report() -> None:
+    read = reader(BLUEPRINT)
+    assert read({"layers": {"Parses": True, "NodesKnown": False, "LinksResolve": True}}) == {
+        "Parses": True, "NodesKnown": False, "LinksResolve": True, "AllOfThem": False,
+    }  # fmt: skip
+    whole = of_verdict(Verdict(True, True, True))
+    assert [layer for layer, holds in whole.items() if holds] == list(BLUEPRINT.layers)
 
 
 CUBE = "import bpy\nbpy.ops.mesh.primitive_cube_add()"

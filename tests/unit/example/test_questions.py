@@ -78,10 +78,7 @@ def test_blender_answers_are_judged_by_what_became_of_them(tmp_path: Path, monke
     assert [messages[-1]["content"] for messages in seen] == ["Add 4 cubes.", "Add 1 cubes."]
 
 
-def test_blueprint_answers_are_judged_by_reading_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(BLUEPRINT), "out", property(lambda _: tmp_path))
-    (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / "1.t3d").write_text(KNOT)
+def test_blueprint_answers_are_judged_by_reading_them(monkeypatch: pytest.MonkeyPatch) -> None:
     row = [{"role": "user", "content": "a knot"}, {"role": "assistant", "content": KNOT}]
     monkeypatch.setattr(questions, "answered_rows", lambda *_: [row])
     good = asked_and_judged(None, BLUEPRINT, None, {}, [], answering(KNOT, []))  # type: ignore[arg-type]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic.alias_generators import to_camel
 
-from slipway.api.common import Evaluation, Gate
+from slipway.api.common import MOST_ITEMS, Evaluation, EvaluationMetric, Gate
 from slipway.api.modelversion import MetricResult
 from slipway.model.gates import Figures, judge, score, with_bounds
 
 
 def figures(value: str = "0.5", bounds: dict[str, str] | None = None, reference: str = "v0", **metric: Any) -> Figures:
     metric = {"reference": "0.52", "improvement": "0.02"} | metric
-    found = MetricResult(name="loss", value=value, samples=32, **metric)
+    found = MetricResult(name="loss", value=value, **({"samples": 32} | metric))
     return Figures({"loss": found}, {"loss": {"95": "0.01"} if bounds is None else bounds}, reference)
 
 
@@ -52,6 +53,32 @@ def test_outcomes(wanted: Gate, seen: Figures, outcome: str) -> None:
     assert found.message.startswith(
         f"gate g {({'Pass': 'passed', 'Fail': 'failed', 'NoData': 'has no data'})[outcome]}"
     )
+
+
+@pytest.mark.parametrize("bound", [{"min": "0"}, {"max": "1"}, {"min_improvement": "0"}, {"max": "0.4"}])
+@pytest.mark.parametrize(("samples", "least"), [(2, 5), (4, 5), (31, 32)])
+def test_too_few_items_are_no_data_whatever_they_say(bound: dict[str, str], samples: int, least: int) -> None:
+    (found,) = judge([gate(min_items=least, **bound)], figures(samples=samples))
+    assert found.outcome == "NoData"
+    assert found.message == (
+        f"gate g has no data: loss was measured on {samples} items, minItems is {least}; raise maxExamples, or the "
+        "share of the test split where it has no more"
+    )
+    (found,) = judge([gate(min_items=least, **bound)], figures(samples=least))
+    assert found.outcome in ("Pass", "Fail")
+
+
+def test_what_is_not_asked_for_is_not_written() -> None:
+    assert gate(min="0").dump() == {"name": "g", "metric": "loss", "min": "0", "confidencePercent": 95}
+    assert gate(min="0", min_items=32).dump()["minItems"] == 32
+
+
+def test_every_measure_says_how_many_items_it_has() -> None:
+    measures = {to_camel(name): field for name, field in EvaluationMetric.model_fields.items()}
+    assert measures.keys() == MOST_ITEMS.keys()
+    for name, field in measures.items():
+        (measure,) = (of for of in get_args(field.annotation) if of is not type(None))
+        assert MOST_ITEMS[name] in {to_camel(own) for own in measure.model_fields}
 
 
 def test_the_message_names_what_missed() -> None:

@@ -54,7 +54,42 @@ def graded_bound(gains: Sequence[Gain], confidence_percent: int, seed: int) -> f
     return centre - worst * spread if math.isfinite(worst) else None
 
 
-def binary_bound(better: int, worse: int, items: int, confidence_percent: float) -> float | None:
+def yes_no_bound(gains: Sequence[Gain], confidence_percent: float) -> float | None:
+    """Return the one-sided lower confidence bound of the mean of `gains`, which are -1, 0 or 1 with weight 1 each.
+
+    Items of one group are alike: together they are worth fewer witnesses than they are many, and Tango's interval is
+    that of so many (Rao & Scott, Biometrics 48:577, 1992). None when there are too few groups.
+    """
+    if len({gain.group for gain in gains}) < MIN_GROUPS:
+        return None
+    items, share = len(gains), witnesses(gains) / len(gains)
+    better, worse = sum(gain.amount > 0 for gain in gains), sum(gain.amount < 0 for gain in gains)
+    return binary_bound(better * share, worse * share, items * share, confidence_percent)
+
+
+def witnesses(gains: Sequence[Gain]) -> float:
+    """Return how many independent items `gains` are worth: their number over the design effect.
+
+    The design effect is the variance of their mean with groups drawn whole over that with items drawn alone. It is held
+    between 1 (groups do not matter) and what it is where all items of a group say the same (Kish, Survey Sampling,
+    1965), which is also taken where all gains are alike and show no variance.
+    """
+    sums: dict[str, float] = {}
+    sizes: dict[str, int] = {}
+    for gain in gains:
+        sums[gain.group] = sums.get(gain.group, 0.0) + gain.amount
+        sizes[gain.group] = sizes.get(gain.group, 0) + 1
+    items, groups = len(gains), len(sums)
+    largest = sum(size * size for size in sizes.values()) / items
+    if largest == 1.0 or groups < 2:
+        return items / largest
+    mean = sum(sums.values()) / items
+    alone = sum((gain.amount - mean) ** 2 for gain in gains) / (items - 1)
+    whole = sum((sums[name] - mean * sizes[name]) ** 2 for name in sums) * groups / (groups - 1) / items
+    return items / (min(max(whole / alone, 1.0), largest) if alone else largest)
+
+
+def binary_bound(better: float, worse: float, items: float, confidence_percent: float) -> float | None:
     """Return the one-sided lower confidence bound of (better - worse) / items, for paired yes-no outcomes.
 
     Score interval of Tango (Statistics in Medicine 17:891, 1998), which inverts a test and so stays honest for small
@@ -91,7 +126,7 @@ def _score(groups: Sequence[tuple[float, float]], centre: float) -> float:
     return (ratio - centre) / spread
 
 
-def _tango(better: int, worse: int, items: int, delta: float) -> float:
+def _tango(better: float, worse: float, items: float, delta: float) -> float:
     """Return the score statistic of the hypothesis that the true difference is `delta`."""
     a = 2 * items
     b = -better - worse + (2 * items - better + worse) * delta

@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from slipway.api.common import BlenderExecution, BlueprintValidity, NamedMetric
+from slipway.api.common import BlenderExecution, BlueprintDistance, BlueprintValidity, NamedMetric
 from slipway.api.modelversion import ID_LENGTH, MOST_NAMED, MetricResult
 from slipway.contract.result import Evaluated, encode
 from slipway_train_torch.evaluate.bounds import Gain
 from slipway_train_torch.evaluate.results import Figure
 
-HIGHER_IS_BETTER = (BlenderExecution, BlueprintValidity)
+HIGHER_IS_BETTER = (BlenderExecution, BlueprintDistance, BlueprintValidity)
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,8 @@ def listed(named: NamedMetric, subject: Sequence[Figure], reference: Sequence[Fi
 
 def worse(subject: Sequence[Figure], found: Sequence[Gain]) -> tuple[int, list[str]]:
     """Return how many items got worse, and the ids of those that lost most, the worst first."""
-    losses = sorted(
-        (gain.amount / gain.weight, f.id) for f, gain in zip(subject, found, strict=True) if gain.amount < 0
-    )
+    pairs = zip(subject, found, strict=True)
+    losses = sorted((gain.amount / gain.weight, figure.id) for figure, gain in pairs if gain.amount < 0)
     return len(losses), [tail(name, ID_LENGTH) for _, name in losses[:MOST_NAMED]]
 
 

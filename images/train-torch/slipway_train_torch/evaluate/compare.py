@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from slipway.api.common import Evaluation, NamedMetric
 from slipway.api.modelversion import MetricResult
-from slipway_train_torch.evaluate.bounds import binary_bound, graded_bound, improvement
+from slipway_train_torch.evaluate.bounds import graded_bound, improvement, yes_no_bound
 from slipway_train_torch.evaluate.changes import HIGHER_IS_BETTER, gains, worse
 from slipway_train_torch.evaluate.results import Figure
 
@@ -38,16 +38,12 @@ def compare(
         return Compared(measured, {})
     higher = isinstance(named.measure.chosen, HIGHER_IS_BETTER)
     binary = higher and all(figure.amount in (0.0, 1.0) for figure in (*subject, *reference))
-    count, names = worse(subject, found)
     bounds: dict[str, str] = {}
     for confidence in sorted(wanted(named.name, evaluation)):
-        if binary:
-            better = sum(gain.amount > 0 for gain in found)
-            bound = binary_bound(better, count, len(found), confidence)
-        else:
-            bound = graded_bound(found, confidence, evaluation.seed)
+        bound = yes_no_bound(found, confidence) if binary else graded_bound(found, confidence, evaluation.seed)
         if bound is not None:
             bounds[str(confidence)] = decimal(bound)
+    count, names = worse(subject, found)
     update = {
         "reference": decimal(before),
         "improvement": decimal(improvement(found)),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet
 
-from slipway.api.common import BlueprintValidity, EvaluationMetric, HeldOutLoss
+from slipway.api.common import BlueprintDistance, BlueprintValidity, EvaluationMetric, HeldOutLoss
 from slipway.api.preference import HumanPreference
 from slipway_pod.errors import BadData
 
@@ -56,6 +56,7 @@ def chosen(folder: Path, metric: EvaluationMetric) -> tuple[Item, ...]:
             fit = items
         case (
             BlueprintValidity(max_examples=limit, max_new_tokens=tokens)
+            | BlueprintDistance(max_examples=limit, max_new_tokens=tokens)
             | HumanPreference(max_examples=limit, max_new_tokens=tokens)
         ):
             # Where the answer wanted is longer than the answer allowed, nobody can be right.

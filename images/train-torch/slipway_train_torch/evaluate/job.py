@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slipway.api.common import ArtifactRef, BlenderExecution, Evaluation, EvaluationMetric, NamedMetric
+from slipway.api.common import (
+    ArtifactRef,
+    BlenderExecution,
+    BlueprintDistance,
+    BlueprintValidity,
+    Evaluation,
+    EvaluationMetric,
+    HeldOutLoss,
+    NamedMetric,
+)
 from slipway.api.preference import HumanPreference
 from slipway.contract.dataset import EXPORTS
 from slipway.contract.execution import Task
@@ -21,18 +30,19 @@ from slipway.contract.result import Evaluated
 from slipway_pod import trust, verify
 from slipway_pod.artifact import fetch
 from slipway_pod.errors import BadConfig
-from slipway_train_torch.evaluate import asking, executed, rated
+from slipway_train_torch.evaluate import asking, executed, likeness, rated, validity
 from slipway_train_torch.evaluate.changes import fitting, listed
 from slipway_train_torch.evaluate.compare import Compared, compare
 from slipway_train_torch.evaluate.files import bring
-from slipway_train_torch.evaluate.items import chosen
+from slipway_train_torch.evaluate.general import texts
+from slipway_train_torch.evaluate.items import Item, chosen
 from slipway_train_torch.evaluate.measure import ENGINES, Bench, measure
 from slipway_train_torch.evaluate.results import Figure, Results, key_of
 from slipway_train_torch.evaluate.tasks import as_items, chosen_tasks
 
 log = logging.getLogger("slipway")
 
-DATA, TASKS = "data", "tasks"
+DATA, TASKS, GENERAL = "data", "tasks", "general"
 
 
 def evaluate(job: Evaluate) -> Evaluated:
@@ -128,10 +138,12 @@ class _Session:
         def measured() -> Iterator[Figure]:
             if isinstance(named.measure.chosen, BlenderExecution):
                 return executed.figures(named.measure.chosen, self._tasks(named.measure.chosen), key)
-            items = chosen(self.scratch / DATA, named.measure)
+            items = self._items(named.measure)
+            if isinstance(named.measure.chosen, BlueprintDistance):
+                return likeness.figures(items, self.figures(answers_of(named, named.measure.chosen), subject))
             log.info("%s of %s: %d items", named.name, subject.name, len(items))
             served = bring(subject, self.scratch, self.store)
-            return measure(served, named.measure, items, self.evaluation.seed, self.bench)
+            return measure(served, named.measure, items, self.scratch / DATA, self.evaluation.seed, self.bench)
 
         key = self._key(named, subject)
         return self.results.measured(key, measured)
@@ -161,12 +173,39 @@ class _Session:
         fetch(metric.tasks, folder, self.store)
         return chosen_tasks(folder, metric)
 
+    def _items(self, measure: EvaluationMetric) -> tuple[Item, ...]:
+        match measure.chosen:
+            case HeldOutLoss(max_examples=limit, data=ArtifactRef() as general):
+                folder = self.scratch / GENERAL / general.digest.removeprefix("sha256:")
+                fetch(general, folder, self.store, without=EXPORTS)
+                return texts(folder, general, limit)
+        return chosen(self.scratch / DATA, measure)
+
     def _key(self, named: NamedMetric, subject: Subject) -> str:
-        marks = executed.MARKS if isinstance(named.measure.chosen, BlenderExecution) else ()
         measure = named.measure
         if isinstance(measure.chosen, HumanPreference):
             measure = EvaluationMetric(human_preference=rated.asked_for(measure.chosen))
-        return key_of(subject, self.data, measure, self.evaluation.seed, ENGINES, marks)
+        # What is measured on other data does not depend on the dataset.
+        other = measure.chosen.data if isinstance(measure.chosen, HeldOutLoss) else None
+        return key_of(subject, other or self.data, measure, self.evaluation.seed, ENGINES, marks(named.measure))
+
+
+def answers_of(named: NamedMetric, metric: BlueprintDistance) -> NamedMetric:
+    """Return the metric whose answers `metric` looks at: a blueprintValidity with its numbers, answered for both."""
+    same = BlueprintValidity(max_examples=metric.max_examples, max_new_tokens=metric.max_new_tokens)
+    return NamedMetric(name=named.name, measure=EvaluationMetric(blueprint_validity=same))
+
+
+def marks(measure: EvaluationMetric) -> tuple[str, ...]:
+    """Return what, beside the engines, figures of `measure` depend on."""
+    match measure.chosen:
+        case BlenderExecution():
+            return executed.MARKS
+        case BlueprintValidity():
+            return validity.MARKS
+        case BlueprintDistance():
+            return (*likeness.MARKS, *validity.MARKS)
+    return ()
 
 
 def threads(evaluation: Evaluation) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ import torch
 from slipway.api.common import BlueprintValidity, EvaluationMetric, HeldOutLoss
 from slipway.api.preference import HumanPreference
 from slipway_train_torch.evaluate import rated
+from slipway_train_torch.evaluate.classes import classes, trained
 from slipway_train_torch.evaluate.files import Served, Weights
 from slipway_train_torch.evaluate.generate import answers
 from slipway_train_torch.evaluate.items import Item
@@ -51,15 +53,15 @@ class Bench:
 
 
 def measure(
-    served: Served, metric: EvaluationMetric, items: Sequence[Item], seed: int, bench: Bench
+    served: Served, metric: EvaluationMetric, items: Sequence[Item], data: Path, seed: int, bench: Bench
 ) -> Iterator[Figure]:
-    """Yield the figure of each of `items`, in order."""
+    """Yield the figure of each of `items`, in order. They are of the prepared dataset in folder `data`."""
     match metric.chosen:
         case HeldOutLoss():
             return _loss(served, items, bench)
         case BlueprintValidity(max_new_tokens=limit):
             bench.clear()
-            return _validity(served, items, limit, seed, bench)
+            return _validity(served, items, trained(data), limit, seed, bench)
         case HumanPreference(max_new_tokens=limit):
             bench.clear()
             return rated.figures(served, items, limit, seed, bench.threads)
@@ -74,14 +76,17 @@ def _loss(served: Served, items: Sequence[Item], bench: Bench) -> Iterator[Figur
             yield Figure(item.id, item.group, loss.nats, loss.tokens, {})
 
 
-def _validity(served: Served, items: Sequence[Item], limit: int, seed: int, bench: Bench) -> Iterator[Figure]:
+def _validity(
+    served: Served, items: Sequence[Item], known: frozenset[str], limit: int, seed: int, bench: Bench
+) -> Iterator[Figure]:
     said = answers(served, items, limit, seed, bench.threads)
     for at, (item, answer) in enumerate(zip(items, said, strict=True), start=1):
-        verdict = judge(answer.text, cut=answer.cut)
+        verdict = judge(answer.text, known | classes([item.wanted]), cut=answer.cut)
         why = answer.error or verdict.why
         log.info("answer %d/%d: %s", at, len(items), "valid" if verdict.valid else f"not valid: {why}")
         note = {
             "why": why,
+            "layers": verdict.layers,
             "objects": verdict.objects,
             "cut": answer.cut,
             "tokens": answer.tokens,
