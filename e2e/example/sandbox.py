@@ -1,7 +1,8 @@
 """What becomes of answers that are Python for Blender? A pod runs them, shut in as in an evaluation.
 
-It has the image, the limits and the restrictions of the container that runs answers there (slipway.sandbox), no token
-and no credentials. Nothing that a model wrote runs on this machine.
+It has the image and the restrictions of the container that runs answers there (slipway.sandbox), no token and no
+credentials. A pod there may reach the object store; this one, which prints what it has to say, reaches nothing. Nothing
+that a model wrote runs on this machine.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ SECONDS: Final = 20
 POD_SECONDS: Final = 300
 ENDED: Final = ("Succeeded", "Failed")
 MEMORY: Final = "2Gi"
+STORAGE: Final = "1Gi"
+LABELS: Final = {"app.kubernetes.io/name": NAME}
 NO_DIGEST: Final = "sha256:" + "0" * 64
 """What runs answers reads no artefact: the job that it is given has a place for one."""
 
@@ -33,9 +36,10 @@ class NotRun(Exception):
 
 def verdicts(cluster: Cluster, namespace: str, image: str, answered: Sequence[tuple[Task, str]]) -> list[Verdict]:
     """Return what became of each answer, in order; raise NotRun where nobody could tell."""
-    remove = ("-n", namespace, "delete", f"pod/{NAME}", f"configmap/{NAME}", "--ignore-not-found", "--timeout=60s")
+    every = tuple(f"{kind}/{NAME}" for kind in ("pod", "configmap", "networkpolicy"))
+    remove = ("-n", namespace, "delete", *every, "--ignore-not-found", "--timeout=60s")
     cluster.kubectl(*remove)
-    written = [config(namespace, answered), pod(namespace, image)]
+    written = [config(namespace, answered), policy(namespace), pod(namespace, image)]
     cluster.kubectl("apply", "-f", "-", stdin="\n---\n".join(map(json.dumps, written)))
     try:
         found = read(_said(cluster, namespace))
@@ -61,6 +65,21 @@ def config(namespace: str, answered: Sequence[tuple[Task, str]]) -> dict[str, An
     }
 
 
+def policy(namespace: str) -> dict[str, Any]:
+    """Return the NetworkPolicy that lets nothing into the pod and nothing out, not even to ask for a name."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": NAME, "namespace": namespace, "labels": LABELS},
+        "spec": {
+            "podSelector": {"matchLabels": LABELS},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [],
+            "egress": [],
+        },
+    }
+
+
 def pod(namespace: str, image: str) -> dict[str, Any]:
     """Return the pod: it takes the answers from the ConfigMap, runs them, and prints the verdicts at the end."""
     folder = JOB_FILE.rpartition("/")[0]
@@ -73,7 +92,10 @@ def pod(namespace: str, image: str) -> dict[str, Any]:
         "image": image,
         "command": ["sh", "-c", command],
         "env": [{"name": "HOME", "value": SCRATCH}, {"name": "TMPDIR", "value": SCRATCH}],
-        "resources": {"requests": {"cpu": "200m", "memory": MEMORY}, "limits": {"memory": MEMORY}},
+        "resources": {
+            "requests": {"cpu": "200m", "memory": MEMORY},
+            "limits": {"memory": MEMORY, "ephemeral-storage": STORAGE},
+        },
         "securityContext": CONTAINER_SECURITY,
         "terminationMessagePath": TERMINATION_LOG,
         "volumeMounts": [
@@ -96,7 +118,8 @@ def pod(namespace: str, image: str) -> dict[str, Any]:
         "containers": [container],
         "volumes": volumes,
     }
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": NAME, "namespace": namespace}, "spec": spec}
+    meta = {"name": NAME, "namespace": namespace, "labels": LABELS}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
 
 
 def read(log: str) -> list[Verdict]:
@@ -118,7 +141,7 @@ def _job(namespace: str) -> Evaluate:
             "data": nothing,
             "evaluation": {
                 "metrics": [{"name": "answers", "measure": {"blenderExecution": {"tasks": nothing}}}],
-                "execution": {"cpu": "1", "memory": MEMORY},
+                "execution": {"cpu": "1", "memory": MEMORY, "storage": STORAGE},
             },
         }
     )

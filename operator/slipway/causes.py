@@ -110,7 +110,7 @@ _KNOWN: Final[Sequence[_Known]] = (
     _Known(
         "Unschedulable",
         r"untolerated taint",
-        "add a toleration to resources.tolerations, or take the taint off a node",
+        "add a toleration to pod.tolerations, or take the taint off a node",
     ),
     _Known(
         "Unschedulable",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from slipway.api.common import Toleration
 from slipway.api.pod import PodOptions, Volume
 
 _PREFIX = "pod-"
@@ -31,6 +32,8 @@ def _spec(template: Mapping[str, Any], options: PodOptions, containers: Collecti
     spec: dict[str, Any] = {**template["spec"], **_words(options)}
     if options.node_selector:
         spec["nodeSelector"] = options.node_selector | spec.get("nodeSelector", {})
+    if options.tolerations:
+        spec["tolerations"] = _tolerations(spec.get("tolerations", ()), options.tolerations)
     volumes = options.volumes or []
     if volumes:
         spec["volumes"] = [*spec.get("volumes", ()), *map(_volume, volumes)]
@@ -38,6 +41,12 @@ def _spec(template: Mapping[str, Any], options: PodOptions, containers: Collecti
         if kind in spec:
             spec[kind] = [_equipped(one, options, volumes) if one["name"] in containers else one for one in spec[kind]]
     return spec
+
+
+def _tolerations(own: Sequence[dict[str, Any]], added: Sequence[Toleration]) -> list[dict[str, Any]]:
+    """Return the pod's own tolerations, those of its resources, and the others; each once."""
+    more = [one.dump() for one in added]
+    return [*own, *(one for one in more if one not in own)]
 
 
 def _words(options: PodOptions) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class Container:
     python: Path
     folder: Path
     cpu: str = "2"
+    storage: str = "2Gi"
 
     def run(self, requests: Mapping[str, Request], memory: str = MEMORY) -> Ended:
         """Run it on `requests` and return how it ended."""
@@ -60,6 +61,7 @@ class Container:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": blender.path(),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONSAFEPATH": "1",
             "SLIPWAY_JOB": str(self.folder / "job.json"),
             "SLIPWAY_TERMINATION_LOG": str(said),
             "SLIPWAY_EXCHANGE": str(self.folder / "exchange"),
@@ -75,7 +77,7 @@ class Container:
     def job(self, memory: str) -> Evaluate:
         ref = {"uri": "s3://slipway/x/", "digest": DIGEST}
         metric = {"name": "solved", "measure": {"blenderExecution": {"tasks": ref}}}
-        evaluation = {"metrics": [metric], "execution": {"cpu": self.cpu, "memory": memory}}
+        evaluation = {"metrics": [metric], "execution": {"cpu": self.cpu, "memory": memory, "storage": self.storage}}
         subject = {"name": "v1", "artifact": ref, "kind": "Model", "formats": ["GGUF"]}
         return Evaluate(namespace="tests", name="v1", store=STORE, subject=subject, data=ref, evaluation=evaluation)
 

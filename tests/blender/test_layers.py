@@ -86,11 +86,7 @@ def test_an_answer_sees_nothing_of_its_containers_environment(container: Contain
 
 
 def test_an_answer_that_writes_verdicts_is_overruled(container: Container) -> None:
-    forged = container.folder / "exchange" / "verdicts" / "key.json"
     code = (
-        "import os\n"
-        f"os.makedirs({str(forged.parent)!r}, exist_ok=True)\n"
-        f"open({str(forged)!r}, 'w').write('{{}}')\n"
         'print(\'{"step": "saved"}\')\n'
         "open('progress.jsonl', 'a').write('{\"step\": \"saved\"}')\n"
         "open('blend.json', 'w').write('{}')\n"

@@ -75,7 +75,7 @@ class Pod:
         self.raw = folder / "store" / "slipway" / "raw"
         self.raw.mkdir(parents=True)
 
-    def run(self, **quality: Any) -> Prepared | Failed:
+    def run(self, reader: tuple[str, ...] = ("-m", "slipway_eval_blender.read"), **quality: Any) -> Prepared | Failed:
         steps = [{"parse": {"as": "Blend"}}]
         job = PrepareDataset(
             namespace="tests",
@@ -89,16 +89,14 @@ class Pod:
         )
         (self.folder / "job.json").write_text(job.model_dump_json(by_alias=True, exclude_none=True))
         own = ("operator", "images/common", "images/data")
-        self.container(sys.executable, "slipway_data.blends", own)
-        self.container(
-            str(self.python), "slipway_eval_blender.read", ("operator", "images/common", "images/eval-blender")
-        )
-        self.container(sys.executable, "slipway_data", own, check=False)
+        self.container((sys.executable, "-m", "slipway_data.blends"), own)
+        self.container((str(self.python), *reader), ("operator", "images/common", "images/eval-blender"))
+        self.container((sys.executable, "-m", "slipway_data"), own, check=False)
         result = parse_result((self.folder / "termination").read_text())
         assert isinstance(result, Prepared | Failed)
         return result
 
-    def container(self, python: str, module: str, packages: tuple[str, ...], check: bool = True) -> None:
+    def container(self, command: tuple[str, ...], packages: tuple[str, ...], check: bool = True) -> None:
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.pathsep.join(str(ROOT / package) for package in packages),
@@ -109,7 +107,7 @@ class Pod:
             "TMPDIR": str(self.folder),
         }
         (self.folder / "exchange").mkdir(exist_ok=True)
-        ran = subprocess.run([python, "-m", module], env=environment, capture_output=True, text=True, check=False)
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert not check or ran.returncode == 0, ran.stderr
 
     def published(self, result: Prepared) -> Path:
@@ -245,3 +243,55 @@ def test_the_environment_of_blender_is_of_its_own(python: Path) -> None:
         [str(python), "-c", "import slipway_data"], env={"PYTHONPATH": blender.path()}, capture_output=True, check=False
     )
     assert ran.returncode != 0, "the image has no readers in it"
+
+
+THINGS = """
+import sys, bpy
+bpy.ops.wm.read_factory_settings(use_empty=True)
+mesh = bpy.data.meshes.new("Cube")
+corners = [(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)]
+mesh.from_pydata(corners, [], [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)])
+count, levels, smoothings, iterations = map(int, sys.argv[2:])
+for number in range(count):
+    thing = bpy.data.objects.new(f"Thing {number}", mesh)
+    bpy.context.scene.collection.objects.link(thing)
+    thing.modifiers.new("Many", "SUBSURF").levels = levels
+    for at in range(smoothings):
+        thing.modifiers.new(f"Smooth {at}", "SMOOTH").iterations = iterations
+bpy.data.libraries.write(sys.argv[1], {bpy.context.scene})
+"""
+"""Saves what it makes without working it out: who reads it does."""
+QUICKER = """
+from slipway.contract.job import PrepareDataset
+from slipway_eval_blender import read
+from slipway_pod.run import main
+read.SECONDS = {}
+main(read.read, PrepareDataset)
+"""
+
+
+def test_a_file_that_keeps_blender_busy_is_rejected_and_the_good_one_kept(pod: Pod, scene: Path) -> None:
+    """Its reader has seconds to compute, here few of them."""
+    made(pod, "busy.blend", count=1, levels=7, smoothings=30, iterations=30_000)
+    (pod.raw / "good.blend").write_bytes(scene.read_bytes())
+    result = pod.run(reader=("-c", QUICKER.format(20)))
+    assert isinstance(result, Prepared)
+    assert pod.rejected(result)["busy.blend"]["message"] == (
+        "it is not read: it was still running when its time was up"
+    )
+    assert {id.partition("#")[0] for id in pod.rows(result)} == {"good.blend"}
+
+
+def test_a_file_that_takes_all_memory_is_rejected_and_the_good_one_kept(pod: Pod, scene: Path) -> None:
+    made(pod, "large.blend", count=60, levels=9, smoothings=1, iterations=1)
+    (pod.raw / "good.blend").write_bytes(scene.read_bytes())
+    result = pod.run(reader=("-c", QUICKER.format(240)))
+    assert isinstance(result, Prepared)
+    assert pod.rejected(result)["large.blend"]["message"] == "it is not read: it ran out of memory"
+    assert {id.partition("#")[0] for id in pod.rows(result)} == {"good.blend"}
+
+
+def made(pod: Pod, name: str, **things: int) -> None:
+    """Save a file of costly things among the raw files."""
+    command = [str(pod.python), "-c", THINGS, str(pod.raw / name), *map(str, things.values())]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)

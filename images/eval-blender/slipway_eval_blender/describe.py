@@ -1,16 +1,13 @@
 """Describe one .blend file. A process of its own, started by `process.run`: files crash Blender, and may be hostile.
 
-    python -m slipway_eval_blender.describe FOLDER
-
-FOLDER has scene.blend and told.json (limits). What is left there is blend.json: a Blend, or `{"refused": "why"}`.
+The folder has scene.blend and told.json (limits). What is left there is blend.json: a Blend, or `{"refused": "why"}`.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
+from typing import TextIO
 
 import bpy
 
@@ -23,18 +20,23 @@ from slipway_eval_blender.rna import Fresh
 from slipway_eval_blender.trees import tree
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, _progress: TextIO) -> None:
     """Open the file without running anything that it brings, and write down what is in it."""
     told = json.loads((folder / TOLD).read_text(encoding="utf-8"))
     limit(Limits(told["seconds"], told["memoryBytes"]))
     lock_down()
     try:
-        bpy.ops.wm.open_mainfile(filepath=str(folder / SCENE), load_ui=True, use_scripts=False)
+        open_file(folder / SCENE)
     except RuntimeError as error:
         said = {REFUSED: " ".join(str(error).split())[:500]}
         (folder / BLEND).write_text(json.dumps(said), encoding="utf-8")
         return
     (folder / BLEND).write_text(json.dumps(described().dump()), encoding="utf-8")
+
+
+def open_file(path: Path) -> None:
+    """Open a .blend; raise RuntimeError where Blender refuses it. Its scripts, and what its drivers say, do not run."""
+    bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=True, use_scripts=False)
 
 
 def described() -> Blend:
@@ -78,8 +80,3 @@ def _collections() -> tuple[Collection, ...]:
         Collection(name=one.name, parent=parents.get(one.name), objects=tuple(thing.name for thing in one.objects))
         for one in bpy.data.collections
     )
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
-    os._exit(0)  # as in item: leaving is where Blender may hang

@@ -1,50 +1,45 @@
 """Run one answer in Blender and save the file that it leaves. A process of its own, started by `process.run`.
 
-    python -m slipway_eval_blender.item FOLDER
-
-FOLDER has told.json. What is left there: scene.blend, and progress.jsonl, whose lines say how far it came.
+The folder has told.json. What is left there: scene.blend. Lines of JSON say on the way how far it came.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import signal
-import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import bpy
 
 from slipway_eval_blender.lockdown import Limits, computing, limit, lock_down
-from slipway_eval_blender.places import ANSWER, BEFORE, PATIENCE, PROGRESS, SCENE, THEN, TOLD
+from slipway_eval_blender.places import ANSWER, BEFORE, PATIENCE, SCENE, THEN, TOLD
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, progress: TextIO) -> None:
     """Do what told.json says: the scene before, the answer, what comes then, and the file."""
     told = json.loads((folder / TOLD).read_text(encoding="utf-8"))
     limit(Limits(told["seconds"], told["memoryBytes"]))
     bpy.ops.wm.read_factory_settings(use_empty=told["start"] == "Empty")
     scope: dict[str, Any] = {"__name__": "__main__", "__file__": "answer.py"}
-    with (folder / PROGRESS).open("w", encoding="utf-8") as progress:
 
-        def tell(step: str, **more: Any) -> None:
-            progress.write(json.dumps({"step": step, **more}) + "\n")
-            progress.flush()
+    def tell(step: str, **more: Any) -> None:
+        progress.write(json.dumps({"step": step, **more}) + "\n")
+        progress.flush()
 
-        if not _ran(told[BEFORE], {**scope}, BEFORE, tell):
-            return
-        tell("ready")
-        # Both end the process. A busy node makes an answer wait, which is no fault of it: only computing is counted
-        # strictly. Who switches the alarm off meets the parent's patience.
-        computing(told["answerSeconds"])
-        signal.alarm(told["answerSeconds"] * PATIENCE)
-        lock_down()
-        if _ran(told[ANSWER], scope, ANSWER, tell) and _ran(told[THEN], scope, THEN, tell):
-            signal.alarm(0)
-            _save(folder / SCENE)
-            tell("saved")
+    if not _ran(told[BEFORE], {**scope}, BEFORE, tell):
+        return
+    tell("ready")
+    # Both end the process. A busy node makes an answer wait, which is no fault of it: only computing is counted
+    # strictly. Who switches the alarm off meets the parent's patience.
+    computing(told["answerSeconds"])
+    signal.alarm(told["answerSeconds"] * PATIENCE)
+    lock_down()
+    if _ran(told[ANSWER], scope, ANSWER, tell) and _ran(told[THEN], scope, THEN, tell):
+        signal.alarm(0)
+        _save(folder / SCENE)
+        tell("saved")
 
 
 def _ran(code: str, scope: dict[str, Any], what: str, tell: Any) -> bool:
@@ -70,9 +65,3 @@ def _save(path: Path) -> None:
         for block in collection:
             block.use_fake_user = True
     bpy.ops.wm.save_as_mainfile(filepath=str(path), compress=False, check_existing=False)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
-    # Blender hangs when it leaves with classes registered, and what is to be kept is on disk.
-    os._exit(0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import re
-import tempfile
 import time
 import warnings
 from dataclasses import dataclass
@@ -15,9 +14,11 @@ from typing import Any
 from slipway.contract.execution import Fault, Layer, Task, Verdict
 from slipway_eval_blender.describing import describe
 from slipway_eval_blender.names import unknown
-from slipway_eval_blender.places import ANSWER, BEFORE, PATIENCE, PROGRESS, THEN, TOLD
+from slipway_eval_blender.places import ANSWER, BEFORE, FILE_BYTES, PATIENCE, SCENE, THEN, TOLD
 from slipway_eval_blender.process import End, run
+from slipway_eval_blender.scratch import Unfit, folder, take
 from slipway_eval_blender.stubs import Stubs
+from slipway_eval_blender.watch import Share
 from slipway_formats.blend_pattern import unmet
 from slipway_pod.errors import BadConfig, BadData
 
@@ -35,7 +36,8 @@ class Judge:
     stubs: Stubs
     seconds: int
     """That each answer may compute."""
-    memory_bytes: int
+    share: Share
+    """What each process may take."""
 
     def verdict(self, task: Task, answer: str) -> Verdict:
         """Return what becomes of `answer`. Layers are tried in order; the first that fails ends it.
@@ -58,27 +60,33 @@ class Judge:
             return "Nothing", "NoPython", f"{line}{getattr(error, 'msg', None) or error}"
         if missing := unknown(module, self.stubs):
             return "Compiles", "UnknownName", f"Blender has no {', '.join(missing[:5])}"
-        with tempfile.TemporaryDirectory(prefix="item-") as scratch:
-            return self._executed(task, text, Path(scratch))
+        with folder("item-") as own:
+            end, steps = self._ran(task, text, own)
+            if (fault := _fault(task, end, steps)) is not None:
+                return "NamesExist", *fault
+            return self._described(task, own / SCENE)
 
-    def _executed(self, task: Task, text: str, folder: Path) -> tuple[Layer, Fault, str]:
-        end, steps = self._ran(task, text, folder)
-        if (fault := _fault(task, end, steps)) is not None:
-            return "NamesExist", *fault
-        found = describe(folder, self.seconds + STARTING_SECONDS, self.memory_bytes)
+    def _described(self, task: Task, scene: Path) -> tuple[Layer, Fault, str]:
+        """Judge the file `scene` by its copy, in a folder that did not exist while the answer ran."""
+        with folder("scene-") as fresh:
+            try:
+                take(scene, fresh / SCENE, FILE_BYTES)
+            except Unfit as error:
+                return "NamesExist", "Crashed", f"there is no file to describe: {error}"
+            found = describe(fresh, self.seconds + STARTING_SECONDS, self.share)
         if isinstance(found, str):
             return "NamesExist", "Crashed", f"the file that it left cannot be described: {found}"
         if lacking := unmet(task.expect, found):
             return "Runs", "NotAsAsked", lacking
         return "AsAsked", "", ""
 
-    def _ran(self, task: Task, text: str, folder: Path) -> tuple[End, list[dict[str, Any]]]:
+    def _ran(self, task: Task, text: str, own: Path) -> tuple[End, list[dict[str, Any]]]:
         seconds = self.seconds * PATIENCE + STARTING_SECONDS
         told = {BEFORE: task.before, ANSWER: text, THEN: task.then, "start": task.start}
-        limits = {"seconds": seconds, "answerSeconds": self.seconds, "memoryBytes": self.memory_bytes}
-        (folder / TOLD).write_text(json.dumps(told | limits), encoding="utf-8")
-        end = run("slipway_eval_blender.item", folder, seconds, self.memory_bytes)
-        return end, _steps(folder / PROGRESS)
+        limits = {"seconds": seconds, "answerSeconds": self.seconds, "memoryBytes": self.share.memory_bytes}
+        (own / TOLD).write_text(json.dumps(told | limits), encoding="utf-8")
+        end = run("slipway_eval_blender.item", own, seconds, self.share)
+        return end, _steps(end.told)
 
 
 def code(answer: str) -> str:
@@ -97,14 +105,12 @@ def _parsed(text: str) -> ast.Module:
     return module
 
 
-def _steps(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
-        return []
+def _steps(told: str) -> list[dict[str, Any]]:
     found = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in told.splitlines():
         try:
             step = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue  # cut off by its end, or written by the answer: what counts is the file
         if isinstance(step, dict):
             found.append(step)
@@ -124,13 +130,13 @@ def _fault(task: Task, end: End, steps: list[dict[str, Any]]) -> tuple[Fault, st
         if failed.get("error") == "MemoryError":
             return "OutOfMemory", said
         return ("Forbidden" if failed.get("error") == "PermissionError" else "Raised"), said
-    if end.timed_out:
-        return "TimedOut", end.words
-    if end.out_of_memory:
-        return "OutOfMemory", end.words
-    if end.code != 0 or "saved" not in names:
-        return "Crashed", end.words
-    return None
+    ends: tuple[tuple[Fault, bool], ...] = (
+        ("TimedOut", end.timed_out),
+        ("OutOfMemory", end.out_of_memory),
+        ("OutOfDisk", end.out_of_disk),
+        ("Crashed", end.code != 0 or "saved" not in names),
+    )
+    return next(((fault, end.words) for fault, happened in ends if happened), None)
 
 
 def _raised(failed: dict[str, Any]) -> str:

@@ -1,12 +1,13 @@
 """What may a process still do that runs code which nobody has read?
 
-It computes, and it writes into its own folder. Sockets, programs, other processes and the kernel's odder doors are
-refused by a seccomp filter, which needs no privilege, holds on any node, and cannot be taken off again. A network
-policy would bind the whole pod, and only where the cluster's network enforces it.
+It computes; where it may read and write is told elsewhere (landlock). Sockets, programs, other processes and the
+kernel's odder doors are refused by a seccomp filter, which needs no privilege, holds on any node, and cannot be taken
+off again. A network policy would bind the whole pod, and only where the cluster's network enforces it.
 """
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import math
 import os
@@ -15,17 +16,27 @@ from dataclasses import dataclass
 
 import pyseccomp
 
+from slipway_eval_blender.places import FILE_BYTES
+
 CLONE_THREAD = 0x00010000
-FILE_BYTES = 256 * 1024 * 1024
+SIGNALS_BY_FILE = (8, 10, 15)
+"""Of fcntl: F_SETOWN, F_SETSIG, F_SETOWN_EX. A file that becomes ready would send any signal to anybody."""
+DUMPABLE = 4
+"""Of prctl: whether processes of the same user may look into this one."""
+INT = 0xFFFFFFFF
+"""The kernel takes no more of a number in a call than its own type has; a filter is shown all that was given."""
 OPEN_FILES = 256
-REFUSED = (
-    # The network. io_uring could open sockets past a filter of system calls.
+NETWORK = (
+    # io_uring could open sockets past a filter of system calls.
     *("socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "sendto", "sendmsg", "sendmmsg"),
     *("io_uring_setup", "io_uring_enter", "io_uring_register"),
+)
+REFUSED = (
+    *NETWORK,
     # Programs and processes.
     *("execve", "execveat", "fork", "vfork", "unshare", "setns", "kill", "tkill", "rt_sigqueueinfo"),
     *("pidfd_open", "pidfd_send_signal", "pidfd_getfd", "ptrace", "process_vm_readv", "process_vm_writev"),
-    *("process_madvise", "kcmp", "setrlimit", "setsid", "setpgid"),
+    *("rt_tgsigqueueinfo", "process_madvise", "kcmp", "setrlimit", "setsid", "setpgid"),
     # The kernel.
     *("mount", "umount2", "pivot_root", "chroot", "bpf", "perf_event_open", "userfaultfd", "keyctl", "add_key"),
     *("request_key", "personality", "init_module", "finit_module", "kexec_load"),
@@ -71,8 +82,22 @@ def lock_down() -> None:
     rules.add_rule(refusal, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, CLONE_THREAD, 0))
     # Limits may be asked for, not changed.
     rules.add_rule(refusal, "prlimit64", pyseccomp.Arg(2, pyseccomp.NE, 0))
+    for command in SIGNALS_BY_FILE:
+        rules.add_rule(refusal, "fcntl", pyseccomp.Arg(1, pyseccomp.MASKED_EQ, INT, command))
     # abort() signals itself; nobody else is to be signalled.
     rules.add_rule(refusal, "tgkill", pyseccomp.Arg(0, pyseccomp.NE, os.getpid()))
+    rules.load()
+
+
+def shut_off() -> None:
+    """Take this process and all that it will start the network, and let no other process of its user look into it.
+
+    For the one that judges: it needs neither, and it is the one with the most to lose, should an answer get that far.
+    """
+    ctypes.CDLL(None).prctl(DUMPABLE, 0, 0, 0, 0)
+    rules = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+    for name in NETWORK:
+        rules.add_rule(pyseccomp.ERRNO(errno.EPERM), name)
     rules.load()
 
 

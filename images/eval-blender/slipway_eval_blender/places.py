@@ -6,10 +6,11 @@ from typing import Final
 
 TOLD: Final = "told.json"
 """What the process is to do, and its limits: seconds, memoryBytes."""
-PROGRESS: Final = "progress.jsonl"
 SCENE: Final = "scene.blend"
 BLEND: Final = "blend.json"
+FILE_BYTES: Final = 256 << 20
+"""The largest file that a process may write."""
 PATIENCE: Final = 5
-"""How many times the seconds that an answer may compute it may take by the clock."""
+"""How many times the seconds that a process may compute it may take by the clock."""
 ANSWER, BEFORE, THEN = "answer", "before", "then"
 """Pieces of code in told.json."""

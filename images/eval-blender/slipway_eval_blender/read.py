@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tempfile
 from pathlib import Path
 
 from slipway.contract.blend import Blend
@@ -18,8 +17,11 @@ from slipway.contract.blends import DESCRIBED, FILES, INDEX, REFUSED, SECONDS, I
 from slipway.contract.execution import EXCHANGE, RESOURCES
 from slipway.contract.job import PrepareDataset
 from slipway_eval_blender.describing import describe
-from slipway_eval_blender.execute import room
-from slipway_eval_blender.places import SCENE
+from slipway_eval_blender.execute import room, warn_of_kernel
+from slipway_eval_blender.lockdown import shut_off
+from slipway_eval_blender.places import PATIENCE, SCENE
+from slipway_eval_blender.scratch import folder
+from slipway_eval_blender.watch import Share
 from slipway_pod.run import main
 
 log = logging.getLogger("slipway")
@@ -29,22 +31,24 @@ def read(job: PrepareDataset) -> None:
     """Describe every file of the index that is a .blend by its name."""
     exchange = Path(os.environ.get("SLIPWAY_EXCHANGE", EXCHANGE))
     index = Index.model_validate_json((exchange / INDEX).read_bytes())
-    _, memory = room(RESOURCES)
+    warn_of_kernel()
+    _, share = room(RESOURCES)
     (exchange / DESCRIBED).mkdir(exist_ok=True)
     wanted = [at for at, one in enumerate(index.fetched) if is_blend(one.path) and not one.refused]
     for done, at in enumerate(wanted, start=1):
-        found = described(exchange / FILES / str(at), memory)
+        found = described(exchange / FILES / str(at), share)
         log.info("%d/%d %s: %s", done, len(wanted), index.fetched[at].path, found if isinstance(found, str) else "read")
         said = {REFUSED: found} if isinstance(found, str) else found.dump()
         (exchange / DESCRIBED / f"{at}.json").write_text(json.dumps(said), encoding="utf-8")
 
 
-def described(file: Path, memory_bytes: int) -> Blend | str:
+def described(file: Path, share: Share) -> Blend | str:
     """Return what is in `file`, or why Blender does not say it."""
-    with tempfile.TemporaryDirectory(prefix="blend-") as scratch:
-        (Path(scratch) / SCENE).symlink_to(file)
-        return describe(Path(scratch), SECONDS, memory_bytes)
+    with folder("blend-") as fresh:
+        (fresh / SCENE).symlink_to(file)
+        return describe(fresh, SECONDS, share, PATIENCE)
 
 
 if __name__ == "__main__":
+    shut_off()
     main(read, PrepareDataset)

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from slipway.api.base import Model, OneOf, Quantity, Rule, bounded
+from slipway.api.common import Toleration
 from slipway.api.placement import Affinity, LabelValue
 from slipway.api.web import SecretKeyName
 
@@ -207,7 +208,7 @@ class Volume(Model):
 
 
 class PodOptions(Model):
-    """How a pod gets its priority, its place and its surroundings. Its resources and tolerations are in resources."""
+    """How a pod gets its priority, its place and its surroundings. What it asks for of a node is in resources."""
 
     rules = (
         _keys("nodeSelector", "topology.kubernetes.io/zone"),
@@ -236,6 +237,14 @@ class PodOptions(Model):
         default=None, min_length=1, max_length=16, description="nodeSelector is the labels that the node must have."
     )
     affinity: Affinity | None = Field(default=None, description="affinity says where the pod wants to run.")
+    tolerations: list[Toleration] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=16,
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        description="tolerations let the pod run on tainted nodes, besides those in resources. They reach every pod of "
+        "the object, also the small ones that only verify, count or draw.",
+    )
     runtime_class_name: Subdomain | None = Field(
         default=None,
         description="runtimeClassName is the RuntimeClass that runs the containers, for example nvidia or gvisor.",

@@ -16,7 +16,7 @@ FILES, DESCRIBED, INDEX = "files", "described", "index.json"
 REFUSED = "refused"
 FILE_LIMIT = 256 * 1024 * 1024
 SECONDS = 60
-"""For each file."""
+"""That Blender may compute for each file; by the clock it has a few times as many, for a node may be busy."""
 NAME = re.compile(r".*\.blend[0-9]*", re.IGNORECASE)
 
 

@@ -30,7 +30,17 @@ Layer = Literal["Nothing", "Compiles", "NamesExist", "Runs", "AsAsked"]
 LAYERS: tuple[Layer, ...] = ("Nothing", "Compiles", "NamesExist", "Runs", "AsAsked")
 """How far an answer can come, in order. Only AsAsked is solved."""
 Fault = Literal[
-    "", "NoCode", "NoPython", "UnknownName", "Raised", "TimedOut", "OutOfMemory", "Crashed", "Forbidden", "NotAsAsked"
+    "",
+    "NoCode",
+    "NoPython",
+    "UnknownName",
+    "Raised",
+    "TimedOut",
+    "OutOfMemory",
+    "OutOfDisk",
+    "Crashed",
+    "Forbidden",
+    "NotAsAsked",
 ]
 Code = Annotated[str, bounded(20_000, minimum=0)]
 

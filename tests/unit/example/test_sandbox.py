@@ -9,7 +9,7 @@ import pytest
 
 from e2e.cluster.base import CommandFailed
 from e2e.example import sandbox
-from e2e.example.sandbox import ENDED, NAME, NotRun, config, pod, read, verdicts
+from e2e.example.sandbox import ENDED, NAME, NotRun, config, pod, policy, read, verdicts
 from slipway.contract.execution import BLENDER, Request, Task, Verdict, Verdicts
 from slipway.contract.job import Evaluate, parse_job
 from slipway_eval_blender.execute import room
@@ -52,14 +52,29 @@ def test_the_pod_passes_the_strictest_profile_and_holds_no_secret() -> None:
     assert {kind for volume in spec["volumes"] for kind in volume if kind != "name"} == {"configMap", "emptyDir"}
 
 
+def test_nothing_gets_into_the_pod_or_out() -> None:
+    made, meta = policy("team"), pod("team", IMAGE)["metadata"]
+    selector = made["spec"]["podSelector"]["matchLabels"]
+    assert selector
+    assert selector.items() <= meta["labels"].items()
+    assert made["metadata"]["namespace"] == meta["namespace"]
+    assert set(made["spec"]["policyTypes"]) == {"Ingress", "Egress"}
+    assert made["spec"]["ingress"] == made["spec"]["egress"] == []
+    # Policies add up: under the chart's own, the pod could ask for names and reach the object store.
+    assert meta["labels"].get("app.kubernetes.io/managed-by") != "slipway"
+
+
 def test_the_image_finds_a_job_and_answers_that_it_understands() -> None:
     data: dict[str, str] = config("team", [(CUBE, "import bpy")])["data"]
     job = parse_job(data["job.json"])
     assert isinstance(job, Evaluate)
     assert job.evaluation is not None
     assert job.evaluation.execution is not None
-    workers, _ = room(job.evaluation.execution)
+    workers, share = room(job.evaluation.execution)
     assert workers == 1
+    limits = pod("team", IMAGE)["spec"]["containers"][0]["resources"]["limits"]
+    assert (limits["memory"], limits["ephemeral-storage"]) == ("2Gi", "1Gi")
+    assert share.disk_bytes == 512 << 20, "half of what evicts the pod"
     request = Request.model_validate_json(data["answers.json"])
     assert [(one.task, one.answers) for one in request.answered] == [(CUBE, ("import bpy",))]
 
@@ -78,9 +93,16 @@ def run(cluster: Any) -> list[Verdict]:
 def test_the_pod_is_removed_before_and_after() -> None:
     cluster = FakeCluster("Succeeded", LOG)
     assert [verdict.layer for verdict in run(cluster)] == ["Runs"]
+    kinds = [json.loads(text)["kind"] for text in cluster.applied.split("\n---\n")]
+    assert kinds.index("NetworkPolicy") < kinds.index("Pod"), "the pod would have a moment without"
+    assert all(f"networkpolicy/{NAME}" in words for words in cluster.told if "delete" in words)
     deletions = [at for at, words in enumerate(cluster.told) if "delete" in words]
     assert deletions == [0, len(cluster.told) - 1]
-    assert {json.loads(text)["kind"] for text in cluster.applied.split("\n---\n")} == {"ConfigMap", "Pod"}
+    assert {json.loads(text)["kind"] for text in cluster.applied.split("\n---\n")} == {
+        "ConfigMap",
+        "NetworkPolicy",
+        "Pod",
+    }
 
 
 def test_a_pod_that_failed_says_its_last_words() -> None:

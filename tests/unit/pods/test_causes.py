@@ -98,7 +98,7 @@ CASES = [
         "pod x-1 cannot be scheduled: 0/3 nodes are available: 3 node(s) had untolerated taint {gpu: true}.",
         "Unschedulable",
         "Unschedulable",
-        "add a toleration to resources.tolerations",
+        "add a toleration to pod.tolerations",
     ),
     (
         "pod x-1 cannot be scheduled: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",

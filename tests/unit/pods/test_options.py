@@ -9,8 +9,11 @@ import pytest
 from slipway.api.pod import OWN_VARIABLES, PodOptions
 from tests.unit.dataset.world import World as DatasetWorld
 from tests.unit.model import world as models
+from tests.unit.model.test_awaiting import waiting
 from tests.unit.model.world import version
 from tests.unit.rollout.world import World as RolloutWorld
+from tests.unit.training.searches import searching
+from tests.unit.training.test_search import ended
 from tests.unit.training.world import started
 
 OPTIONS: dict[str, Any] = {
@@ -29,6 +32,10 @@ OPTIONS: dict[str, Any] = {
             ]
         }
     },
+    "tolerations": [
+        {"key": "team", "operator": "Equal", "value": "assistants", "effect": "NoSchedule"},
+        {"key": "spot", "operator": "Exists"},
+    ],
     "runtimeClassName": "gvisor",
     "serviceAccountName": "trainer",
     "imagePullSecrets": [{"name": "registry"}],
@@ -66,6 +73,29 @@ def evaluated() -> dict[str, Any]:
     return made.newest_job()["spec"]["template"]
 
 
+def verified() -> dict[str, Any]:
+    """Of a version that is only checked against its digest."""
+    made = models.World()
+    made.put(version(pod=OPTIONS, evaluation=None, evaluationData=None))
+    made.settle()
+    return made.newest_job()["spec"]["template"]
+
+
+def counted() -> dict[str, Any]:
+    """Of ratings that people handed in."""
+    made = waiting(pod=OPTIONS)
+    made.hand_in(mia="7", noa="9")
+    [job] = made.counting()
+    return made.get("Job", job)["spec"]["template"]
+
+
+def drawn() -> dict[str, Any]:
+    """Of the page of a search."""
+    made = ended(searching(spec={"pod": OPTIONS}))
+    [job] = made.jobs()
+    return made.get("Job", job)["spec"]["template"]
+
+
 def served() -> dict[str, Any]:
     made = RolloutWorld(spec={"serving": {"runtime": {"llamaCpp": {}}, "pod": OPTIONS}})
     made.tick()
@@ -74,13 +104,28 @@ def served() -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("template", "equipped"),
-    [(prepared, {"main"}), (trained, {"main"}), (evaluated, {"main"}), (served, {"fetch", "engine"})],
-    ids=["Dataset", "TrainingJob", "ModelVersion", "Rollout"],
+    [
+        (prepared, {"main"}),
+        (trained, {"main"}),
+        (drawn, {"main"}),
+        (evaluated, {"main"}),
+        (verified, {"main"}),
+        (counted, {"main"}),
+        (served, {"fetch", "engine"}),
+    ],
+    ids=["Dataset", "TrainingJob", "Search", "ModelVersion", "VerifyOnly", "Ratings", "Rollout"],
 )
 def test_every_kind_of_pod_gets_what_was_asked_for(template, equipped) -> None:
     made = template()
     spec, meta = made["spec"], made["metadata"]
-    for field in ("priorityClassName", "affinity", "runtimeClassName", "serviceAccountName", "imagePullSecrets"):
+    for field in (
+        "priorityClassName",
+        "affinity",
+        "tolerations",
+        "runtimeClassName",
+        "serviceAccountName",
+        "imagePullSecrets",
+    ):
         assert spec[field] == OPTIONS[field]
     assert spec["nodeSelector"] == OPTIONS["nodeSelector"]
     assert meta["labels"]["team"] == "assistants"
@@ -117,6 +162,12 @@ def test_a_gpus_product_and_a_users_labels_are_wanted_together() -> None:
     made = started(pod={"nodeSelector": {"pool": "train"}}, resources=gpu)
     spec = made.newest_job()["spec"]["template"]["spec"]
     assert spec["nodeSelector"] == {"pool": "train", "nvidia.com/gpu.product": "NVIDIA-H200"}
+
+
+def test_tolerations_of_resources_and_of_the_pod_count_together_and_once() -> None:
+    gpu, team = {"key": "nvidia.com/gpu", "operator": "Exists"}, {"key": "team", "operator": "Exists"}
+    made = started(resources={"tolerations": [gpu]}, pod={"tolerations": [team, {"key": "nvidia.com/gpu"}]})
+    assert made.newest_job()["spec"]["template"]["spec"]["tolerations"] == [gpu, team]
 
 
 def test_other_options_of_a_dataset_that_is_prepared_mean_no_new_work() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import Failed, encode
 from slipway.kube.matching import stamped
-from slipway.plan import Answer, Draw, Facts, Plan, Warnings
+from slipway.plan import Answer, Draw, Facts, Plan, QueuePlace, Warnings
 from slipway.search.study import ChoiceAxis, Drawn, FloatAxis, IntAxis, Study, text
 from slipway.training.room import Room
 from tests.unit.training.world import SPEC, dataset, trained
@@ -93,8 +93,8 @@ class Searches(World):
         raise AssertionError("deciding does not come to rest")
 
     def _answer(self, question: object) -> Answer:
-        if isinstance(question, Warnings):
-            return Answer(self.now)  # nothing is wrong with Jobs that wait
+        if isinstance(question, Warnings | QueuePlace):
+            return Answer(self.now)  # nothing is wrong with Jobs that wait, and Kueue says nothing of them
         assert isinstance(question, Draw)
         if self.broken:
             return Answer(self.now, error=self.broken)

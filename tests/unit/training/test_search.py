@@ -446,6 +446,15 @@ def test_the_page_is_drawn_after_the_end_by_one_small_job() -> None:
     assert len(made.trials()) == 4
 
 
+def test_the_page_waits_in_the_queue_of_its_search() -> None:
+    made = ended(searching(spec={"queue": {"localQueue": "gpu", "priorityClass": "low"}}))
+    [name] = made.jobs()
+    drawing = made.get("Job", name)
+    assert drawing["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpu"
+    assert drawing["metadata"]["labels"]["kueue.x-k8s.io/priority-class"] == "low"
+    assert drawing["spec"]["suspend"] is True, "Kueue starts it"
+
+
 def test_a_store_that_stays_away_is_tried_again_for_the_page() -> None:
     made = ended(searching())
     made.end(ExitCode.STORE_UNREACHABLE, "no route", pod="page-pod")

@@ -112,7 +112,14 @@ def _objects(search: Training, trials: Sequence[Seen], settings: Settings) -> tu
     )
     mark = digest_of([document.fingerprint(), settings.images.data]).removeprefix("sha256:")[:8]
     name = child_name(root.name, f"study-{mark}")
-    shape = JobShape(settings.images.data, COMMAND, RESOURCES, deadline_seconds=DEADLINE_SECONDS)
+    shape = JobShape(
+        settings.images.data,
+        COMMAND,
+        RESOURCES,
+        deadline_seconds=DEADLINE_SECONDS,
+        pod=search.spec.pod,
+        queue=search.spec.queue,
+    )
     return job_config(root, name, document), job(root, name, name, shape, settings)
 
 
