@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from detect_secrets.plugins.aws import AWSKeyDetector
 from detect_secrets.plugins.azure_storage_key import AzureStorageKeyDetector
@@ -25,6 +26,8 @@ from detect_secrets.plugins.sendgrid import SendGridDetector
 from detect_secrets.plugins.slack import SlackDetector
 from detect_secrets.plugins.stripe import StripeDetector
 from detect_secrets.plugins.telegram_token import TelegramBotTokenDetector
+
+from slipway_data.personal import Span, cards, ibans, phones
 
 DETECTORS: tuple[RegexBasedDetector, ...] = (
     AWSKeyDetector(),
@@ -92,6 +95,9 @@ class Redactor:
     def __init__(self, kinds: Iterable[str], replaced: Counter[str]) -> None:
         steps: dict[str, Callable[[str], str]] = {
             "Secret": self._secrets,
+            "IBAN": partial(self._spans, "IBAN", "<IBAN>", ibans),
+            "Card": partial(self._spans, "Card", "<CARD>", cards),
+            "Phone": partial(self._spans, "Phone", "<PHONE>", phones),
             "Email": self._emails,
             "IPAddress": self._addresses,
         }
@@ -100,7 +106,7 @@ class Redactor:
         self.replaced = replaced
 
     def __call__(self, text: str) -> str:
-        """Return `text` with private parts replaced by <SECRET>, <EMAIL> or <IP_ADDRESS>."""
+        """Return `text` with private parts replaced by what they are, for example <SECRET> or <IP_ADDRESS>."""
         for step in self._steps:
             text = step(text)
         return text
@@ -121,6 +127,13 @@ class Redactor:
                 line = f"{line[:start]}<SECRET>{line[end:]}"
                 self.replaced["Secret"] += 1
         return line
+
+    def _spans(self, kind: str, placeholder: str, found: Callable[[str], Iterable[Span]], text: str) -> str:
+        # From the right, so that the places of the matches before stay true.
+        for start, end in reversed(list(found(text))):
+            text = f"{text[:start]}{placeholder}{text[end:]}"
+            self.replaced[kind] += 1
+        return text
 
     def _emails(self, text: str) -> str:
         if "@" not in text:

@@ -139,11 +139,12 @@ class Decontaminate(Model):
 class Redact(Model):
     """Replace private text by a placeholder that names its kind."""
 
-    kinds: list[Literal["Secret", "Email", "IPAddress"]] = Field(
+    kinds: list[Literal["Secret", "Email", "IPAddress", "Phone", "IBAN", "Card"]] = Field(
         min_length=1,
-        max_length=3,
+        max_length=6,
         json_schema_extra={"x-kubernetes-list-type": "set"},
-        description="kinds of text to replace: Secret (keys, tokens, passwords), Email, IPAddress.",
+        description="kinds of text to replace: Secret (keys, tokens, passwords), Email, IPAddress, Phone (telephone "
+        "numbers that begin with + and the code of a country), IBAN (bank accounts) and Card (payment cards).",
     )
 
 

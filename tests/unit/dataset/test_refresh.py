@@ -416,3 +416,24 @@ def test_a_look_leaves_the_recipe_and_the_names_of_jobs_as_they_were() -> None:
     world.settle()
     plain.settle()
     assert world.status()["recipe"] == plain.status()["recipe"]
+
+
+def test_a_look_has_its_way_through_a_closed_network_and_its_credentials_while_it_lasts() -> None:
+    world = World()
+    world.room = Room(SETTINGS.model_copy(update={"closed_namespaces": ("demo",)}))
+    token = {"name": "git", "key": "token"}
+    source = {"git": {"url": "https://git.example.com:8443/data.git", "tokenSecret": token}}
+    world.edit(source=source, refresh={"everySeconds": HOUR})
+    world.settle()
+    tell(world, encode(prepared("a", inputs=SEEN)))
+    world.settle()
+    assert world.owned("NetworkPolicy") == []
+    for _ in range(2):
+        world.wait(HOUR)
+        world.settle()
+        assert world.owned("NetworkPolicy") == [look(world)]
+        container = world.get("Job", look(world))["spec"]["template"]["spec"]["containers"][0]
+        assert {"secretKeyRef": token} in [variable.get("valueFrom") for variable in container["env"]]
+        tell(world, unchanged())
+        world.settle()
+        assert world.owned("NetworkPolicy") == []
