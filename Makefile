@@ -39,7 +39,7 @@ example-blender: venv ## one run of the Blender agent, judged in the real Blende
 	@$(PYTHON) -m e2e.example blender $(ARGUMENTS)
 
 .PHONY: test
-test: venv ## every check there is: lint, unit, world, engine, apiserver, train, blender, ray, e2e
+test: venv ## every check but test-ray: lint, unit, world, engine, apiserver, train, blender, e2e
 	@$(CHECKS) all
 
 .PHONY: lint

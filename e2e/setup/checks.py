@@ -107,9 +107,11 @@ STAGES = {
     "apiserver": apiserver,
     "train": train,
     "blender": blender,
-    "ray": ray,
     "e2e": e2e,
+    "ray": ray,
 }
+BY_NAME_ONLY = ("ray",)
+"""Not among all: an environment of gigabytes for what most installations do without."""
 
 
 def existing(*folders: str) -> list[str]:
@@ -140,7 +142,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m e2e.setup.checks", description=__doc__)
     parser.add_argument("stages", nargs="+", choices=["all", *STAGES])
     names = parser.parse_args().stages
-    wanted = list(STAGES) if "all" in names else names
+    wanted = [stage for stage in STAGES if stage not in BY_NAME_ONLY] if "all" in names else names
     outcomes = []
     for number, stage in enumerate(wanted, 1):
         say(f"=== [{number}/{len(wanted)}] {stage}")
