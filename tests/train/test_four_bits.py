@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from slipway.contract.job import Subject
 from slipway.contract.result import Trained
 from slipway_pod.artifact import publish_at
 from slipway_pod.errors import BadConfig
-from slipway_train_torch.causal_lm import base, faster, methods
+from slipway_train_torch.causal_lm import base, faster, kernels, methods
 from slipway_train_torch.causal_lm.device import choose
 from slipway_train_torch.causal_lm.four_bits import numel
 from slipway_train_torch.causal_lm.layout import Layout
@@ -66,6 +67,25 @@ def test_measuring_on_the_way_changes_no_bit_of_the_result(bench: Bench) -> None
         for name, every in (("often", 1), ("once", None))
     )
     assert same(often, once)
+
+
+def test_one_weight_at_a_time_is_made_whole(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[weakref.ref[torch.Tensor]] = []
+    plain = kernels.whole
+
+    def watched(weight: torch.Tensor, state: Any) -> torch.Tensor:
+        found = plain(weight, state)
+        if state is not None:
+            assert not any(before() is not None for before in made)
+            made.append(weakref.ref(found))
+        return found
+
+    monkeypatch.setattr(kernels, "whole", watched)
+    recipe = bench.recipe(bench.job(max_steps=1, **Q))
+    recipe.setup()
+    recipe.step()
+    # Seven linear layers of two decoder layers, forth and back; but nothing learns from the first one's input.
+    assert len(made) >= 2 * 14 - 3
 
 
 def test_layers_below_the_adapter_are_left_alone(bench: Bench) -> None:

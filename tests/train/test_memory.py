@@ -212,6 +212,7 @@ def test_weights_in_four_bits_are_counted_so(bench: Bench) -> None:
     plain = sum(p.numel() * p.element_size() for p in held if state_of(p) is None)
     assert quantised > 0
     assert found.weights == pytest.approx(quantised + plain, rel=1e-3)
+    assert found.unpacked == 4 * config.hidden_size * config.intermediate_size, "one at a time is whole"
 
 
 @pytest.mark.parametrize("more", [{}, {"method": "Full"}, {"method": "Full", "freeze_layers": 1}])

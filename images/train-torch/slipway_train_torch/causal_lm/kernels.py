@@ -44,6 +44,7 @@ class AdaptedLinears(torch.autograd.Function):
             y = rows @ weight.t() if bias is None else torch.addmm(bias, rows, weight.t())
             y.addmm_(part, up.to(rows.dtype).t(), alpha=scale)
             found.append(y.view(*x.shape[:-1], len(weight)))
+            del weight  # before the next one is made
         ctx.scales, ctx.states, ctx.shape, ctx.dtype = scales, states, x.shape, x.dtype
         ctx.save_for_backward(rows, inner, *weights, *downs, *ups)
         ctx.set_materialize_grads(False)
@@ -72,6 +73,7 @@ class AdaptedLinears(torch.autograd.Function):
             if ctx.needs_input_grad[0]:
                 weight = whole(held, state)
                 of_x = g @ weight if of_x is None else of_x.addmm_(g, weight)
+                del weight
         of_downs = _rows((of_inner.t() @ rows), downs)
         if of_x is not None:
             of_x = of_x.addmm_(of_inner, stacked).view(ctx.shape).to(ctx.dtype)

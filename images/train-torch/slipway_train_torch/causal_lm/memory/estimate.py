@@ -42,6 +42,8 @@ class Shape:
     """Of the adapter; 0 where there is none."""
     copied: int = 0
     """Bytes of weights in the format of the forward pass that are held beside those that are trained."""
+    unpacked: int = 0
+    """Bytes of the largest weight in 4 bits, which is made whole for its products."""
     head_trained: bool = False
     magnitudes: bool = False
     """DoRA: peft's own layers, which keep more."""
@@ -124,7 +126,7 @@ def estimate(shape: Shape, piece: Piece, recompute: bool) -> Estimate:
         gradients=_part(FLOAT * shape.trained, shape) + shape.reduced,
         # AdamW's two moments; its fused step needs nothing in passing.
         optimiser=_part(2 * FLOAT * shape.trained, shape),
-        activations=shape.copied + piece.tokens * per_token(shape, recompute),
+        activations=shape.copied + shape.unpacked + piece.tokens * per_token(shape, recompute),
         loss=of_loss(shape, piece),
     )
 

@@ -47,8 +47,10 @@ def shape(config: Any, recipe: CausalLM, device: Device, uri: str, parts: int = 
             weight.requires_grad_(True)
     trained = sum(parameter.numel() for parameter in tuned.trainable().values())
     config = config.get_text_config()
+    apart = (id(embeddings), id(head))
+    small = [p.numel() if quantised and id(p) not in apart and _shrinks(p) else 0 for p in tuned.model.parameters()]
     return Shape(
-        weights=sum(_bytes(p, quantised and p is not embeddings and p is not head) for p in tuned.model.parameters()),
+        weights=sum(map(_bytes, tuned.model.parameters(), small)),
         trained=trained,
         layers=config.num_hidden_layers - (recipe.freeze_layers or 0),
         vocabulary=len(head),
@@ -56,6 +58,7 @@ def shape(config: Any, recipe: CausalLM, device: Device, uri: str, parts: int = 
         rank=0 if full else recipe.rank,
         # Autocast holds what is trained in float32 in its own format too, from forward to backward.
         copied=trained * device.dtype.itemsize if device.dtype.itemsize < FLOAT and parts == 1 else 0,
+        unpacked=max(small) * device.dtype.itemsize,
         head_trained=head.requires_grad,
         magnitudes=recipe.method == "DoRA",
         dropout=not full and recipe.dropout_percent > 0,
@@ -105,8 +108,11 @@ def _widths(config: Any) -> dict[str, int]:
     }
 
 
-def _bytes(parameter: torch.nn.Parameter, quantised: bool) -> int:
-    """Return the bytes of a parameter; of one that is frozen, of a linear layer and `quantised`, in 4 bits."""
-    if quantised and parameter.ndim == 2 and not parameter.requires_grad:
-        return parameter.numel() * PER_THOUSAND // 1000
-    return parameter.numel() * parameter.element_size()
+def _shrinks(parameter: torch.nn.Parameter) -> bool:
+    """Tell whether a parameter between embeddings and output layer is held in 4 bits by method QLoRA."""
+    return parameter.ndim == 2 and not parameter.requires_grad
+
+
+def _bytes(parameter: torch.nn.Parameter, small: int) -> int:
+    """Return the bytes of a parameter, `small` of whose numbers, all or none, are in 4 bits."""
+    return small * PER_THOUSAND // 1000 if small else parameter.numel() * parameter.element_size()
