@@ -12,8 +12,9 @@ import torch
 from slipway.api.trainingjob import Checkpoint
 from slipway.contract.progress import Progress
 from slipway.contract.result import Preempted, Trained
-from slipway_pod.errors import OutOfMemory
+from slipway_pod.errors import OutOfMemory, StoreUnreachable
 from slipway_pod.stop import StopFlag
+from slipway_pod.store import Bucket
 from slipway_train_torch.causal_lm.layout import Layout
 from slipway_train_torch.causal_lm.recipe import Recipe
 from tests.train.runs import Bench, same
@@ -189,6 +190,41 @@ def test_checkpoints_are_kept_in_number_and_a_damaged_one_is_passed_over(bench: 
     tensors = folder / "step-00000004" / "state.safetensors"
     tensors.write_bytes(tensors.read_bytes()[:-1] + b"\x00\x01")
     # Nothing whole is left: the run starts again, and ends the same.
+    assert same(straight, bench.adapter(bench.run(job)))
+
+
+def test_where_the_newest_checkpoint_is_cut_in_half_the_whole_one_before_is_gone_on_from(bench: Bench) -> None:
+    job = bench.job(checkpoint=Checkpoint(every_steps=2, keep=2), max_steps=6)
+    straight = bench.adapter(bench.run(job))
+    tensors = bench.folder / "store" / "slipway" / "checkpoints" / "run" / "step-00000006" / "state.safetensors"
+    content = tensors.read_bytes()
+    tensors.write_bytes(content[: len(content) // 2])
+    again = bench.recipe(job)
+    again.setup()
+    assert again.state.step == 4
+    assert same(straight, bench.adapter(bench.run(job)))
+
+
+def test_a_store_that_goes_away_costs_the_steps_since_the_last_checkpoint_and_no_more(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every_two = Checkpoint(every_steps=2, keep=2)
+    straight = bench.adapter(bench.run(bench.job("straight", checkpoint=every_two, max_steps=6)))
+    job = bench.job(checkpoint=every_two, max_steps=6)
+    put = Bucket.put
+
+    def away(bucket: Bucket, key: str, content: Any) -> None:
+        if "step-00000004" in key:
+            raise StoreUnreachable("StoreUnreachable", "503 Service Unavailable")
+        put(bucket, key, content)
+
+    with monkeypatch.context() as gone:
+        gone.setattr(Bucket, "put", away)
+        with pytest.raises(StoreUnreachable):
+            bench.run(job)
+    again = bench.recipe(job)
+    again.setup()
+    assert again.state.step == 2
     assert same(straight, bench.adapter(bench.run(job)))
 
 

@@ -15,6 +15,7 @@ from slipway_train_torch.causal_lm import four_bits, vocabulary
 from slipway_train_torch.causal_lm.device import Device, give_back_freed_memory
 from slipway_train_torch.evaluate.files import Weights, complete
 from slipway_train_torch.gguf.reading import read_once
+from slipway_train_torch.unreadable import unreadable
 
 
 def described(folder: Path, uri: str) -> tuple[Any, Any]:
@@ -79,10 +80,11 @@ def _readable(uri: str) -> Iterator[None]:
     """Raise BadConfig for what transformers cannot read within."""
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise BadConfig(
-            "BaseModelUnreadable", f"the base model {uri} cannot be read by transformers: {error}"
-        ) from error
+    except Exception as error:
+        if not unreadable(error):
+            raise
+        said = f"the base model {uri} cannot be read by transformers: {error}"
+        raise BadConfig("BaseModelUnreadable", said) from error
 
 
 def _forget_quantisation(model: Any) -> None:

@@ -18,6 +18,7 @@ from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorPr
 from slipway_pod.errors import BadData
 from slipway_train_torch.evaluate.files import Served, Weights
 from slipway_train_torch.gguf.reading import read_once
+from slipway_train_torch.unreadable import unreadable
 
 LORA_A, LORA_B = ".lora_a", ".lora_b"
 TOKENIZER = "tokenizer_config.json"
@@ -33,14 +34,21 @@ def load(weights: Weights, device: torch.device) -> tuple[Any, Any]:
     written = weights.folder is not None and (weights.folder / TOKENIZER).is_file()
     # transformers reads no added tokens from a GGUF file; llama.cpp does.
     tokens = {"pretrained_model_name_or_path": str(weights.folder)} if written else where
-    try:
-        with read_once():
-            tokenizer = AutoTokenizer.from_pretrained(**tokens)
-            model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, use_safetensors=True)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        place = weights.gguf.name if weights.gguf is not None else "the safetensors folder"
-        raise BadData("WeightsUnreadable", f"{place} cannot be read by transformers: {error}") from error
+    with read_once(), _readable(weights.gguf.name if weights.gguf is not None else "the safetensors folder"):
+        tokenizer = AutoTokenizer.from_pretrained(**tokens)
+        model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, use_safetensors=True)
     return model.eval().to(device), tokenizer
+
+
+@contextmanager
+def _readable(place: str) -> Iterator[None]:
+    """Raise BadData for what cannot be read within."""
+    try:
+        yield
+    except Exception as error:
+        if not unreadable(error):
+            raise
+        raise BadData("WeightsUnreadable", f"{place} cannot be read: {error}") from error
 
 
 @contextmanager
@@ -66,9 +74,10 @@ def gguf_changes(model: Any, path: Path) -> Iterator[tuple[str, torch.Tensor]]:
     llama.cpp keeps some tensors in another order than transformers (rotary pairs of q and k); the product of A and B is
     turned by the same code that turned the base weights.
     """
-    reader = gguf.GGUFReader(path)
-    alpha = float(_field(reader, "adapter.lora.alpha"))
-    factors = {t.name: gguf.dequantize(t.data, t.tensor_type) for t in reader.tensors}
+    with _readable(path.name):
+        reader = gguf.GGUFReader(path)
+        alpha = float(_field(reader, "adapter.lora.alpha"))
+        factors = {t.name: gguf.dequantize(t.data, t.tensor_type) for t in reader.tensors}
     processor = TENSOR_PROCESSORS.get(_field(reader, "general.architecture"), TensorProcessor)(model.config.to_dict())
     with read_once():
         names = get_gguf_hf_weights_map(model, processor)
@@ -93,7 +102,8 @@ def _changes(model: Any, served: Served) -> Iterable[tuple[str, torch.Tensor]]:
 
 def peft_changes(model: Any, folder: Path) -> dict[str, torch.Tensor]:
     """Return what the LoRA or DoRA that peft wrote to `folder` adds to each parameter of `model`."""
-    with_adapter = PeftModel.from_pretrained(model, str(folder))
+    with _readable(f"the adapter in {folder.name}/"):
+        with_adapter = PeftModel.from_pretrained(model, str(folder))
     found = {
         f"{name}.weight": _change(layer)
         for name, layer in with_adapter.get_base_model().named_modules()
