@@ -103,7 +103,7 @@ text.write("import bpy\\nbpy.context.scene.name = 'Forged'\\n")
 text.use_module = True
 if sys.argv[2] == "driven":
     cube = bpy.data.objects["Cube"]
-    cube.driver_add("location", 0).driver.expression = "len('12345')"
+    cube.driver_add("location", 0).driver.expression = "exec('1') or 5"
 bpy.data.libraries.write(sys.argv[1], {bpy.context.scene, text})
 """
 OPENED = """

@@ -35,7 +35,10 @@ def main(folder: Path, _progress: TextIO) -> None:
 
 
 def open_file(path: Path) -> None:
-    """Open a .blend; raise RuntimeError where Blender refuses it. Its scripts, and what its drivers say, do not run."""
+    """Open a .blend; raise RuntimeError where Blender refuses it.
+
+    Its scripts do not run, and of its drivers only arithmetic that Blender counts as safe.
+    """
     bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=True, use_scripts=False)
 
 
