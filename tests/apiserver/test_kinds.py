@@ -141,10 +141,15 @@ def test_status_is_written_apart_from_spec(server: ApiServer) -> None:
 
 
 @pytest.mark.parametrize("right", objects.RIGHT, ids=lambda made: made.__name__)
-def test_kubectl_get_answers_how_far_how_good_which_and_since_when(server: ApiServer, right) -> None:
+def test_kubectl_get_answers_how_far_how_good_which_and_since_when(
+    server: ApiServer, right, request: pytest.FixtureRequest
+) -> None:
     manifest = right()
     kind = manifest["kind"]
     stored = _stored(server, manifest)
+    # Others offer objects of these names, which must be free.
+    path = f"{objects.collection(kind)}/{manifest['metadata']['name']}"
+    request.addfinalizer(lambda: server.request("DELETE", path))
     condition = {
         "type": "Ready",
         "status": "True",
