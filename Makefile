@@ -39,7 +39,7 @@ example-blender: venv ## one run of the Blender agent, judged in the real Blende
 	@$(PYTHON) -m e2e.example blender $(ARGUMENTS)
 
 .PHONY: test
-test: venv ## every check but test-ray: lint, unit, world, engine, apiserver, train, blender, e2e
+test: venv ## every check but test-kills and test-ray: lint, unit, world, engine, apiserver, train, blender, e2e
 	@$(CHECKS) all
 
 .PHONY: lint
@@ -69,6 +69,10 @@ test-train: venv ## the trainer with torch, on CPU
 .PHONY: test-blender
 test-blender: venv ## what models write for Blender, run in the real one
 	@$(CHECKS) blender
+
+.PHONY: test-kills
+test-kills: venv ## runs killed at random moments, preempted by Kueue, and on two nodes, on a real cluster
+	@$(CHECKS) kills
 
 .PHONY: test-ray
 test-ray: venv ## the heavy steps of a Dataset on a real Ray cluster of one node

@@ -21,6 +21,7 @@ from e2e.setup.torch import python_with_torch
 REPOSITORY = Path(__file__).resolve().parents[2]
 TWO = ("-n", "2", "--dist", "loadfile")
 """Two workers, however many cores there are: each of these tests has one core's work, and gigabytes to do it on."""
+TRAININGS = ("tests/e2e/test_interruptions.py", "tests/e2e/test_nodes.py")
 NO_TESTS = 5  # pytest's exit code when it collected nothing
 
 
@@ -96,7 +97,12 @@ def ray() -> list[list[str]]:
 
 def e2e() -> list[list[str]]:
     """Return the story and the releases under load, on a real cluster."""
-    return [pytest("-s", "tests/e2e")]
+    return [pytest("-s", "tests/e2e", *(f"--ignore={file}" for file in TRAININGS))]
+
+
+def kills() -> list[list[str]]:
+    """Return runs whose pods are killed, preempted or several, on a real cluster with the real Kueue and JobSet."""
+    return [pytest("-s", *TRAININGS)]
 
 
 STAGES = {
@@ -108,10 +114,11 @@ STAGES = {
     "train": train,
     "blender": blender,
     "e2e": e2e,
+    "kills": kills,
     "ray": ray,
 }
-BY_NAME_ONLY = ("ray",)
-"""Not among all: an environment of gigabytes for what most installations do without."""
+BY_NAME_ONLY = ("kills", "ray")
+"""Not among all, which is to be over within an hour or so: ten minutes each."""
 
 
 def existing(*folders: str) -> list[str]:
