@@ -6,6 +6,8 @@ import re
 import socket
 from pathlib import Path
 
+import pytest
+
 from slipway.contract.execution import Answered, Request
 from tests.blender.conftest import Container, task
 
@@ -109,6 +111,23 @@ def test_cycles_renders_in_the_sandbox(container: Container) -> None:
         "bpy.ops.render.render(write_still=True)\nassert os.path.getsize('out.png') > 100\n"
     )
     [verdict] = container.judge((task(start="Default"), code), seconds=60)
+    assert verdict.layer == "AsAsked", verdict
+
+
+@pytest.mark.parametrize("first", ["", "from __future__ import annotations\n"])
+def test_an_operator_of_an_answer_has_its_properties(container: Container, first: str) -> None:
+    answer = f"""{first}import bpy
+class MESH_OT_add(bpy.types.Operator):
+    bl_idname = "mesh.add_one"
+    bl_label = "Add"
+    side: bpy.props.FloatProperty(default=1)
+    def execute(self, context):
+        bpy.ops.mesh.primitive_cube_add(size=self.side)
+        return {{"FINISHED"}}
+bpy.utils.register_class(MESH_OT_add)
+bpy.ops.mesh.add_one(side=2)
+"""
+    (verdict,) = container.judge((task("operator"), answer))
     assert verdict.layer == "AsAsked", verdict
 
 

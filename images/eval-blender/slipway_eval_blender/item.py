@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import traceback
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TextIO
 
 import bpy
@@ -22,7 +24,10 @@ def main(folder: Path, progress: TextIO) -> None:
     told = json.loads((folder / TOLD).read_text(encoding="utf-8"))
     limit(Limits(told["seconds"], told["memoryBytes"]))
     bpy.ops.wm.read_factory_settings(use_empty=told["start"] == "Empty")
-    scope: dict[str, Any] = {"__name__": "__main__", "__file__": "answer.py"}
+    # Blender looks up the types of a class's properties in the module that the class names.
+    script = sys.modules["__main__"] = ModuleType("__main__")
+    scope = vars(script)
+    scope["__file__"] = "answer.py"
 
     def tell(step: str, **more: Any) -> None:
         progress.write(json.dumps({"step": step, **more}) + "\n")
@@ -45,7 +50,7 @@ def main(folder: Path, progress: TextIO) -> None:
 def _ran(code: str, scope: dict[str, Any], what: str, tell: Any) -> bool:
     """Execute `code`; tell where it failed. A script that exits has ended, with whatever it made."""
     try:
-        exec(compile(code, f"{what}.py", "exec"), scope)
+        exec(compile(code, f"{what}.py", "exec", dont_inherit=True), scope)
     except SystemExit as exit:
         if exit.code not in (None, 0):
             tell("failed", part=what, error="SystemExit", message=f"it exits with {exit.code!r}", line=0)
