@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -14,14 +14,12 @@ from slipway.names import QUEUE_LABEL
 from slipway.plan import Manifest, View
 
 Phase = Literal["Active", "Complete", "Failed"]
-Result = AnyResult
 
 JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
 SUSPENDED = "Suspended"
 """Condition of a Job that its controller knows to be suspended."""
 LAST_WORDS = 500
 EVICTED = "Evicted"
-_OVER = ("Succeeded", "Failed")
 _WAITING_IS_NORMAL = ("", "ContainerCreating", "PodInitializing")
 
 
@@ -33,7 +31,7 @@ class PodEnd:
     """Its name; empty where it stands for several that are gone."""
     exit_code: int
     ended: datetime | None
-    result: Result | None
+    result: AnyResult | None
     last_words: str
     """What stands in the termination message when it is none of our results: the end of the log."""
     reason: str = ""
@@ -49,22 +47,6 @@ class PodEnd:
 
 
 @dataclass(frozen=True)
-class Member:
-    """One pod of a Job, as it is."""
-
-    uid: str
-    created: datetime | None = None
-    end: PodEnd | None = None
-    over: bool = False
-    """It has ended, though it may have left no word of how."""
-
-    @property
-    def open(self) -> bool:
-        """Whether it may still do something."""
-        return self.end is None and not self.over
-
-
-@dataclass(frozen=True)
 class Waiter:
     """A pod of a Job that has not started yet."""
 
@@ -74,6 +56,31 @@ class Waiter:
     """The word of scheduler or kubelet, for example Unschedulable or ImagePullBackOff; empty while all is normal."""
     words: str = ""
     """What they say, with the name of the pod."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One pod of a Job, as it is."""
+
+    uid: str
+    name: str = ""
+    created: datetime | None = None
+    phase: str = "Pending"
+    leaving: bool = False
+    """It was told to go."""
+    end: PodEnd | None = None
+    waiter: Waiter | None = None
+    """What keeps it from starting; None once it is at work, and after its end."""
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, though it may have left no word of how."""
+        return self.phase in ("Succeeded", "Failed")
+
+    @property
+    def open(self) -> bool:
+        """Whether it may still do something."""
+        return self.end is None and not self.over
 
 
 @dataclass(frozen=True)
@@ -146,7 +153,7 @@ class Run:
         return frozenset({(self.kind, self.name), ("ConfigMap", self.name)})
 
     @property
-    def result(self) -> Result | None:
+    def result(self) -> AnyResult | None:
         """What the newest ended pod reported."""
         return self.last.result if self.last is not None else None
 
@@ -175,10 +182,11 @@ def read(job: Manifest, pods: Iterable[Manifest]) -> Run:
     phase: Phase = "Complete" if "Complete" in true else "Failed" if "Failed" in true else "Active"
     final = true.get(phase, {})
     pods = sorted(pods, key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
-    ends = [end for pod in pods if (end := _end(pod)) is not None]
-    open_pods = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _OVER]
+    members = tuple(map(_member, pods))
+    ends = [pod.end for pod in members if pod.end is not None]
+    waits = [pod.waiter for pod in members if not pod.over]
     suspended = bool((job.get("spec") or {}).get("suspend"))
-    waiter = _waiter(open_pods[-1]) if phase == "Active" and open_pods and not suspended else None
+    waiter = waits[-1] if phase == "Active" and waits and not suspended else None
     return Run(
         name=meta["name"],
         phase=phase,
@@ -189,7 +197,7 @@ def read(job: Manifest, pods: Iterable[Manifest]) -> Run:
         message=final.get("message") or "",
         ended=when(status.get("completionTime") or final.get("lastTransitionTime")),
         ends=tuple(sorted(ends, key=lambda end: end.ended.timestamp() if end.ended else 0.0)),
-        running=sum(map(has_started, open_pods)),
+        running=waits.count(None),
         waiter=waiter,
         trouble=waiter.words if waiter is not None else "",
         trouble_reason=waiter.reason if waiter is not None else "",
@@ -199,7 +207,7 @@ def read(job: Manifest, pods: Iterable[Manifest]) -> Run:
         admitted=when(status.get("startTime")) if not suspended and SUSPENDED not in true else None,
         suspended_since=suspended_since(told.get(SUSPENDED), meta) if suspended else None,
         job=meta["name"],
-        members=tuple(_member(pod) for pod in pods),
+        members=members,
         grace_seconds=grace_of(job),
         overdue=any(true.get(name, {}).get("reason") == "DeadlineExceeded" for name in ("Failed", "FailureTarget")),
     )
@@ -213,8 +221,16 @@ def grace_of(job: Manifest) -> int | None:
 
 
 def _member(pod: Manifest) -> Member:
-    meta, over = pod["metadata"], (pod.get("status") or {}).get("phase") in _OVER
-    return Member(_uid(meta), when(meta.get("creationTimestamp")), _end(pod), over)
+    meta = pod["metadata"]
+    found = Member(
+        uid=_uid(meta),
+        name=meta["name"],
+        created=when(meta.get("creationTimestamp")),
+        phase=(pod.get("status") or {}).get("phase") or "Pending",
+        leaving="deletionTimestamp" in meta,
+        end=_end(pod),
+    )
+    return found if found.over else replace(found, waiter=_waiter(pod))
 
 
 def _uid(meta: Manifest) -> str:
@@ -286,7 +302,7 @@ def suspended_since(condition: Manifest | None, meta: Manifest) -> datetime | No
     return when(condition.get("lastTransitionTime")) if condition.get("status") == "True" else None
 
 
-def has_started(pod: Manifest) -> bool:
+def _has_started(pod: Manifest) -> bool:
     """Tell whether `pod` is at work: also where that is done in containers that come before the last one, in which
     Kubernetes still calls it Pending.
     """
@@ -297,7 +313,7 @@ def has_started(pod: Manifest) -> bool:
 
 def _waiter(pod: Manifest) -> Waiter | None:
     """Return what keeps `pod` from starting, if it has not started."""
-    if has_started(pod):
+    if _has_started(pod):
         return None
     meta, status = pod["metadata"], pod.get("status") or {}
     name, since = meta["name"], when(meta.get("creationTimestamp"))

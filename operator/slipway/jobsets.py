@@ -13,9 +13,22 @@ from typing import Final
 from slipway.attempt import KILLED
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import NODE_LOST, UNEXPECTED, Failed, Trained
-from slipway.jobs import SUSPENDED, Phase, PodEnd, Run, Waiter, grace_of, in_order, of_job, read, suspended_since, when
+from slipway.jobs import (
+    SUSPENDED,
+    Member,
+    Phase,
+    PodEnd,
+    Run,
+    Waiter,
+    grace_of,
+    in_order,
+    of_job,
+    read,
+    suspended_since,
+    when,
+)
 from slipway.plan import Manifest, View
-from slipway.rounds import Mate, Round, rounds
+from slipway.rounds import Round, made, rounds
 
 KIND: Final = "JobSet"
 API_VERSION: Final = "jobset.x-k8s.io/v1alpha2"
@@ -70,7 +83,7 @@ def read_set(jobset: Manifest, job: Manifest | None, pods: Sequence[Manifest]) -
 def _with_pods(run: Run, job: Manifest, pods: Sequence[Manifest], nodes: int, held: bool) -> Run:
     """Return `run` with what its `job` and `pods` show; `held`: its controller still knows it as suspended."""
     seen = read(job, pods)
-    found = rounds(seen.name, pods, seen.ends)
+    found = rounds(seen.name, seen.members)
     ends = _together(found, nodes, over=run.phase != "Active")
     if seen.phase == "Failed":  # it says why; the JobSet only that it did
         run = replace(run, reason=seen.reason, message=seen.message)
@@ -78,7 +91,7 @@ def _with_pods(run: Run, job: Manifest, pods: Sequence[Manifest], nodes: int, he
         ends = (_traceless(run),)
     active = run.phase == "Active" and not run.suspended
     ending = _ending(job, found) if active else ""
-    waiter = _waiter(job, pods) if active and not ending else None
+    waiter = _waiter(seen) if active and not ending else None
     counts = not active or (not ending and _all_here(found, nodes))
     return replace(
         run,
@@ -95,15 +108,22 @@ def _with_pods(run: Run, job: Manifest, pods: Sequence[Manifest], nodes: int, he
     )
 
 
-def _waiter(job: Manifest, pods: Sequence[Manifest]) -> Waiter | None:
+def _waiter(seen: Run) -> Waiter | None:
     """Return a pod that has not started: one that says why, if one does."""
-    found = [waiter for pod in pods if (waiter := read(job, [pod]).waiter) is not None]
+    if seen.phase != "Active" or seen.suspended:
+        return None
+    found = [pod.waiter for pod in seen.members if pod.waiter is not None]
     return min(found, key=lambda waiter: not waiter.reason, default=None)
 
 
 def _all_here(found: Sequence[Round], nodes: int) -> bool:
     """Tell whether every one of the run's pods has started: one that waits for others does not train."""
-    return sum(pod.started for pod in found[0]) >= nodes if found else False
+    return sum(_started(pod) for pod in found[0]) >= nodes if found else False
+
+
+def _started(pod: Member) -> bool:
+    """Tell whether `pod` has started, and may have ended."""
+    return pod.phase != "Pending"
 
 
 def _ending(job: Manifest, found: Sequence[Round]) -> str:
@@ -116,15 +136,15 @@ def _ending(job: Manifest, found: Sequence[Round]) -> str:
     for number, pods in enumerate(found):
         over = number > 0 or any(pod.phase == "Failed" for pod in pods)
         for pod in pods:
-            if pod.open and (fails or (pod.started and (over or _left_over(pod, found[number + 1 :])))):
+            if not pod.over and (fails or (_started(pod) and (over or _left_over(pod, found[number + 1 :])))):
                 return pod.name
     return ""
 
 
-def _left_over(pod: Mate, earlier: Sequence[Round]) -> bool:
+def _left_over(pod: Member, earlier: Sequence[Round]) -> bool:
     """Tell whether `pod`, which is to go, was at work with `earlier` ones: until it ends, none takes its place."""
     ended = (mate.end.ended for pods in earlier for mate in pods if mate.end is not None)
-    return pod.leaving and any(at is not None and pod.created < at for at in ended)
+    return pod.leaving and any(at is not None and made(pod) < at for at in ended)
 
 
 def _together(found: Sequence[Round], nodes: int, *, over: bool) -> tuple[PodEnd, ...]:
@@ -136,7 +156,7 @@ def _together(found: Sequence[Round], nodes: int, *, over: bool) -> tuple[PodEnd
     times = []
     for number, pods in enumerate(found):
         ends = [pod.end for pod in pods if pod.end is not None]
-        waits = any(pod.open for pod in pods) or (number == 0 and len(ends) < nodes)
+        waits = any(not pod.over for pod in pods) or (number == 0 and len(ends) < nodes)
         if ends and (over or not waits):
             times.append(telling(ends))
     return tuple(reversed(times))
