@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
+
+from bench.numbers import Numbers
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Numbers):
     """One run: the same filter, the same private text, the same signatures, the same number of processes."""
 
     min_characters: int
@@ -27,16 +27,6 @@ class Plan:
     ipv4: str
     """What an address of IPv4 looks like, as a pattern; which of them are some is asked of Python's ipaddress."""
     workers: int
-
-    def write(self, file: Path) -> Path:
-        """Write the plan into `file` and return that."""
-        file.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-        return file
-
-    @classmethod
-    def read(cls, file: Path) -> Plan:
-        """Return the plan in `file`."""
-        return cls(**json.loads(file.read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+
+from bench.numbers import Numbers
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Numbers):
     """One run: the same rows, hyperparameters and threads for both."""
 
     rows: int = 64
@@ -29,16 +30,6 @@ class Plan:
     def steps(self) -> int:
         """Optimiser steps of a whole run."""
         return self.epochs * -(-self.rows // self.batch_size)
-
-    def write(self, file: Path) -> Path:
-        """Write the plan into `file` and return that."""
-        file.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-        return file
-
-    @classmethod
-    def read(cls, file: Path) -> Plan:
-        """Return the plan in `file`."""
-        return cls(**json.loads(file.read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True)
