@@ -26,7 +26,7 @@ def failures(status: TrainingJobStatus) -> int:
     return status.restarts.failed if status.restarts is not None else 0
 
 
-def counted(status: TrainingJobStatus) -> int:
+def charged(status: TrainingJobStatus) -> int:
     """Return how many of them `retries` counts."""
     return failures(status) - (status.forgiven_failures or 0)
 

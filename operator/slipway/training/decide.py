@@ -14,7 +14,7 @@ from slipway.jobs import Run
 from slipway.plan import Event, Plan
 from slipway.settings import Settings
 from slipway.training import grace
-from slipway.training.again import again, counted, failures, forgiving
+from slipway.training.again import again, charged, failures, forgiving
 from slipway.training.clock import ticked, time_left
 from slipway.training.datasets import DATASET_NOT_READY, inputs, lacking, names
 from slipway.training.layout import ended, noticed, running
@@ -222,7 +222,7 @@ def _outcome(
     if timed_out and time_left(status, training.spec.deadline_seconds, now) > timedelta():
         return Again(now, QUEUED, f"{run.title} waited too long for its {run.pods}")
     if isinstance(found, Hopeless) and not run.tries_again and not timed_out:
-        return again(run, found, counted(status), training.spec.retries, now)
+        return again(run, found, charged(status), training.spec.retries, now)
     return found
 
 
