@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import urllib.request
 from pathlib import Path
 
 from e2e.setup import tools
@@ -30,12 +29,3 @@ def certificates(folder: Path, name: str) -> Path:
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}", *files]
     subprocess.run(command, check=True, capture_output=True)
     return made
-
-
-def answers(url: str) -> bool:
-    """Tell whether a manager says that it is ready."""
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from e2e.setup import gotools
-from tests.apiserver.jobs.cluster import Cluster, controllers
-from tests.apiserver.operating import operating
+from tests.apiserver.jobs.cluster import controllers
+from tests.apiserver.operated import cluster, operator
 from tests.apiserver.server import ApiServer, running
 from tests.apiserver.test_chart import helm
 from tests.unit.chart.render import CHART
+
+__all__ = ("cluster", "installed", "operator")
 
 
 @pytest.fixture(scope="package")
@@ -22,16 +23,3 @@ def installed() -> Iterator[ApiServer]:
         server.kubectl("create", "-f", str(gotools.gateway_api()))
         helm(server, "install", "slipway", str(CHART), "--create-namespace")
         yield server
-
-
-@pytest.fixture(scope="package")
-def operator(installed: ApiServer) -> Iterator[Path]:
-    """The operator's log, while it runs with the chart's rights."""
-    with operating(installed) as log:
-        yield log
-
-
-@pytest.fixture
-def cluster(installed: ApiServer, operator: Path) -> Cluster:
-    """A namespace of its own."""
-    return Cluster.fresh(installed, operator)

@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 
 from e2e.setup import gotools
-from tests.apiserver.managers import answers, asked, certificates, kubectl
-from tests.apiserver.operating import eventually
+from tests.apiserver.managers import asked, certificates, kubectl
+from tests.apiserver.operating import answers, eventually
 from tests.apiserver.server import free_port, started
 
 VERSION = "v1alpha2"

@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 
 from e2e.setup import gotools
-from tests.apiserver.managers import answers, certificates, kubectl
-from tests.apiserver.operating import eventually
+from tests.apiserver.managers import certificates, kubectl
+from tests.apiserver.operating import answers, eventually
 from tests.apiserver.server import free_port, started
 
 NAMESPACE = "kueue-system"
