@@ -105,10 +105,12 @@ def test_queued_admitted_preempted_resumed_and_finished(cluster: Cluster) -> Non
 def test_a_suspended_run_gives_its_place_away_and_comes_back(cluster: Cluster) -> None:
     queue(cluster)
     prepared(cluster)
-    first, second = train(cluster, "first"), train(cluster, "second")
+    first = train(cluster, "first")
     pod = cluster.pod_of(first)
     cluster.run(pod)
     cluster.until_state("TrainingJob", first, "Running")
+    second = train(cluster, "second")
+    cluster.until_state("TrainingJob", second, "Queued")
     cluster.patch(cluster.root("TrainingJob", first), {"spec": {"suspend": True}})
     cluster.obey(pod, ExitCode.PREEMPTED, Preempted(step=3))
     cluster.until_state("TrainingJob", first, "Suspended")
