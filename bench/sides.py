@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -67,11 +68,14 @@ class Operator:
 
     child: Child
     metrics_port: int
+    asked: tuple[str, ...] = ()
+    """Metrics that a side reads, by name, where its operator can be asked so: what measures should disturb little."""
 
     def metrics(self) -> str:
         """Return its metrics as text; empty while it does not answer."""
+        query = urllib.parse.urlencode([("name[]", name) for name in self.asked])
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=30) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics?{query}", timeout=30) as answer:
                 return str(answer.read().decode())
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return ""

@@ -35,6 +35,13 @@ NAMESPACE = "bench-slipway"
 GATEWAY = {"name": "slipway", "namespace": "slipway-gateway"}
 GATEWAY_API = "/apis/gateway.networking.k8s.io/v1"
 DRAIN_SECONDS = 1
+READ = (
+    "controller_runtime_reconcile_total",
+    "controller_runtime_active_workers",
+    "leader_election_master_status",
+    "workqueue_depth",
+    "workqueue_queue_duration_seconds_bucket",
+)
 
 
 def version_name(number: int, version: int) -> str:
@@ -127,7 +134,7 @@ class Slipway:
         # As in the image, whose code is compiled: the first process here compiles it.
         environment = {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""}
         with running(name, command, folder / f"{name}.log", environment) as child:
-            yield Operator(child, port)
+            yield Operator(child, port, READ)
 
     def answers_as(self, number: int, version: int) -> str:
         """Pods answer with the name of their ModelVersion."""

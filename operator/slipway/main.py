@@ -38,7 +38,7 @@ from slipway.training.room import Room as TrainingRoom
 
 logger = logging.getLogger(__name__)
 
-LEASE_REQUEST_SECONDS = 4.0
+LEASE_REQUEST_SECONDS = 3.0
 YOUNG_OBJECTS = 50_000
 """New containers between two collections of garbage. Python's 700 are one list of a cluster: it would be walked through
 again and again while it is read, and what is read is no garbage."""

@@ -26,6 +26,11 @@ async def test_probes_and_metrics() -> None:
         text = await (await client.get("/metrics")).text()
         assert 'slipway_watch_age_seconds{kind="Pod"} 1.0' in text
         assert 'slipway_store_objects{kind="Pod"} 7.0' in text
+        assert "slipway_rollout_percent" in text
+        some = await (await client.get("/metrics?name[]=slipway_store_objects&name[]=slipway_rollout_info")).text()
+        told = {line.split()[2] for line in some.splitlines() if line.startswith("# TYPE")}
+        assert told == {"slipway_store_objects", "slipway_rollout_info"}
+        assert 'slipway_store_objects{kind="Pod"} 7.0' in some
         ages["Pod"] = SILENT_SECONDS + 1
         answer = await client.get("/healthz")
         assert answer.status == 500

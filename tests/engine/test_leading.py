@@ -114,7 +114,7 @@ async def test_a_lease_that_somebody_took_by_hand_ends_the_leader_at_its_next_re
     await asyncio.sleep(5)
     [lease] = cluster.of("Lease")
     await cluster.replace({**lease, "spec": {**lease["spec"], "holderIdentity": "other"}})
-    await asyncio.wait_for(one.lost.wait(), 3)
+    await asyncio.wait_for(one.lost.wait(), 5)
     assert one.task is not None
     assert await one.task == EXIT_LOST
 
@@ -130,6 +130,25 @@ async def test_hanging_lease_requests_count_as_lost_too() -> None:
     await one.lost.wait()
     assert asyncio.get_running_loop().time() - began <= 10.1
     await one.kill()
+
+
+@virtual
+async def test_a_renewal_that_hangs_leaves_time_for_another() -> None:
+    cluster = Cluster()
+    wire = Wire(cluster)
+    async with Replica(cluster, wire=wire) as replica:
+        await asyncio.sleep(20)
+        hung = 0
+
+        def hangs(call: Call) -> bool:
+            nonlocal hung
+            hung += call.kind == "Lease"
+            return hung == 1 and call.kind == "Lease"
+
+        wire.hangs = hangs
+        await asyncio.sleep(60)
+        assert hung > 10
+        assert replica.leads
 
 
 @virtual

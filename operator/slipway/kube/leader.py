@@ -34,7 +34,10 @@ class Elector:
     name: str = "slipway-operator"
     duration: float = 15.0
     renew_deadline: float = 10.0
-    period: float = 2.0
+    period: float = 4.0
+    """Between two renewals: they are most of what an idle operator does. The deadline leaves time for another try."""
+    retry_period: float = 1.0
+    """Between two looks of one who waits, and before a renewal that failed is tried again."""
     on_change: Callable[[bool], None] = lambda leading: None
     jitter: random.Random = field(default_factory=random.Random)
     leading: asyncio.Event = field(default_factory=asyncio.Event)
@@ -54,7 +57,7 @@ class Elector:
         try:
             while not await self._attempt():  # noqa: ASYNC110
                 # More often than it is renewed: a Lease that was given back must not lie about.
-                await asyncio.sleep(self.period * self.jitter.uniform(0.4, 0.6))
+                await asyncio.sleep(self.retry_period * self.jitter.uniform(0.8, 1.2))
             self._lead(True)
             while True:
                 await asyncio.sleep(self.period)
@@ -81,7 +84,7 @@ class Elector:
                 while not await self._attempt():
                     if self._holder() not in ("", self.identity):
                         raise LeadershipLost(f"the Lease is held by {self._holder()}")
-                    await asyncio.sleep(self.period * self.jitter.uniform(0.5, 1.0))
+                    await asyncio.sleep(self.retry_period * self.jitter.uniform(0.5, 1.0))
         except TimeoutError:
             raise LeadershipLost(f"the Lease was not renewed for {self.renew_deadline:g} s") from None
 
@@ -89,7 +92,7 @@ class Elector:
         """Try once to take or renew the Lease; tell whether this replica holds it now."""
         started = self.clock.monotonic()
         try:
-            async with asyncio.timeout(self.renew_deadline / 2):  # a hanging request must leave time for another
+            async with asyncio.timeout(0.3 * self.renew_deadline):  # a hanging request must leave time for another
                 return await self._take(started)
         except (ApiError, TimeoutError) as error:
             if not isinstance(error, Conflict):

@@ -7,7 +7,7 @@ loop turns, so that a scrape delays no verdict.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from slipway.plan import Manifest
@@ -24,17 +24,23 @@ async def gauges(
     families: Mapping[str, str],
     objects: Iterable[Manifest],
     figures: Callable[[Manifest], Iterable[Figure]],
+    wanted: Collection[str] = (),
 ) -> str:
-    """Return the gauges `prefix`_<family> of `objects`; `families` says what each is."""
-    lines: dict[str, list[str]] = {name: [] for name in families}
-    for number, found in enumerate(list(objects), start=1):
+    """Return the gauges `prefix`_<family> of `objects`; `families` says what each is.
+
+    Of those `wanted`, by their whole names, where any are named.
+    """
+    lines: dict[str, list[str]] = {name: [] for name in families if not wanted or f"{prefix}_{name}" in wanted}
+    for number, found in enumerate(list(objects) if lines else (), start=1):
         for family, labels, value in figures(found):
-            lines[family].append(_line(f"{prefix}_{family}", labels, value))
+            if family in lines:
+                lines[family].append(_line(f"{prefix}_{family}", labels, value))
         if number % PORTION == 0:
             await asyncio.sleep(0)
     return "".join(
         f"# HELP {prefix}_{name} {said}\n# TYPE {prefix}_{name} gauge\n{''.join(lines[name])}"
         for name, said in families.items()
+        if name in lines
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -17,8 +17,11 @@ class _ByKind(Collector):
     def __init__(self, name: str, text: str, read: Callable[[], Mapping[str, float]]) -> None:
         self._name, self._text, self._read = name, text, read
 
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        yield GaugeMetricFamily(self._name, self._text, labels=["kind"])
+
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        family = GaugeMetricFamily(self._name, self._text, labels=["kind"])
+        (family,) = self.describe()
         for kind, value in sorted(self._read().items()):
             family.add_metric([kind], value)
         yield family
@@ -84,6 +87,6 @@ class OperatorMetrics:
         """Publish the number of objects held by kind."""
         self.registry.register(_ByKind("slipway_store_objects", "Objects in the store.", read))
 
-    def text(self) -> bytes:
-        """Return all metrics in Prometheus' text format."""
-        return generate_latest(self.registry)
+    def text(self, wanted: Collection[str] = ()) -> bytes:
+        """Return all metrics in Prometheus' text format, or those `wanted` where any are named."""
+        return generate_latest(self.registry.restricted_registry(wanted) if wanted else self.registry)

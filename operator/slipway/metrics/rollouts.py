@@ -7,7 +7,7 @@ tells: the others see the same objects, and their figures would count twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from slipway.api.conditions import timestamp
@@ -27,10 +27,10 @@ FAMILIES: Mapping[str, str] = {
 }
 
 
-async def text(rollouts: Iterable[Manifest], now: datetime) -> str:
-    """Return the gauges of `rollouts`, as they are at `now`, in Prometheus' text format."""
+async def text(rollouts: Iterable[Manifest], now: datetime, wanted: Collection[str] = ()) -> str:
+    """Return the gauges of `rollouts`, as they are at `now`, in Prometheus' text format; see `gauges`."""
     since = timestamp(now - NEWS)
-    return await gauges("slipway_rollout", FAMILIES, rollouts, lambda rollout: _figures(rollout, since))
+    return await gauges("slipway_rollout", FAMILIES, rollouts, lambda rollout: _figures(rollout, since), wanted)
 
 
 def _figures(rollout: Manifest, since: str) -> Iterator[Figure]:

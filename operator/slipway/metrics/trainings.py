@@ -6,7 +6,7 @@ in none either. Each has one series of every family, so TrainingJobs bound their
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from slipway.api.conditions import timestamp
@@ -52,10 +52,10 @@ FAMILIES: Mapping[str, str] = {
 }
 
 
-async def text(trainings: Iterable[Manifest], now: datetime) -> str:
-    """Return the gauges of `trainings`, as they are at `now`, in Prometheus' text format."""
+async def text(trainings: Iterable[Manifest], now: datetime, wanted: Collection[str] = ()) -> str:
+    """Return the gauges of `trainings`, as they are at `now`, in Prometheus' text format; see `gauges`."""
     since = timestamp(now - NEWS)
-    return await gauges("slipway_training", FAMILIES, trainings, lambda training: _figures(training, since))
+    return await gauges("slipway_training", FAMILIES, trainings, lambda training: _figures(training, since), wanted)
 
 
 def _figures(training: Manifest, since: str) -> Iterator[Figure]:
