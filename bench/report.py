@@ -81,8 +81,18 @@ def spliced(page: str, name: str, text: str) -> str:
 
 
 def publish(name: str, text: str, result: Mapping[str, Any]) -> None:
-    """Write the table into the page, the raw figures beside it, and print one JSON object as the last line."""
+    """Write a bench's table into the page and tell its figures."""
+    write(name, text)
+    tell(name, result)
+
+
+def write(name: str, text: str) -> None:
+    """Write a table into the page, between the marks of `name`."""
     PAGE.write_text(spliced(PAGE.read_text(), name, text))
+
+
+def tell(name: str, result: Mapping[str, Any]) -> None:
+    """Keep the raw figures in a file, and print them as the last line: one JSON object."""
     RAW.mkdir(parents=True, exist_ok=True)
     (RAW / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result), flush=True)
