@@ -12,7 +12,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -25,6 +25,21 @@ from e2e.demo.__main__ import fresh
 from e2e.demo.prepare import out
 from e2e.demo.tape import Tape
 from e2e.scenarios import by_hand
+from e2e.scenarios.copies import (
+    ALTERATIONS,
+    BARE,
+    CHECKPOINTS,
+    GARBAGE,
+    MODELS,
+    SEAL,
+    WEIGHTS,
+    Copy,
+    Refusal,
+    not_signed,
+    parts,
+    place,
+    thing,
+)
 from e2e.scenarios.manifests import MODEL, NAMESPACE, ONE, QUICK, Release, ours
 from e2e.scenarios.play import Missed, Play, healthy
 from e2e.scenarios.stage import MODEL_URI
@@ -34,7 +49,6 @@ from slipway.api.conditions import STALLED, find
 from slipway.api.modelversion import ModelVersionStatus
 from slipway.api.rollout import RolloutStatus
 from slipway.contract.artifact import digest
-from slipway.contract.model import ADAPTER_GGUF
 from slipway.contract.provenance import BASE_MODEL, DATASET, IMAGE, Provenance
 from slipway.contract.signature import BESIDE, PROVENANCE, SIGNATURE, SIGNED_PROVENANCE, beside
 from slipway_pod.artifact import describe
@@ -44,17 +58,7 @@ from tests.unit.pod.signing import new_key, private_pem, public_pem
 
 SECRET, KEY_NAME = "model-signing", "e2e.pem"
 RUN = "signed"
-WEIGHTS, SEAL, BARE = "lost-a-bit", "lost-a-letter", "never-signed"
-SPOILT: Mapping[str, tuple[str, str]] = {
-    WEIGHTS: (
-        "DigestMismatch",
-        "{weights} has sha256 [0-9a-f]{{64}}, its manifest says [0-9a-f]{{64}}: publish it again",
-    ),
-    SEAL: ("SignatureInvalid", r"{seal} was altered after it was signed with key e2e\.pem: sign the artefact again"),
-}
-"""The reason, and a pattern of the words, by which each is refused."""
 PATIENCE_SECONDS = 120.0
-MODELS, CHECKPOINTS, GARBAGE = "slipway/models/", "slipway/checkpoints/", "slipway/garbage/"
 
 
 @dataclass(frozen=True)
@@ -71,30 +75,6 @@ class Key:
         keys = {KEY_NAME: self.public_file.read_text()}
         signing = {"secret": SECRET, "required": True, "publicKeys": keys}
         return {"signing": signing, "operator": {"drainSeconds": 1}}
-
-
-@dataclass(frozen=True)
-class Copy:
-    """A copy of the trained artefact with a note in it, and the ModelVersion that names it."""
-
-    name: str
-    uri: str
-    digest: str
-
-    @property
-    def prefix(self) -> str:
-        """Where its files lie in the bucket."""
-        return by_hand.key_of(self.uri)
-
-    @property
-    def thing(self) -> str:
-        """What the collector calls it."""
-        return self.prefix.removeprefix("slipway/").rstrip("/")
-
-    @property
-    def signature(self) -> str:
-        """Where its signature lies in the bucket."""
-        return by_hand.key_of(beside(self.uri, SIGNATURE))
 
 
 Copies = Mapping[str, Copy]
@@ -180,7 +160,7 @@ def copies(trainings: Trainings, key: Key, folder: Path, name: str, tmp_path_fac
         shutil.copytree(folder, copied)
         (copied / "note.txt").write_text(f"{which} {uuid4().hex}\n")
         found = digest(describe(copied))
-        made[which] = Copy(f"{MODEL}-{which}", f"s3://slipway/{MODELS}{found.removeprefix('sha256:')}/", found)
+        made[which] = Copy(f"{MODEL}-{which}", place(found), found)
         assert by_hand.push(cluster, copied, made[which].uri) == found
         if which != BARE:
             by_hand.sign(cluster, made[which].uri, found, key.file)
@@ -191,19 +171,18 @@ def copies(trainings: Trainings, key: Key, folder: Path, name: str, tmp_path_fac
 @pytest.fixture(scope="module")
 def altered(trainings: Trainings, copies: Copies) -> Copies:
     """The two that were signed, altered in the store once they were found to be good."""
-    for which in (WEIGHTS, SEAL):
+    for which, alteration in ALTERATIONS.items():
         found = version(trainings, copies[which].name, "Ready")
         assert found.verified is not None
         assert (found.verified.digest, found.verified.signature) == (copies[which].digest, KEY_NAME)
-    by_hand.rewrite(trainings.cluster, copies[WEIGHTS].prefix + ADAPTER_GGUF, without_a_bit)
-    by_hand.rewrite(trainings.cluster, copies[SEAL].signature, without_a_letter)
+        by_hand.rewrite(trainings.cluster, alteration.key(copies[which]), alteration.change)
     return copies
 
 
 @pytest.fixture(scope="module")
 def again(trainings: Trainings, altered: Copies) -> Copies:
     """New ModelVersions of what is altered."""
-    new = {which: Copy(f"{altered[which].name}-again", altered[which].uri, altered[which].digest) for which in SPOILT}
+    new = {which: replace(altered[which], name=f"{altered[which].name}-again") for which in ALTERATIONS}
     register(trainings, *new.values())
     return new
 
@@ -254,7 +233,7 @@ def test_it_serves(guarded: Play, name: str) -> None:
     assert guarded.percents == {stable.revision: 100}
 
 
-@pytest.mark.parametrize("which", SPOILT)
+@pytest.mark.parametrize("which", ALTERATIONS)
 def test_what_was_altered_after_it_was_verified_never_serves(guarded: Play, altered: Copies, which: str) -> None:
     copy = altered[which]
     before = guarded.status.stable
@@ -262,17 +241,16 @@ def test_what_was_altered_after_it_was_verified_never_serves(guarded: Play, alte
     last = guarded.until("refused", lambda status: gave_up(status, copy.name)).last_rollback
     assert last is not None
     assert last.reason == "FetchFailed"
-    reason, words = refusal(copy, which)
-    assert re.search(f"{reason}: {words}", last.message), last.message
+    refusal = ALTERATIONS[which].refusal(copy)
+    assert re.search(f"{refusal.reason}: {refusal.words}", last.message), last.message
     assert guarded.walk(last.revision) == []
     assert guarded.status.stable == before
 
 
-@pytest.mark.parametrize("which", SPOILT)
+@pytest.mark.parametrize("which", ALTERATIONS)
 def test_what_was_altered_before_is_not_verified(trainings: Trainings, again: Copies, which: str) -> None:
     found = version(trainings, again[which].name, "Failed")
-    reason, words = refusal(again[which], which)
-    assert_stalled(found, reason, words)
+    assert_stalled(found, ALTERATIONS[which].refusal(again[which]))
     assert found.verified is None
 
 
@@ -293,8 +271,8 @@ def test_an_unsigned_version_is_neither_evaluated_nor_served(
 ) -> None:
     bare = copies[BARE]
     found = version(trainings, bare.name, "Failed")
-    words = rf"{re.escape(f's3://slipway/{bare.signature}')} is not there.*: sign it with `python -m slipway_pod\.sign "
-    assert_stalled(found, "SignatureMissing", words)
+    refusal = not_signed(bare)
+    assert_stalled(found, refusal)
     assert (found.verified, found.metrics, found.report) == (None, [], None)
 
     before = guarded.status.stable
@@ -303,7 +281,7 @@ def test_an_unsigned_version_is_neither_evaluated_nor_served(
     stalled = find(status.conditions, STALLED)
     assert stalled is not None
     assert stalled.reason == "VersionFailed"
-    assert re.search(words, status.message), status.message
+    assert re.search(refusal.words, status.message), status.message
     assert status.candidate is None
     assert status.stable == before
 
@@ -327,9 +305,7 @@ def unmentioned(trainings: Trainings, guarded: Play, trained: Result, copies: Co
     trainings.kubectl("delete", "modelversions", "--ignore-not-found", *names)
     trainings.kubectl("delete", "trainingjob", RUN)
     assert trained.status.checkpoint is not None
-    saved = by_hand.key_of(trained.status.checkpoint)
-    assert saved.startswith(f"{CHECKPOINTS}{NAMESPACE}/{RUN}-")
-    return [*(copy.thing for copy in gone), saved.removeprefix("slipway/").rstrip("/")]
+    return [*(copy.thing for copy in gone), thing(trained.status.checkpoint)]
 
 
 def test_a_dry_run_names_what_nobody_speaks_of_and_deletes_nothing(
@@ -337,10 +313,10 @@ def test_a_dry_run_names_what_nobody_speaks_of_and_deletes_nothing(
 ) -> None:
     upgrade(trainings.cluster, key.values | collecting(delete=False))
     before = stored(trainings)
-    assert all(parts(before, thing) for thing in unmentioned)
+    assert all(parts(before, one) for one in unmentioned)
     log = collected(trainings.cluster, "look")
     told = fates(log)
-    assert {thing: told.get(thing) for thing in unmentioned} == dict.fromkeys(unmentioned, "unmentioned")
+    assert {one: told.get(one) for one in unmentioned} == dict.fromkeys(unmentioned, "unmentioned")
     assert not kept(uri, copies) & told.keys()
     assert log.splitlines()[-1].startswith("a dry run: nothing was changed.")
     assert stored(trainings) == before
@@ -356,11 +332,11 @@ def test_a_second_collection_deletes_it_and_nothing_that_somebody_speaks_of(
     assert {by_hand.key_of(beside(uri, suffix)) for suffix in BESIDE} < staying
 
     told = fates(collected(trainings.cluster, "note"))
-    assert {thing: told.get(thing) for thing in unmentioned} == dict.fromkeys(unmentioned, "unmentioned")
+    assert {one: told.get(one) for one in unmentioned} == dict.fromkeys(unmentioned, "unmentioned")
     assert going | staying <= stored(trainings)
 
     told = fates(collected(trainings.cluster, "delete"))
-    assert {thing: told.get(thing) for thing in unmentioned} == dict.fromkeys(unmentioned, "deleted")
+    assert {one: told.get(one) for one in unmentioned} == dict.fromkeys(unmentioned, "deleted")
     after = stored(trainings)
     assert not going & after
     assert staying <= after
@@ -374,13 +350,6 @@ def released(name: str) -> Release:
 def gave_up(status: RolloutStatus, name: str) -> bool:
     """Tell whether the last version that was sent back is `name`."""
     return status.last_rollback is not None and status.last_rollback.version == name
-
-
-def refusal(copy: Copy, which: str) -> tuple[str, str]:
-    """Return the reason for which a spoilt copy is refused, and a pattern of the words."""
-    reason, words = SPOILT[which]
-    weights, seal = f"s3://slipway/{copy.prefix}{ADAPTER_GGUF}", f"s3://slipway/{copy.signature}"
-    return reason, words.format(weights=re.escape(weights), seal=re.escape(seal))
 
 
 def register(trainings: Trainings, *found: Copy) -> None:
@@ -429,25 +398,13 @@ def version(trainings: Trainings, name: str, state: str) -> ModelVersionStatus:
         time.sleep(0.2)
 
 
-def assert_stalled(found: ModelVersionStatus, reason: str, words: str) -> None:
-    """Assert that a version was given up for `reason`, in words that match, and says how it is tried again."""
+def assert_stalled(found: ModelVersionStatus, refusal: Refusal) -> None:
+    """Assert that a version was given up as `refusal` says, and that it tells how it is tried again."""
     stalled = find(found.conditions, STALLED)
     assert stalled is not None
-    assert (stalled.status, stalled.reason) == ("True", reason)
-    assert re.search(words, found.message), found.message
+    assert (stalled.status, stalled.reason) == ("True", refusal.reason)
+    assert re.search(refusal.words, found.message), found.message
     assert re.search(r"Delete Job \S+ to try again\.$", found.message), found.message
-
-
-def without_a_bit(content: bytes) -> bytes:
-    """Return `content` with one bit of the byte in its middle turned over."""
-    at = len(content) // 2
-    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
-
-
-def without_a_letter(content: bytes) -> bytes:
-    """Return a signature with one letter of what it signs exchanged for another of base64."""
-    at = content.index(b'"payload":"') + 60
-    return content[:at] + (b"B" if content[at : at + 1] == b"A" else b"A") + content[at + 1 :]
 
 
 def collecting(*, delete: bool) -> dict[str, Any]:
@@ -457,13 +414,7 @@ def collecting(*, delete: bool) -> dict[str, Any]:
 
 def kept(uri: str, copies: Copies) -> set[str]:
     """Return the things that ModelVersions still name."""
-    return {by_hand.key_of(uri).removeprefix("slipway/").rstrip("/"), copies[SEAL].thing}
-
-
-def parts(found: set[str], *things: str) -> set[str]:
-    """Return those keys of `found` that belong to one of `things`, what lies beside it included."""
-    begins = tuple(f"slipway/{thing}{mark}" for thing in things for mark in ("/", "."))
-    return {at for at in found if at.startswith(begins)}
+    return {thing(uri), copies[SEAL].thing}
 
 
 def stored(trainings: Trainings) -> set[str]:
