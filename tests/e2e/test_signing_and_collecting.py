@@ -59,6 +59,8 @@ from tests.unit.pod.signing import new_key, private_pem, public_pem
 SECRET, KEY_NAME = "model-signing", "e2e.pem"
 RUN = "signed"
 PATIENCE_SECONDS = 120.0
+COLD_SECONDS = 420.0
+"""For the run: a node that has never trained pulls the image first, which takes minutes."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def trained(trainings: Trainings) -> Result:
     recipe = {"maxSteps": 2, "batchSize": 6, "rank": 4}
     saved = {"everySteps": 1, "keep": 1}
     trainings.start(RUN, recipe, cpu="1", model=MODEL, export=["SafeTensors", "GGUF"], checkpoint=saved)
-    return trainings.result(RUN)
+    return trainings.result(RUN, COLD_SECONDS)
 
 
 @pytest.fixture(scope="module")
