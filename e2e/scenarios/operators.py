@@ -12,6 +12,8 @@ from e2e.scenarios.sigkill import sigkill
 LEASE = "slipway-operator"
 PODS = ("-l", "app.kubernetes.io/component=operator")
 PROGRAM = "slipway.main"
+CHECKSUM = "slipway\\.dev/settings-checksum"
+"""Annotation of the operator's pods, as jsonpath writes it: with which settings they started."""
 
 
 def holder(cluster: Cluster) -> str:
@@ -59,3 +61,24 @@ def await_another(cluster: Cluster, before: str, seconds: float = 60) -> str:
             return now
         time.sleep(0.2)
     raise TimeoutError(f"nobody took the Lease {LEASE} from {before} within {seconds:.0f} s")
+
+
+def await_settings(cluster: Cluster, seconds: float = 60) -> str:
+    """Return the pod that leads, once it is one with the newest settings; raise TimeoutError when there is none.
+
+    In an upgrade a pod with the old ones may take the Lease once more before it goes, and would act by them.
+    """
+    template = f"jsonpath={{.items[0].spec.template.metadata.annotations.{CHECKSUM}}}"
+    wanted = cluster.kubectl("-n", SYSTEM, "get", "deployments", *PODS, "-o", template)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            pod = leader(cluster)
+            own = f"jsonpath={{.metadata.annotations.{CHECKSUM}}}"
+            told = cluster.kubectl("-n", SYSTEM, "get", "pod", pod, "-o", own)
+        except CommandFailed:
+            told = ""  # nobody leads yet, or who led is gone
+        if told == wanted:
+            return pod
+        time.sleep(0.2)
+    raise TimeoutError(f"no operator with the settings {wanted[:12]} took the Lease {LEASE} within {seconds:.0f} s")

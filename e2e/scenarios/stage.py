@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,11 +11,10 @@ from e2e.cluster import release as chart
 from e2e.cluster.base import Cluster, CommandFailed
 from e2e.demo.cast import EXAMPLE, SYSTEM
 from e2e.demo.prepare import OUT, collect, values
-from e2e.demo.prompts import STORE_PORT, STORE_SERVICE, forwarded
 from e2e.demo.story import forget
 from e2e.demo.tape import Tape
 from e2e.demo.watch import Watcher
-from e2e.scenarios import manifests
+from e2e.scenarios import by_hand, manifests
 from e2e.scenarios.manifests import NAMESPACE
 from e2e.scenarios.play import Play
 from e2e.setup.progress import say
@@ -50,7 +45,7 @@ class Stage:
         self.cluster.helm("upgrade", "--install", *where, "--values", str(VALUES), "--wait", "--timeout", "10m")
         self.watcher.start()
         collect(EXAMPLE / "base-model", OUT / "base")
-        written = manifests.versions(MODEL_URI, self._push())
+        written = manifests.versions(MODEL_URI, by_hand.push(self.cluster, OUT / "base", MODEL_URI))
         self.cluster.kubectl("apply", "-f", "-", stdin="\n---\n".join(map(json.dumps, written)))
         names = [f"modelversion/{version['metadata']['name']}" for version in written]
         self.cluster.kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=180s", *names)
@@ -81,23 +76,3 @@ class Stage:
         """Perform scenarios that do not disturb each other, a few at a time, and return what came of each."""
         with ThreadPoolExecutor(AT_A_TIME, "scenario") as pool:
             return {scenario.__name__: pool.submit(self.perform, scenario) for scenario in scenarios}
-
-    def _push(self) -> str:
-        """Bring the base model to the object store, as anybody would, and return its digest."""
-        secret = self.cluster.kubectl("-n", NAMESPACE, "get", "secret", STORE_SERVICE, "-o", "json")
-        data = json.loads(secret)["data"]
-        key, password = (base64.b64decode(data[name]).decode() for name in ("accessKeyId", "secretAccessKey"))
-        with forwarded(self.cluster, SYSTEM, f"service/{STORE_SERVICE}", STORE_PORT) as port:
-            store = {
-                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-                "AWS_ACCESS_KEY_ID": key,
-                "AWS_SECRET_ACCESS_KEY": password,
-                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            }
-            command = [sys.executable, "-m", "slipway_pod.push", str(OUT / "base"), MODEL_URI]
-            ran = subprocess.run(
-                command, env={**os.environ, **store}, text=True, stdout=subprocess.PIPE, stderr=None, check=False
-            )
-        if ran.returncode:
-            raise CommandFailed(f"the base model could not be pushed to {MODEL_URI}; see the message above")
-        return ran.stdout.partition("digest: ")[2].strip()

@@ -95,8 +95,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--grace-days", type=int, default=7, help="how long something stays unmentioned, default 7")
     parser.add_argument("--delete", action="store_true", help="delete, instead of showing what would be")
     given = parser.parse_args(arguments)
-    if given.grace_days < 1:
-        parser.error("--grace-days must be 1 or more: a run that publishes needs time to say so")
+    if given.grace_days < 0:
+        parser.error("--grace-days must be 0 or more; with 0 the next collection deletes what this one writes down")
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
     try:
         in_use = InUse.model_validate_json(given.in_use.read_bytes())

@@ -1,7 +1,8 @@
 """What of the object store has nobody spoken of for long enough to delete it?
 
-Nothing is deleted the first time that it is found: it is written down, and deleted when it is still unmentioned
-`grace` later. So a ModelVersion that was deleted by mistake, or is made only after its artefact, finds its files.
+Nothing is deleted the first time that it is found, however short the grace: it is written down, and deleted when it
+is still unmentioned `grace` later. So a ModelVersion that was deleted by mistake, or is made only after its artefact,
+finds its files.
 """
 
 from __future__ import annotations
@@ -79,16 +80,18 @@ def judged(
 ) -> Iterator[Judged]:
     """Yield what becomes of each thing below the address `root`."""
     digests = frozenset(in_use.digests)
-    unfinished = datetime.fromisoformat(in_use.unfinished_since) if in_use.unfinished_since else None
+    # What was written since then may be mentioned by now, or will be: the list does not know.
+    known = min(datetime.fromisoformat(at) for at in (in_use.read, in_use.unfinished_since) if at)
     for thing in found:
         if thing.digest in digests or _mentioned(f"{root}{thing.name}/", in_use.uris):
             yield Judged(thing, "InUse")
-        elif now - thing.modified < grace or (unfinished is not None and thing.modified >= unfinished):
+        elif now - thing.modified < grace or thing.modified >= known:
             # It may be the result of a run that has yet to say so.
             yield Judged(thing, "Young")
         else:
-            since = marks.since.get(thing.name, now)
-            yield Judged(thing, "Garbage" if now - since >= grace else "Waiting", since)
+            since = marks.since.get(thing.name)
+            garbage = since is not None and now - since >= grace
+            yield Judged(thing, "Garbage" if garbage else "Waiting", since or now)
 
 
 def marked(found: Iterable[Judged]) -> Marks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,7 @@ def test_the_collector_that_deletes_cannot_ask_and_the_one_that_asks_cannot_dele
 
 
 def test_the_collector_understands_what_the_chart_tells_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    objects = render({"collector": {"enabled": True, "delete": True}})
+    objects = render({"collector": {"enabled": True, "delete": True, "graceDays": 0}})
     pod = the(objects, "CronJob", "collector")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     told: dict[str, object] = {}
     monkeypatch.setattr(collect, "collect", lambda store, in_use, now, grace, *, delete: told.update(locals()) or [])
@@ -100,7 +101,7 @@ def test_the_collector_understands_what_the_chart_tells_it(tmp_path: Path, monke
     assert collect.main([*command[3:], f"--in-use={tmp_path / 'in-use.json'}"]) == 0
     settings = Settings.model_validate_json(the(objects, "ConfigMap", "settings")["data"]["settings.json"])
     assert told["store"] == settings.store
-    assert told["delete"] is True
+    assert (told["delete"], told["grace"]) == (True, timedelta())
     assert pod["initContainers"][0]["command"] == ["python", "-m", "slipway.collect"]
 
 

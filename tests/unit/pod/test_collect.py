@@ -49,9 +49,11 @@ class Shop:
     def names(self) -> set[str]:
         return {p.relative_to(self.root).as_posix() for p in self.root.rglob("*") if p.is_file()}
 
-    def collect(self, now: datetime = NOW, *, delete: bool = True, **used: Any) -> dict[str, str]:
-        in_use = InUse(read=now.isoformat(), **({"objects": 3} | used))
-        found = collect.collect(self.store, in_use, now, GRACE, delete=delete)
+    def collect(
+        self, now: datetime = NOW, *, delete: bool = True, grace: timedelta = GRACE, **used: Any
+    ) -> dict[str, str]:
+        in_use = InUse(**({"read": now.isoformat(), "objects": 3} | used))
+        found = collect.collect(self.store, in_use, now, grace, delete=delete)
         return {one.thing.name: one.verdict for one in found}
 
 
@@ -120,6 +122,30 @@ def test_what_stays_unmentioned_for_the_whole_grace_is_deleted_and_nothing_else(
 def test_whatever_names_it_keeps_it(shop: Shop, mention: dict[str, Any]) -> None:
     shop.collect()
     assert shop.collect(NOW + GRACE, **mention)[f"models/{LOST}"] == "InUse"
+
+
+def test_without_any_grace_it_still_takes_a_second_collection(shop: Shop) -> None:
+    before = shop.names()
+    found = shop.collect(grace=timedelta(), **KEPT)
+    assert (found[f"models/{LOST}"], found[f"models/{YOUNG}"]) == ("Waiting", "Waiting")
+    assert before < shop.names()
+    found = shop.collect(grace=timedelta(), **KEPT)
+    assert {name for name, verdict in found.items() if verdict == "Garbage"} == {
+        f"models/{LOST}",
+        f"models/{YOUNG}",
+        GONE,
+    }
+    assert not any(belongs(key, f"models/{LOST}", f"models/{YOUNG}", GONE) for key in shop.names())
+
+
+def test_nothing_goes_that_was_written_since_the_cluster_was_asked(shop: Shop) -> None:
+    asked = {"read": (NOW - timedelta(minutes=10)).isoformat(), **KEPT}
+    shop.put(f"models/{LOST}.sig", NOW - timedelta(minutes=10))  # published anew: its ModelVersion is on its way
+    for _ in range(2):
+        assert shop.collect(grace=timedelta(), **asked)[f"models/{LOST}"] == "Young"
+    later = asked | {"unfinished_since": NOW.isoformat()}  # a run that was made while the cluster was being asked
+    assert shop.collect(grace=timedelta(), **later)[f"models/{LOST}"] == "Young"
+    assert shop.collect(NOW + timedelta(seconds=1), grace=timedelta(), **KEPT)[f"models/{LOST}"] == "Waiting"
 
 
 def test_what_is_mentioned_for_a_while_begins_anew(shop: Shop) -> None:
@@ -247,5 +273,5 @@ def test_the_command_without_a_list_collects_nothing(
     assert "nothing is collected" in capsys.readouterr().err
     assert shop.names() == before
     with pytest.raises(SystemExit):
-        collect.main(command(shop, tmp_path / "odd", "--grace-days=0"))
-    assert "--grace-days must be 1 or more" in capsys.readouterr().err
+        collect.main(command(shop, tmp_path / "odd", "--grace-days=-1"))
+    assert "--grace-days must be 0 or more" in capsys.readouterr().err
