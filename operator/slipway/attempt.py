@@ -12,7 +12,7 @@ from typing import Final, Generic, TypeVar
 
 from slipway.causes import with_cure
 from slipway.contract.exitcodes import ExitCode
-from slipway.contract.result import NODE_LOST, Counted, Evaluated, Failed, Prepared, Trained
+from slipway.contract.result import NODE_LOST, Counted, Estimated, Evaluated, Failed, Prepared, Trained
 from slipway.jobs import EVICTED, PodEnd, Run
 from slipway.names import ATTEMPT_LABEL
 
@@ -32,7 +32,7 @@ FIRST_WAIT: Final = timedelta(seconds=30)
 LONGEST_WAIT: Final = timedelta(minutes=10)
 KILLED: Final = 137
 
-R = TypeVar("R", Prepared, Trained, Evaluated, Counted)
+R = TypeVar("R", Prepared, Trained, Estimated, Evaluated, Counted)
 
 
 @dataclass(frozen=True)

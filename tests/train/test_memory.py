@@ -89,7 +89,8 @@ def test_what_fits_with_nothing_to_spare_is_tried_and_less_is_refused() -> None:
     assert "the longest row has 100 tokens" in found.value.message
     with pytest.raises(OutOfMemory, match=r"raise spec\.resources\.gpu to one with at least") as found:
         choose(WANTED, Layout(16), last.least - 1, "cuda")
-    assert "sharding" not in found.value.message
+    assert "or method QLoRA, which holds it in 4 bits" in found.value.message
+    assert "ask for several GPUs (resources.gpu.count) that divide it" in found.value.message
     with pytest.raises(OutOfMemory, match=r"or divide it among the 4 processes by recipe\.causalLM\.sharding: Full"):
         choose(replace(WANTED, could_share=4), Layout(16), last.least - 1, "cuda")
     shared = replace(WANTED, shape=replace(WANTED.shape, parts=2))

@@ -98,8 +98,11 @@ class World:
 
     def pod(self, status: Mapping[str, Any], pod: str = "", name: str = "") -> None:
         """Let a pod of the newest Job of root `name` be as `status` says."""
-        job = self.newest_job(name)["metadata"]["name"]
-        labels = {UID_LABEL: self.uid(name), "batch.kubernetes.io/job-name": job}
+        made = self.newest_job(name)
+        job = made["metadata"]["name"]
+        template = (made.get("spec") or {}).get("template") or {}
+        labels = {**((template.get("metadata") or {}).get("labels") or {}), UID_LABEL: self.uid(name)}
+        labels |= {"batch.kubernetes.io/job-name": job}
         meta = {"name": pod or f"{job}-{self.writes}", "namespace": NAMESPACE, "labels": labels}
         there = self.store.get("Pod", NAMESPACE, meta["name"])
         meta |= {"creationTimestamp": there["metadata"]["creationTimestamp"] if there is not None else self.stamp()}

@@ -141,6 +141,13 @@ def outline(ref: ArtifactRef, store: Store) -> tuple[ArtifactFile, ...]:
     return files if files is not None else _listed(bucket, prefix)
 
 
+def require_inside(ref: ArtifactRef, files: Iterable[ArtifactFile]) -> None:
+    """Raise BadConfig where a path of `files` leads out of the folder that artefact `ref` is brought to."""
+    for file in files:
+        if ".." in PurePosixPath(file.path).parts:
+            raise BadConfig("BadManifest", f"{ref.uri}: path {file.path!r} leaves the artefact: publish it again")
+
+
 def _check(
     ref: ArtifactRef, bucket: Bucket, prefix: str, bring: Callable[[ArtifactFile], ArtifactFile]
 ) -> tuple[ArtifactFile, ...]:
@@ -149,9 +156,7 @@ def _check(
     if files is not None:
         _must_be(ref, files)
     wanted = files if files is not None else _listed(bucket, prefix)
-    for file in wanted:
-        if ".." in PurePosixPath(file.path).parts:
-            raise BadConfig("BadManifest", f"{ref.uri}: path {file.path!r} leaves the artefact: publish it again")
+    require_inside(ref, wanted)
     found = _parallel(bring, wanted)
     if digest(found) != ref.digest:
         raise DigestMismatch(

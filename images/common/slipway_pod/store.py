@@ -112,6 +112,13 @@ class Bucket:
                 piece = obstore.get_range(self._backend, key, start=start, end=min(start + CHUNK, total))
             yield bytes(piece)
 
+    def beginning(self, key: str, size: int) -> bytes:
+        """Return the first `size` bytes of an object, all of it where it has no more."""
+        if size == 0:
+            return b""
+        with self._speaking(key):
+            return bytes(obstore.get_range(self._backend, key, start=0, end=size))
+
     def put(self, key: str, content: bytes | Path) -> None:
         """Write an object, in parts where it is large; readers see all of it or nothing."""
         with self._speaking(key):

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from slipway.api.base import Label, Model, Name, OneOf, Rule, Seconds, SemVer
+from slipway.api.base import Label, Model, Name, OneOf, Rule, Seconds, SemVer, bounded
 from slipway.api.causal_lm import CausalLM
-from slipway.api.common import ArtifactRef, Evaluation, Resources
+from slipway.api.common import ArtifactRef, Evaluation, Gpu, Resources
 from slipway.api.pod import PodOptions
 from slipway.api.queueing import Queue
 from slipway.api.search import Search
@@ -47,11 +47,33 @@ class Checkpoint(Model):
     )
 
 
+class TrainingGpu(Gpu):
+    """The GPUs of each training pod."""
+
+    memory: (
+        Annotated[
+            str,
+            bounded(
+                12,
+                pattern=r"^[1-9][0-9]{0,6}(M|Mi|G|Gi)$",
+                says='write the memory of one GPU in Mi or Gi, for example "80Gi" or "81559Mi"',
+            ),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="memory of each GPU, for example 80Gi; nodes tell it in Mi by the label nvidia.com/gpu.memory. A "
+        "run that cannot fit into it fails before a GPU is asked for. Absent means that what the run takes is only "
+        "told (status.estimate).",
+    )
+
+
 class TrainingResources(Resources):
     """What each pod of a run asks for, and how many there are. Requests and limits are equal for memory; CPU is not
     limited.
     """
 
+    gpu: TrainingGpu | None = Field(default=None, description="gpu asks for GPUs; absent means CPU only.")
     nodes: Annotated[int, Field(ge=1, le=64)] = Field(
         default=1,
         description="nodes that share the run: with more than 1, as many pods are started together, each with what "

@@ -195,6 +195,47 @@ class BatchLayout(StatusModel):
     )
 
 
+class MemoryEstimate(StatusModel):
+    """What a run with GPUs is estimated to take of each, before it asks for any; of a run with stages, in the stage
+    that takes the most.
+    """
+
+    digest: Digest | None = Field(
+        default=None,
+        description="digest of all that the estimate follows from: base model, data, recipe, devices, image.",
+    )
+    memory: RunMemory | None = Field(
+        default=None,
+        description="memory of each GPU by purpose, with layout; availableBytes is resources.gpu.memory. Absent where "
+        "there is no estimate: message says why.",
+    )
+    layout: BatchLayout | None = Field(
+        default=None,
+        description="layout that the run would take: what is asked for, or the first smaller one that fits. Its pod "
+        "decides anew by what its GPU has free.",
+    )
+    least_bytes: Count | None = Field(
+        default=None,
+        description="leastBytes is what the smallest layout takes with nothing to spare: one row at a time, with "
+        "activations computed again.",
+    )
+    longest_row_tokens: Count | None = Field(
+        default=None, description="longestRowTokens is the length of the longest row, cut to maxTokens."
+    )
+    row_lengths: Literal["Stored", "Counted", "Assumed"] | None = Field(
+        default=None,
+        description="rowLengths says how they are known: Stored (tokens lie beside the rows), Counted (rows were made "
+        "tokens), or Assumed (too much data to look at: every row is taken for one of maxTokens).",
+    )
+    stage: Label | None = Field(default=None, description="stage that takes the most, of a run with stages.")
+    fits: bool | None = Field(
+        default=None, description="fits says whether it fits into resources.gpu.memory; absent where that is."
+    )
+    message: Message | None = Field(
+        default=None, description="message says why there is no estimate, why it does not fit, or what is odd about it."
+    )
+
+
 class TrainingJobStatus(StatusModel):
     """status is what was observed."""
 
@@ -213,6 +254,11 @@ class TrainingJobStatus(StatusModel):
         default=None,
         description="layout is how the pod cuts batches; it is smaller than asked for where memory does not suffice, "
         "by the estimate or in a step.",
+    )
+    estimate: MemoryEstimate | None = Field(
+        default=None,
+        description="estimate of the memory that the run takes of each GPU, made before it asks for one. Absent for "
+        "runs without GPUs, which estimate in their pod (progress.memory).",
     )
     stop_seconds: Count | None = Field(
         default=None,

@@ -132,6 +132,27 @@ class Train(JobBase):
     """Of several pods: what they know each other by. Another one for each attempt."""
 
 
+class EstimateMemory(JobBase):
+    """Say what a run takes of each GPU, before there is one: of the base model only its description is read."""
+
+    type: Literal["EstimateMemory"] = "EstimateMemory"
+    base_model: ArtifactRef
+    dataset: ArtifactRef
+    stage_data: tuple[ArtifactRef, ...] = ()
+    """Of each stage, in order; empty for a run without stages."""
+    recipe: Recipe
+    """Fields that change no memory are at their defaults."""
+    processes: int = Field(ge=1)
+    """Of all nodes together; each has one GPU."""
+    gpu_bytes: int | None = Field(default=None, ge=1)
+    """Memory of each GPU, where it is known."""
+
+    def subject(self) -> str:
+        """Return the digest of what is estimated, whoever asks."""
+        who = {"namespace", "name", "store", "progress_url"}
+        return digest_of(self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=who))
+
+
 class Subject(Model):
     """A model as it will serve: an artefact, and its base where it is an adapter."""
 
@@ -191,10 +212,11 @@ class PlotStudy(JobBase):
     study: PlottedStudy
 
 
-Job = Annotated[PrepareDataset | Train | Evaluate | CountRatings | Fetch | PlotStudy, Field(discriminator="type")]
-ANY_JOB: TypeAdapter[PrepareDataset | Train | Evaluate | CountRatings | Fetch | PlotStudy] = TypeAdapter(Job)
+AnyJob = PrepareDataset | Train | EstimateMemory | Evaluate | CountRatings | Fetch | PlotStudy
+Job = Annotated[AnyJob, Field(discriminator="type")]
+ANY_JOB: TypeAdapter[AnyJob] = TypeAdapter(Job)
 
 
-def parse_job(text: str | bytes) -> PrepareDataset | Train | Evaluate | CountRatings | Fetch | PlotStudy:
+def parse_job(text: str | bytes) -> AnyJob:
     """Return the job that `text` (JSON) describes; raise pydantic.ValidationError if it describes none."""
     return ANY_JOB.validate_json(text)

@@ -15,6 +15,7 @@ from slipway.api.dataset_refresh import Inputs
 from slipway.api.modelversion import Format, MetricResult
 from slipway.api.preference import MOST_RATERS
 from slipway.api.ratings import MOST_REFUSED, Preference, RatedBy, RefusedRatings
+from slipway.api.trainingjob_status import MemoryEstimate
 from slipway.contract.ratings import Sheet
 
 LIMIT = 4096
@@ -99,6 +100,13 @@ class Trained(StatusModel):
     """The page of the run (slipway.contract.training_report)."""
 
 
+class Estimated(StatusModel):
+    """What a run takes of each GPU. That it does not fit is a result too."""
+
+    type: Literal["Estimated"] = "Estimated"
+    estimate: MemoryEstimate
+
+
 class Evaluated(StatusModel):
     """A verified and measured model."""
 
@@ -142,10 +150,8 @@ class Preempted(StatusModel):
     step: int
 
 
-Result = Annotated[
-    Failed | Prepared | Unchanged | Trained | Evaluated | Counted | Preempted, Field(discriminator="type")
-]
-AnyResult = Failed | Prepared | Unchanged | Trained | Evaluated | Counted | Preempted
+AnyResult = Failed | Prepared | Unchanged | Trained | Estimated | Evaluated | Counted | Preempted
+Result = Annotated[AnyResult, Field(discriminator="type")]
 ANY_RESULT: TypeAdapter[AnyResult] = TypeAdapter(Result)
 
 

@@ -22,6 +22,9 @@ DATASET_NOT_READY: Final = "DatasetNotReady"
 DATASET_FAILED: Final = "DatasetFailed"
 DATASET_DOES_NOT_FIT: Final = "DatasetDoesNotFit"
 
+Inputs = tuple[ArtifactRef, tuple[StageData, ...]]
+"""Prepared data: that of spec, and that of each stage."""
+
 
 @dataclass(frozen=True)
 class Data:
@@ -116,7 +119,7 @@ def lacking(spec: TrainingJobSpec, data: Mapping[str, Data], namespace: str) -> 
     return None
 
 
-def inputs(spec: TrainingJobSpec, data: Mapping[str, Data]) -> tuple[ArtifactRef, tuple[StageData, ...]] | None:
+def inputs(spec: TrainingJobSpec, data: Mapping[str, Data]) -> Inputs | None:
     """Return the prepared data of spec and of each stage; None while some of it is not prepared."""
     ready = {name: found.artifact for name, found in data.items() if found.artifact is not None}
     if any(name not in ready for name in names(spec)):

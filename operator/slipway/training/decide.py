@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from slipway.training.again import again, charged, failures, forgiving
 from slipway.training.clock import ticked, time_left
 from slipway.training.datasets import DATASET_NOT_READY, inputs, lacking, names
 from slipway.training.layout import ended, noticed, running
+from slipway.training.memory import ahead
 from slipway.training.objects import Training, checkpoints, run_objects, snapshot
 from slipway.training.observe import Observed
 from slipway.training.plans import dumped as _dumped
@@ -90,7 +92,25 @@ def _before(training: Training, seen: Observed, status: TrainingJobStatus, now: 
         return _waiting(training, status, now, lack.reason, lack.said, stalled=lack.stalled)
     if seen.lingering or training.spec.suspend:
         return _paused(training, seen, status, now)
-    return _begin(training, seen, status, now, settings, _attempt(status))
+    return _estimated(training, seen, status, now, settings)
+
+
+def _estimated(
+    training: Training, seen: Observed, status: TrainingJobStatus, now: datetime, settings: Settings
+) -> Plan:
+    """Return the start, once it is known what the run takes of its GPUs; a run that has begun knows."""
+    data = inputs(training.spec, seen.data) if status.snapshot is None else None
+    if data is None:
+        return _begin(training, seen, status, now, settings, _attempt(status))
+    match ahead.look(training, data, seen.estimation, seen.estimates, now, settings, status):
+        case ahead.Known(found, told):
+            begun = _begin(training, seen, found, now, settings, _attempt(status))
+            return replace(begun, events=(*told, *begun.events))
+        case ahead.Refused(found, reason, said):
+            return _failed(training, seen, found, now, reason, said)
+        case ahead.Waits(reason, said, rest):
+            view = Progressing(ready="False", reconciling=True, reason=reason, message=said)
+            return _plan(training, status, now, "Pending", view, **rest)
 
 
 def _paused(training: Training, seen: Observed, status: TrainingJobStatus, now: datetime) -> Plan:

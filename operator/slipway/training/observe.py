@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from slipway.api.search import Pruning
 from slipway.api.trainingjob import TrainingJobSpec
-from slipway.api.trainingjob_status import TrainingJobStatus
+from slipway.api.trainingjob_status import MemoryEstimate, TrainingJobStatus
 from slipway.attempt import order
 from slipway.jobs import Run
 from slipway.jobsets import runs
+from slipway.names import ESTIMATE_LABEL
 from slipway.plan import Manifest, View
 from slipway.rooms import children
 from slipway.training import datasets
@@ -29,6 +30,10 @@ class Observed:
     """The Datasets that the run reads, by name."""
     run: Run | None = None
     """The newest attempt."""
+    estimation: Run | None = None
+    """The newest Job that estimates what the run takes of each GPU."""
+    estimates: tuple[MemoryEstimate, ...] = ()
+    """What other trials of its search were estimated."""
     version: Manifest | None = None
     """The ModelVersion that has the name of the result; a trial has none."""
     lingering: tuple[str, ...] = ()
@@ -56,17 +61,22 @@ def status_of(root: Manifest) -> TrainingJobStatus:
 def observe(training: Training, view: View, owns: Iterable[str]) -> Observed:
     """Read what `training` depends on."""
     root = training.root
-    run = max(runs(view, root.uid), key=order, default=None)
+    jobs = runs(view, root.uid)
+    run = max((job for job in jobs if ESTIMATE_LABEL not in job.labels), key=order, default=None)
+    estimation = max((job for job in jobs if ESTIMATE_LABEL in job.labels), key=order, default=None)
     owned = children(root.uid, view, owns)
     over = run is None or (run.phase == "Failed" and not run.tries_again)
     lingering = _open_pods(view, root.uid) if over else ()
     if training.trial is not None:
         search = view.get("TrainingJob", root.namespace, training.trial.search)
         data, pruning = _of_search(training, training.trial, search)
-        return Observed(data, run, lingering=lingering, owned=owned, pruning=pruning)
+        begins = training.status.snapshot is None and training.spec.resources.gpu is not None
+        known = _estimates(view, training.trial.uid) if begins else ()
+        return Observed(data, run, estimation, known, lingering=lingering, owned=owned, pruning=pruning)
     return Observed(
         data=datasets.read(training.spec, root.namespace, view),
         run=run,
+        estimation=estimation,
         lingering=lingering,
         version=view.get("ModelVersion", root.namespace, training.model_version),
         owned=owned,
@@ -74,10 +84,16 @@ def observe(training: Training, view: View, owns: Iterable[str]) -> Observed:
 
 
 def _open_pods(view: View, uid: str) -> tuple[str, ...]:
-    """Return the names of the pods of root `uid` that have not ended."""
-    pods = view.owned(uid, "Pod")
+    """Return the names of the pods of root `uid` that have not ended. Those that estimate do not count."""
+    pods = [pod for pod in view.owned(uid, "Pod") if ESTIMATE_LABEL not in pod["metadata"]["labels"]]
     ended = ("Succeeded", "Failed")
     return tuple(pod["metadata"]["name"] for pod in pods if (pod.get("status") or {}).get("phase") not in ended)
+
+
+def _estimates(view: View, search: str) -> tuple[MemoryEstimate, ...]:
+    """Return what the trials of the search with uid `search` were estimated."""
+    known = (status_of(trial).estimate for trial in view.owned(search, "TrainingJob"))
+    return tuple(estimate for estimate in known if estimate is not None)
 
 
 def _of_search(

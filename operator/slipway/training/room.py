@@ -42,8 +42,9 @@ class Room:
             owned = children(training.root.uid, view, self.owns)
             return searches.decide(training, trials.observe(training, view, owned), facts, now, self.settings)
         seen = observe(training, view, self.owns)
-        inquiry = inquire(seen.run, facts, now)
-        return inquiry.asking(decide(training, replace(seen, run=inquiry.run), now, self.settings))
+        inquiry = inquire(seen.run or seen.estimation, facts, now)
+        told = replace(seen, run=inquiry.run) if seen.run is not None else replace(seen, estimation=inquiry.run)
+        return inquiry.asking(decide(training, told, now, self.settings))
 
     def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
         """Return the runs that wait for the Dataset `changed`, or make the ModelVersion, or search with the trial."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e.setup import tools
-from slipway.contract.result import Evaluated, Failed, Preempted, Prepared, Trained, encode
+from slipway.contract.result import Estimated, Evaluated, Failed, Preempted, Prepared, Trained, encode
 from tests.apiserver.objects import Manifest, collection
 from tests.apiserver.operating import eventually
 from tests.apiserver.server import ApiServer, started
@@ -155,7 +155,7 @@ class Cluster:
         self.create(self.core(f"pods/{pod}/binding"), {"apiVersion": "v1", "kind": "Binding", **binding})
         self.patch(self.core(f"pods/{pod}/status"), {"status": {"phase": "Running", "startTime": STAMP, **more}})
 
-    def end(self, pod: str, code: int, result: Evaluated | Failed | Preempted | Prepared | Trained) -> None:
+    def end(self, pod: str, code: int, result: Estimated | Evaluated | Failed | Preempted | Prepared | Trained) -> None:
         """Let the container of a pod end with what it reports."""
         ended = {"exitCode": code, "reason": "Completed" if code == 0 else "Error", "message": encode(result)}
         container = {"name": "main", "image": "x", "imageID": "x", "ready": False, "restartCount": 0}

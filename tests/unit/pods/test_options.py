@@ -13,6 +13,7 @@ from tests.unit.model.test_awaiting import waiting
 from tests.unit.model.world import version
 from tests.unit.rollout.world import World as RolloutWorld
 from tests.unit.training.searches import searching
+from tests.unit.training.test_estimate import estimated
 from tests.unit.training.test_search import ended
 from tests.unit.training.world import started
 
@@ -160,6 +161,8 @@ def test_what_slipway_sets_itself_is_known() -> None:
 def test_a_gpus_product_and_a_users_labels_are_wanted_together() -> None:
     gpu = {"gpu": {"product": "NVIDIA-H200"}}
     made = started(pod={"nodeSelector": {"pool": "train"}}, resources=gpu)
+    estimated(made)
+    made.settle()
     spec = made.newest_job()["spec"]["template"]["spec"]
     assert spec["nodeSelector"] == {"pool": "train", "nvidia.com/gpu.product": "NVIDIA-H200"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,32 @@ def load(folder: Path, tokenizer: Any, max_tokens: int, base: Path | None = None
     Raises BadData when no row of the train split would train on anything, BadConfig when the model cannot read chats.
     """
     about = card(folder)
-    schema = about.schema_
+    require_answers(about.schema_, tokenizer)
+    names = ("train", "validation")
+    taken = base is not None and stored.usable(folder, about, base, tokenizer, names)
+    train, validation = (
+        cut(name, stored.rows(folder, name) if taken else made(read(folder, name), tokenizer), max_tokens)
+        for name in names
+    )
+    if not train.examples:
+        raise nothing_to_train(train.untrained, max_tokens)
+    return train, validation
+
+
+def nothing_to_train(untrained: Sequence[str], max_tokens: int) -> BadData:
+    """Return the error of a train split of which all rows, with the ids `untrained`, have nothing to train on."""
+    if not untrained:
+        return BadData("NoRows", "the train split has no rows: raise split.trainPercent or bring more data")
+    return BadData(
+        "NothingToTrain",
+        f"none of the {len(untrained)} rows of the train split has a token to train on within maxTokens="
+        f"{max_tokens}: raise recipe.causalLM.maxTokens, or shorten the prompts",
+        example=untrained[0],
+    )
+
+
+def require_answers(schema: str, tokenizer: Any) -> None:
+    """Raise BadConfig when rows of `schema` are no answers to learn, or chats that `tokenizer` cannot write."""
     if schema == PREFERENCE:
         raise BadConfig(
             "DatasetDoesNotFit",
@@ -80,22 +105,6 @@ def load(folder: Path, tokenizer: Any, max_tokens: int, base: Path | None = None
         )
     if schema == "Chat":
         require_chats(schema, tokenizer)
-    names = ("train", "validation")
-    taken = base is not None and stored.usable(folder, about, base, tokenizer, names)
-    train, validation = (
-        cut(name, stored.rows(folder, name) if taken else made(read(folder, name), tokenizer), max_tokens)
-        for name in names
-    )
-    if not train.examples:
-        if not train.untrained:
-            raise BadData("NoRows", "the train split has no rows: raise split.trainPercent or bring more data")
-        raise BadData(
-            "NothingToTrain",
-            f"none of the {len(train.untrained)} rows of the train split has a token to train on within maxTokens="
-            f"{max_tokens}: raise recipe.causalLM.maxTokens, or shorten the prompts",
-            example=train.untrained[0],
-        )
-    return train, validation
 
 
 def require_chats(schema: str, tokenizer: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,31 @@ def load(folder: Path, tokenizer: Any, max_tokens: int) -> tuple[Pairs, Pairs]:
     Raises BadConfig for a dataset that has no pairs by its schema, or a model that cannot read chats; BadData when
     there is no pair to learn from, or one that cannot be learned from.
     """
-    schema = card(folder).schema_
+    require_pairs(card(folder).schema_, tokenizer)
+    rows = {split: tuple(read(folder, split)) for split in ("train", "validation")}
+    require_sound(row for split in rows.values() for row in split)
+    train, validation = (encoded(name, found, tokenizer, max_tokens) for name, found in rows.items())
+    if not train.pairs:
+        raise nothing_to_train(train.untrained, max_tokens)
+    return train, validation
+
+
+def nothing_to_train(untrained: Sequence[str], max_tokens: int) -> BadData:
+    """Return the error of a train split of which no pair, not those with the ids `untrained`, can be learned from."""
+    if not untrained:
+        return BadData(
+            "NoPairs", "the train split has no pairs of answers: raise split.trainPercent or bring more data"
+        )
+    return BadData(
+        "NothingToTrain",
+        f"none of the {len(untrained)} pairs of the train split has two answers that differ within maxTokens="
+        f"{max_tokens}: raise recipe.causalLM.maxTokens, or shorten the prompts",
+        example=untrained[0],
+    )
+
+
+def require_pairs(schema: str, tokenizer: Any) -> None:
+    """Raise BadConfig when rows of `schema` are no pairs, or `tokenizer` cannot write chats."""
     if schema != PREFERENCE:
         raise BadConfig(
             "DatasetDoesNotFit",
@@ -72,19 +96,6 @@ def load(folder: Path, tokenizer: Any, max_tokens: int) -> tuple[Pairs, Pairs]:
             f"with schema {PREFERENCE}, or remove dpo",
         )
     require_chats(schema, tokenizer)
-    rows = {split: tuple(read(folder, split)) for split in ("train", "validation")}
-    require_sound(row for split in rows.values() for row in split)
-    train, validation = (encoded(name, found, tokenizer, max_tokens) for name, found in rows.items())
-    if not train.pairs and not train.untrained:
-        raise BadData("NoPairs", "the train split has no pairs of answers: raise split.trainPercent or bring more data")
-    if not train.pairs:
-        raise BadData(
-            "NothingToTrain",
-            f"none of the {len(train.untrained)} pairs of the train split has two answers that differ within maxTokens="
-            f"{max_tokens}: raise recipe.causalLM.maxTokens, or shorten the prompts",
-            example=train.untrained[0],
-        )
-    return train, validation
 
 
 def read(folder: Path, split: str) -> Iterator[Raw]:
@@ -135,9 +146,9 @@ def encoded(name: str, rows: Iterable[Raw], tokenizer: Any, max_tokens: int) -> 
         whole = (answered(row.id, row.prompt, answer, tokenizer) for answer in (row.chosen, row.rejected))
         chosen, rejected = whole
         truncated += max(len(chosen.ids), len(rejected.ids)) > max_tokens
-        chosen, rejected = cut(chosen, max_tokens), cut(rejected, max_tokens)
-        if chosen.targets and rejected.targets and chosen.ids != rejected.ids:
-            pairs.append((chosen, rejected))
+        pair = apart(chosen, rejected, max_tokens)
+        if pair is not None:
+            pairs.append(pair)
         else:
             untrained.append(row.id)
     found = Pairs(name, tuple(pairs), truncated, tuple(untrained))
@@ -147,6 +158,18 @@ def encoded(name: str, rows: Iterable[Raw], tokenizer: Any, max_tokens: int) -> 
         f" (for example {untrained[0]})" if untrained else "",
     )  # fmt: skip
     return found
+
+
+def told_apart(row: Raw, tokenizer: Any, max_tokens: int) -> Pair | None:
+    """Return `row` as tokens, cut to `max_tokens`; None where it tells nothing any more."""
+    chosen, rejected = (answered(row.id, row.prompt, said, tokenizer) for said in (row.chosen, row.rejected))
+    return apart(chosen, rejected, max_tokens)
+
+
+def apart(chosen: Example, rejected: Example, max_tokens: int) -> Pair | None:
+    """Return two answers cut to `max_tokens`; None where one has no token left, or both have the same ones."""
+    pair = cut(chosen, max_tokens), cut(rejected, max_tokens)
+    return pair if all(one.targets for one in pair) and pair[0].ids != pair[1].ids else None
 
 
 def answered(id: str, prompt: Messages, answer: Messages, tokenizer: Any) -> Example:

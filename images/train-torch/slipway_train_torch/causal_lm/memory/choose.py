@@ -13,6 +13,7 @@ from slipway_train_torch.causal_lm.memory.estimate import Estimate, Lines, Shape
 log = logging.getLogger("slipway")
 
 GIB = 2**30
+ALONE = ", or ask for several GPUs (resources.gpu.count) that divide it by recipe.causalLM.sharding: Full"
 KEPT_PERCENT = 125
 """What the process holds when freed memory is kept, in percent of what comes and goes: 120 was the most measured."""
 
@@ -76,6 +77,12 @@ def may_keep_freed(needed: Estimate, room: int | None) -> bool:
     return room is None or needed.least + coming_and_going * KEPT_PERCENT // 100 <= room
 
 
+def _could_be_quantised(wanted: Wanted) -> bool:
+    """Tell whether most of what is held are the weights of a model that only an adapter is trained of."""
+    of = wanted.shape
+    return of.rank > 0 and of.unpacked == 0 and of.parts == 1 and not of.head_trained
+
+
 def too_small(wanted: Wanted, needed: Estimate, room: int, device: str) -> OutOfMemory:
     """Return the error of a run that needs more than `room` whatever its layout, with the numbers and the cure."""
     parts = ", ".join(f"{name} {value / GIB:.2f}" for name, value in vars(needed).items())
@@ -88,6 +95,8 @@ def too_small(wanted: Wanted, needed: Estimate, room: int, device: str) -> OutOf
         f"again ({parts}), and {device} has {room / GIB:.2f} GiB for it: raise {more} {size / GIB:.2f} GiB, lower "
         f"recipe.causalLM.maxTokens (the longest row has {wanted.lines.longest} tokens), or choose a smaller base model"
         + (" or method LoRA" if needed.optimiser > needed.weights else "")
+        + (", or method QLoRA, which holds it in 4 bits" if device == "cuda" and _could_be_quantised(wanted) else "")
         + (f", or divide it among the {shared} processes by recipe.causalLM.sharding: Full" if shared > 1 else "")
-        + (f", or divide it among more than {wanted.shape.parts} processes" if wanted.shape.parts > 1 else ""),
+        + (f", or divide it among more than {wanted.shape.parts} processes" if wanted.shape.parts > 1 else "")
+        + (ALONE if device == "cuda" and shared == 1 and wanted.shape.parts == 1 and not wanted.shape.unpacked else ""),
     )

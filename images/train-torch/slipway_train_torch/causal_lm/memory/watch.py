@@ -6,6 +6,7 @@ from slipway.api.trainingjob_status import RunMemory
 from slipway_train_torch.causal_lm.device import Device, give_back_freed_memory, keep_freed_memory
 from slipway_train_torch.causal_lm.layout import Layout
 from slipway_train_torch.causal_lm.memory.choose import Wanted, may_keep_freed
+from slipway_train_torch.causal_lm.memory.estimate import Estimate
 from slipway_train_torch.causal_lm.memory.linux import anonymous, peak_resident
 from slipway_train_torch.causal_lm.pace import resident_bytes
 
@@ -35,18 +36,7 @@ class Watch:
 
         `held` is what the last step held, as the history calls memoryBytes; None before the first.
         """
-        found = self._wanted.with_layout(layout)
-        return RunMemory(
-            weights_bytes=found.weights,
-            gradients_bytes=found.gradients,
-            optimiser_bytes=found.optimiser,
-            activations_bytes=found.activations,
-            loss_bytes=found.loss,
-            safety_bytes=found.safety,
-            total_bytes=found.total,
-            available_bytes=None if self._room is None else max(0, self._room),
-            peak_bytes=None if held is None else self._peak(held),
-        )
+        return told(self._wanted.with_layout(layout), self._room, None if held is None else self._peak(held))
 
     def share(self) -> float | None:
         """Return what percentage of its room the run holds now; None where running out of it would not kill it."""
@@ -60,3 +50,18 @@ class Watch:
         most = held if self._on_gpu else (peak_resident() or held) - self._before
         self._most = max(self._most, round(most))
         return self._most
+
+
+def told(found: Estimate, room: int | None, peak: int | None = None) -> RunMemory:
+    """Return the estimate `found` as status has it, of `room` bytes."""
+    return RunMemory(
+        weights_bytes=found.weights,
+        gradients_bytes=found.gradients,
+        optimiser_bytes=found.optimiser,
+        activations_bytes=found.activations,
+        loss_bytes=found.loss,
+        safety_bytes=found.safety,
+        total_bytes=found.total,
+        available_bytes=None if room is None else max(0, room),
+        peak_bytes=peak,
+    )

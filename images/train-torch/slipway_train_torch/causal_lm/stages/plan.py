@@ -121,16 +121,20 @@ class Place:
 def stage_job(told: Train, at: int) -> Train:
     """Return what stage number `at`, from 0, of the run `told` does: a run on its own data with its own schedule."""
     recipe, stage = staged(told)[at]
-    stated = {name: getattr(stage, name) for name in STATED if getattr(stage, name) is not None}
-    own = recipe.model_copy(update={**stated, "stages": None})
     return told.model_copy(
         update={
             "dataset": told.stage_data[at],
             "stage_data": (),
-            "recipe": Recipe(causal_lm=own),
+            "recipe": Recipe(causal_lm=own(recipe, stage)),
             "checkpoint_uri": f"{told.checkpoint_uri.rstrip('/')}/stage-{at + 1}-{stage.name}/",
         }
     )
+
+
+def own(recipe: CausalLM, stage: Stage) -> CausalLM:
+    """Return the recipe of `stage` alone: that of the run, with what the stage states."""
+    stated = {name: getattr(stage, name) for name in STATED if getattr(stage, name) is not None}
+    return recipe.model_copy(update={**stated, "stages": None})
 
 
 def place(told: Train, at: int, passed: Passed) -> Place:
