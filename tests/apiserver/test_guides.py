@@ -54,7 +54,9 @@ def test_a_guide_to_training_is_taken(server: ApiServer, page: str) -> None:
         assert answer.code == 201, (recipe, answer.message)
 
 
-@pytest.mark.parametrize("page", ["delete-old-models", "let-people-judge", "memory-of-gpus", "see-what-a-model-forgets"])
+@pytest.mark.parametrize(
+    "page", ["delete-old-models", "let-people-judge", "memory-of-gpus", "see-what-a-model-forgets"]
+)
 def test_a_guides_trainingjob_is_taken(server: ApiServer, page: str) -> None:
     manifest = objects.training_job()
     answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | shown(page)})
