@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from datasketch import MinHash
 
-from slipway_data.word_hashes import Hashes, mixed, word_hashes
+from slipway_data.word_hashes import POWERS, Hashes, mixed, word_hashes
 
 PERMUTATIONS = 128
 SEED = 1
@@ -27,7 +26,17 @@ FACTORS = mixed(np.arange(1, WORDS + 1, dtype=np.uint64)) | np.uint64(1)
 """Of the words of a shingle, by their place: odd, so that no bit of a word is lost."""
 AT_ONCE = 1024
 """Hashes that are permuted together, so that what comes between stays in the cache."""
-A, B = (row.reshape(-1, 1) for row in MinHash(num_perm=PERMUTATIONS, seed=SEED).permutations)
+
+
+def permutations() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    """Return a factor and a summand for each permutation, as datasketch draws them: shape (PERMUTATIONS, 1)."""
+    drawn = np.random.RandomState(SEED)
+    shape = (PERMUTATIONS, 1)
+    factors = drawn.randint(0, 1 << 31, shape, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
+    return factors, drawn.randint(0, 1 << 32, shape, dtype=np.uint32)
+
+
+A, B = permutations()
 
 
 @dataclass(frozen=True)
@@ -35,15 +44,14 @@ class Sketch:
     """A text for comparisons: its shingles' hashes, each once and in order, and the bands of its signature."""
 
     hashes: Hashes
-    bands: tuple[bytes, ...]
+    bands: tuple[int, ...]
+    """A number for each band, from -2^63 to 2^63 - 1: with equal values, equal ones."""
 
 
 def sketch(text: str, bands: int, size: int) -> Sketch:
     """Return the sketch of `text`, its signature cut into `bands` bands of `size` values."""
     hashes = hashed(text)
-    signature = minhash(hashes)
-    cut = (signature[at * size : (at + 1) * size] for at in range(bands))
-    return Sketch(hashes, tuple(bytes([at]) + band.tobytes() for at, band in enumerate(cut)))
+    return Sketch(hashes, cut(minhash(hashes), bands, size))
 
 
 def hashed(text: str) -> Hashes:
@@ -66,6 +74,13 @@ def minhash(hashes: Hashes) -> npt.NDArray[np.uint32]:
         permuted += B
         np.minimum(least, permuted.min(axis=1), out=least)
     return least
+
+
+def cut(signature: npt.NDArray[np.uint32], bands: int, size: int) -> tuple[int, ...]:
+    """Return the numbers of `signature`'s first `bands` bands of `size` values, different ones for different bands."""
+    values = signature[: bands * size].reshape(bands, size) * POWERS[1 : size + 1]
+    numbers = mixed(values.sum(axis=1) + np.arange(bands, dtype=np.uint64))
+    return tuple(numbers.view(np.int64).tolist())
 
 
 def banding(similarity: float) -> tuple[int, int]:

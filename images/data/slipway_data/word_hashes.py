@@ -1,8 +1,8 @@
 """By which numbers are the words of a text known?
 
-A word is what WORD matches: a run of letters, digits and underscores, or one sign. Its hash is a polynomial over its
-characters, each drawn at random in 64 bits, modulo 2^64, so that all words of a text are hashed by a few passes over
-arrays. What is equal is hashed equally, whatever stands around it.
+A word is what WORD matches: a run of letters, digits and underscores, or one sign. Its hash is the polynomial of its
+code points, from 1 on, modulo 2^64 (Karp and Rabin's), mixed, so that all words of a text are hashed by a few passes
+over arrays. What is equal is hashed equally, whatever stands around it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
+from itertools import accumulate, repeat
 from typing import Any
 
 import numpy as np
@@ -24,14 +25,17 @@ BASE = 0x9E3779B97F4A7C15
 """Of the polynomial: odd, so that there is a number that undoes it."""
 MODULUS = 1 << 64
 SPACE, SIGN, LETTER = range(3)
+"""Kinds of characters; digits and underscores count as letters."""
 
+Codes = npt.NDArray[Any]
 Hashes = npt.NDArray[np.uint64]
 Kinds = npt.NDArray[np.uint8]
 
 
 def word_hashes(text: str) -> Hashes:
     """Return a hash of each word of `text` (composed: NFC), in order."""
-    return mixed(np.concatenate([np.empty(0, np.uint64), *_pieces(_codes(text))]))
+    characters = _ascii(text) if text.isascii() else _any(text)
+    return mixed(np.concatenate([NONE, *_polynomials(*characters)]))
 
 
 def mixed(numbers: Hashes) -> Hashes:
@@ -43,58 +47,47 @@ def mixed(numbers: Hashes) -> Hashes:
     return found ^ (found >> np.uint64(33))
 
 
-def _codes(text: str) -> npt.NDArray[Any]:
-    """Return the code points of `text`, as bytes where they fit."""
-    if text.isascii():
-        return np.frombuffer(text.encode(), np.uint8)
-    return np.frombuffer(unicodedata.normalize("NFC", text).encode("utf-32-le"), "<u4")
+def _ascii(text: str) -> tuple[Codes, Kinds]:
+    """Return the code points of `text` plus one, 0 for spaces, and their kinds: bytes are translated fastest."""
+    raw = text.encode()
+    return np.frombuffer(raw.translate(ASCII_CODES), np.uint8), np.frombuffer(raw.translate(ASCII_KINDS), np.uint8)
 
 
-def _pieces(codes: npt.NDArray[Any]) -> Iterator[Hashes]:
-    """Yield the polynomials of the words that begin in each piece of `codes`."""
-    words, begin, before = np.empty(0, np.uint64), 0, SPACE
+def _any(text: str) -> tuple[Codes, Kinds]:
+    codes = np.frombuffer(unicodedata.normalize("NFC", text).encode("utf-32-le"), "<u4")
+    kinds = _every_kind().take(codes, mode="clip")
+    return (codes + 1) * (kinds != SPACE), kinds
+
+
+def _polynomials(codes: Codes, kinds: Kinds) -> Iterator[Hashes]:
+    """Yield the polynomials of the words that begin in each piece of a text."""
+    words, begin = NONE, 0
     for at in range(0, len(codes), AT_ONCE):
         piece = codes[at : at + AT_ONCE]
-        kinds, terms = _kinds(piece), _drawn(piece)
-        terms *= POWERS[: len(piece)]
-        # A word begins at each sign, and at a letter with none before it.
-        begins = kinds == LETTER
-        begins[1:] &= kinds[:-1] != LETTER
-        begins[0] &= before != LETTER
-        begins |= kinds == SIGN
-        starts = np.flatnonzero(begins)
-        rest = terms[: starts[0] if len(starts) else None]
+        terms = piece * POWERS[: len(piece)]
+        starts = np.flatnonzero(_begins(kinds, at))
         if len(words):
             # What is before the first begin belongs to the last word of the pieces before.
-            words[-1:] += np.uint64(int(rest.sum()) * pow(BASE, at - begin, MODULUS) % MODULUS)
+            rest = int(terms[: starts[0] if len(starts) else None].sum())
+            words[-1:] += np.uint64(rest * pow(BASE, at - begin, MODULUS) % MODULUS)
         if len(starts):
             yield words
             # Spaces count nothing, so a word may be summed up to the next one.
             words, begin = np.add.reduceat(terms, starts), at + int(starts[-1])
             words *= INVERSES[starts]
-        before = int(kinds[-1])
     yield words
 
 
-def _drawn(codes: npt.NDArray[Any]) -> Hashes:
-    """Return the number drawn for each character; 0 for spaces."""
-    if codes.dtype == np.uint8:
-        return ASCII_DRAWN[codes]
-    found = _draw(codes)
-    found[_kinds(codes) == SPACE] = 0
-    return found
+def _begins(kinds: Kinds, at: int) -> npt.NDArray[np.bool]:
+    """Tell of the characters of the piece from `at` whether a word begins: each sign, and a letter with none before."""
+    piece = kinds[at : at + AT_ONCE]
+    begins = piece == LETTER
+    begins[1:] &= piece[:-1] != LETTER
+    begins[0] &= at == 0 or kinds[at - 1] != LETTER
+    return begins | (piece == SIGN)
 
 
-def _draw(codes: npt.NDArray[Any]) -> Hashes:
-    return mixed(codes.astype(np.uint64) + np.uint64(BASE))
-
-
-def _kinds(codes: npt.NDArray[Any]) -> Kinds:
-    """Return of each character whether it is a space, a sign, or a letter, digit or underscore."""
-    return ASCII_KINDS[codes] if codes.dtype == np.uint8 else _every_kind()[codes]
-
-
-def _kinds_of(characters: str) -> Kinds:
+def _kinds(characters: str) -> Kinds:
     found = np.full(len(characters), SIGN, np.uint8)
     for kind, pattern in ((LETTER, r"\w+"), (SPACE, r"\s+")):
         for run in re.finditer(pattern, characters):
@@ -104,17 +97,16 @@ def _kinds_of(characters: str) -> Kinds:
 
 @cache
 def _every_kind() -> Kinds:
-    return _kinds_of("".join(map(chr, range(sys.maxunicode + 1))))
+    return _kinds("".join(map(chr, range(sys.maxunicode + 1))))
 
 
 def _powers(base: int) -> Hashes:
     """Return the powers of `base` from 0 on, as many as characters are looked at together."""
-    found = np.ones(AT_ONCE, np.uint64)
-    for at in range(1, AT_ONCE):
-        found[at] = int(found[at - 1]) * base % MODULUS
-    return found
+    powers = accumulate(repeat(base, AT_ONCE - 1), lambda power, by: power * by % MODULUS, initial=1)
+    return np.fromiter(powers, np.uint64, AT_ONCE)
 
 
-ASCII_KINDS = _kinds_of("".join(map(chr, range(128))))
-ASCII_DRAWN = np.where(ASCII_KINDS == SPACE, np.uint64(0), _draw(np.arange(128)))
+NONE = np.empty(0, np.uint64)
+ASCII_KINDS = bytes(_kinds("".join(map(chr, range(128))))) + bytes(128)
+ASCII_CODES = bytes(code + 1 if kind != SPACE else 0 for code, kind in enumerate(ASCII_KINDS[:128])) + bytes(128)
 POWERS, INVERSES = _powers(BASE), _powers(pow(BASE, -1, MODULUS))

@@ -13,7 +13,7 @@ from datasketch import MinHash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway_data.sketch import AT_ONCE, PERMUTATIONS, RECALL, SEED, WORDS, banding, hashed, minhash, sketch
+from slipway_data.sketch import AT_ONCE, PERMUTATIONS, RECALL, SEED, WORDS, banding, cut, hashed, minhash, sketch
 from slipway_data.word_hashes import Hashes
 
 texts = st.one_of(
@@ -64,11 +64,24 @@ def test_shingles_of_a_million_words_have_hashes_of_their_own() -> None:
     assert len(hashed(" ".join(words))) == len(runs)
 
 
-def test_bands_hold_the_signature_and_say_which_they_are() -> None:
-    found = sketch("one two three four five six seven", 16, 8)
-    assert [band[0] for band in found.bands] == list(range(16))
-    assert b"".join(band[1:] for band in found.bands) == minhash(found.hashes).tobytes()
+def test_bands_are_equal_where_all_their_values_are() -> None:
+    signature = minhash(hashed("one two three four five six seven"))
+    for at in range(PERMUTATIONS):
+        changed = signature.copy()
+        changed[at] ^= 1
+        pairs = zip(cut(signature, 16, 8), cut(changed, 16, 8), strict=True)
+        assert [number for number, (a, b) in enumerate(pairs) if a != b] == [at // 8]
+
+
+def test_the_same_values_in_another_band_are_another_number() -> None:
+    assert len(set(cut(np.full(PERMUTATIONS, 7, np.uint32), 16, 8))) == 16
+
+
+def test_a_sketch_is_the_hashes_in_order_and_the_bands() -> None:
+    found = sketch("one two three four five six seven", 9, 14)
     assert list(found.hashes) == sorted(set(found.hashes))
+    assert found.bands == cut(minhash(found.hashes), 9, 14)
+    assert all(-(2**63) <= number < 2**63 for number in found.bands)
 
 
 @pytest.mark.parametrize("percent", range(50, 101))
