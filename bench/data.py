@@ -29,7 +29,7 @@ from bench.report import machine, number, publish
 from e2e.setup import cache
 from e2e.setup.datatrove import python_with_datatrove
 from e2e.setup.progress import Steps, say
-from slipway_data import redact, sketch
+from slipway_data import redact, sketch, word_hashes
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGES = tuple(REPOSITORY / part for part in ("operator", "images/common", "images/data"))
@@ -119,7 +119,7 @@ def plan_of(told: argparse.Namespace) -> Plan:
         words=sketch.WORDS,
         bands=bands,
         band_size=size,
-        word=sketch.WORD.pattern,
+        word=word_hashes.WORD.pattern,
         email=redact.EMAIL.pattern,
         ipv4=redact.IPV4.pattern,
         workers=told.workers,

@@ -14,7 +14,6 @@ from pathlib import Path
 from bench.preparing.plan import Plan
 from slipway.contract.job import PrepareDataset
 from slipway.contract.result import Prepared
-from slipway_data.prepare import prepare
 
 BUCKET = "slipway"
 
@@ -49,6 +48,9 @@ def job(plan: Plan, store: Path) -> PrepareDataset:
 
 def main() -> None:
     """Run the command line."""
+    # Here, since worker processes read this module too, and those of the pod read nothing but their own work.
+    from slipway_data.prepare import prepare
+
     store = Path(sys.argv[2])
     told = job(Plan.read(Path(sys.argv[1])), store)
     begun = time.monotonic()

@@ -18,6 +18,7 @@ from slipway.api.dataset_steps import Deduplicate
 from slipway_data.rows import DUPLICATE, Rejected, Row
 from slipway_data.sketch import Sketch, banding, sketch
 from slipway_data.split import Ties
+from slipway_data.word_hashes import Hashes
 
 
 @dataclass(frozen=True)
@@ -86,20 +87,23 @@ class MinHashSeen:
         self._percent = similarity_percent
         self._bands, self._size = banding(similarity_percent / 100)
         database.execute(f"CREATE TABLE {self._kept} (number INTEGER PRIMARY KEY, id TEXT, grp TEXT, shingles BLOB)")
-        columns = "band BLOB, number INTEGER, PRIMARY KEY (band, number)"
+        columns = "band INTEGER, number INTEGER, PRIMARY KEY (band, number)"
         database.execute(f"CREATE TABLE {self._index} ({columns}) WITHOUT ROWID")
         marks = ",".join("?" * self._bands)
         self._query = f"SELECT DISTINCT number FROM {self._index} WHERE band IN ({marks}) ORDER BY number"
+        # How long a blob is stands before it: most that are of another size are not read.
+        self._near = f"SELECT id, grp, shingles FROM {self._kept} WHERE number = ? AND length(shingles) BETWEEN ? AND ?"
 
     def twin(self, row: Row, drawn: Sketch | None = None) -> Twin | None:
         """Return the first kept row that `row` is like; remember `row` where there is none."""
         mine = drawn or sketch(row.content.text, self._bands, self._size)
         for (number,) in self._database.execute(self._query, mine.bands).fetchall():
-            id, group, blob = self._database.execute(
-                f"SELECT id, grp, shingles FROM {self._kept} WHERE number = ?", (number,)
-            ).fetchone()
+            found = self._database.execute(self._near, (number, *self._sizes(len(mine.hashes)))).fetchone()
+            if found is None:
+                continue
+            id, group, blob = found
             other = np.frombuffer(blob, dtype="<u8")
-            shared = len(np.intersect1d(mine.hashes, other, assume_unique=True))
+            shared = common(mine.hashes, other)
             union = len(mine.hashes) + len(other) - shared
             if shared * 100 >= self._percent * union:
                 return Twin(id, group, shared * 100 // union)
@@ -110,3 +114,17 @@ class MinHashSeen:
             f"INSERT INTO {self._index} VALUES (?, ?)", [(band, cursor.lastrowid) for band in mine.bands]
         )
         return None
+
+    def _sizes(self, size: int) -> tuple[int, int]:
+        """Return how many bytes the hashes of a row may have at least and at most that is like one with `size` hashes.
+
+        What two sets share is at most the smaller one, and their union at least the larger one.
+        """
+        return 8 * -(-size * self._percent // 100), 8 * (size * 100 // self._percent)
+
+
+def common(one: Hashes, other: Hashes) -> int:
+    """Return how many numbers two arrays have in common; each holds different ones in order."""
+    both = np.concatenate((one, other))
+    both.sort()
+    return int(np.count_nonzero(both[1:] == both[:-1]))

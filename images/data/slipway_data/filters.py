@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
 from slipway.api.dataset_steps import Filter
 from slipway_data.counts import Counts
 from slipway_data.quality import quality
@@ -110,6 +108,9 @@ class LanguageCheck:
     """Tells rows in another language than those wanted."""
 
     def __init__(self, wanted: list[str], number: int) -> None:
+        # Here, since few jobs ask for languages, and each process would hold it.
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
         self._wanted = wanted
         self._detector = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True, min_confidence=CERTAINTY)
         unknown = [name for name in wanted if name not in self._detector.labels]

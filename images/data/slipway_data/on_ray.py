@@ -35,7 +35,7 @@ PATIENCE_SECONDS = 120.0
 ATTEMPT_SECONDS = 5.0
 MOST_ON_THEIR_WAY = 512
 """Batches, each of a megabyte or so: with more, memory would grow with the cluster."""
-DECIDES = ("datasketch", "detect-secrets", "numpy", "py3langid", "pydantic")
+DECIDES = ("detect-secrets", "numpy", "py3langid", "pydantic")
 """Packages that decide what becomes of a row."""
 
 Versions = Mapping[str, str]

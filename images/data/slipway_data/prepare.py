@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+from pydantic_core import from_json, to_json
+
 from slipway.api.dataset import Rows, Split
 from slipway.api.dataset_engine import Engine
 from slipway.api.dataset_refresh import Inputs
@@ -176,7 +178,7 @@ def _through_steps(
         if isinstance(done.item, Rejected):
             left_out(done.step, done.item)
         else:
-            row, content = done.item, json.dumps(done.item.content.dump(), ensure_ascii=False)
+            row, content = done.item, to_json(done.item.content.dump()).decode()
             values = (row.id, row.group, content, row.split, done.added, row.path, licences.named(row))
             if database.execute("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)", values).rowcount:
                 tally.kept += 1
@@ -218,7 +220,7 @@ def _written(
     writers = {name: ShardWriter(folder / name, job.schema_) for name in SPLITS}
     for id, group, content, fixed in database.execute("SELECT id, grp, content, split FROM rows ORDER BY id"):
         name = ties.name(group)
-        split, row = fixed or place(name, job.split), Row(id, name, content_of(json.loads(content)))
+        split, row = fixed or place(name, job.split), Row(id, name, content_of(from_json(content)))
         writers[split].write(row)
         kept.add(split, row)
         exports.add(split, row)

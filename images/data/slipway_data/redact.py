@@ -82,6 +82,8 @@ EMAIL = re.compile(
 )
 IPV4 = re.compile(r"\d(?<![\w.]\d)\d{0,2}\.(?:\d{1,3}\.){2}\d{1,3}(?![\w]|\.\d)")
 """Begins with a digit, not with a look at what is before it: for those, re skips fast."""
+IPV4_SIGN = re.compile(r"\.\d{1,3}\.\d{1,3}\.\d")
+"""What stands in every address of IPv4 after its first digits; numbers are in code at every turn, this is not."""
 IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:]|\.\d)")
 IPV6_SIGN = re.compile(r":[0-9A-Fa-f]{0,4}:")
 """What stands in every address of IPv6 after its first digits. It begins with a sign: for those, re skips fast."""
@@ -136,15 +138,20 @@ class Redactor:
         return text
 
     def _emails(self, text: str) -> str:
-        if "@" not in text:
-            return text
-        return "\n".join([self._emails_of(line) if "@" in line else line for line in text.split("\n")])
+        parts, end = [], 0
+        while (sign := text.find("@", end)) >= 0:  # lines without one are not looked at
+            begin = text.rfind("\n", end, sign) + 1 or end
+            stop = text.find("\n", sign)
+            line = text[begin : stop if stop >= 0 else None]
+            parts += text[end:begin], self._emails_of(line)
+            end = begin + len(line)
+        return "".join((*parts, text[end:])) if parts else text
 
     def _emails_of(self, line: str) -> str:
         return self._counted("Email", EMAIL.subn("<EMAIL>", line))
 
     def _addresses(self, text: str) -> str:
-        return self._ipv6(IPV4.sub(self._address, text))
+        return self._ipv6(IPV4.sub(self._address, text) if IPV4_SIGN.search(text) else text)
 
     def _ipv6(self, text: str) -> str:
         """Return what IPV6.sub would, which looks at every character; `::` is in code at every turn."""

@@ -1,21 +1,19 @@
 """By which few numbers is a text compared with others?
 
-A shingle is a run of words (and signs). Shingles are hashed by SHA-1; the hashes are the set by which the similarity of
-two texts is exact, and what its MinHash signature is made from (datasketch's scheme affine32, bit for bit). Cut into
-bands, the signature finds the texts that are worth comparing.
+A shingle is a run of words (and signs). Its hash of 64 bits is a sum of those of its words, each times a factor of its
+place. The hashes are the set by which the similarity of two texts is exact, and what its MinHash signature is made from
+(datasketch's scheme affine32, bit for bit). Cut into bands, the signature finds the texts that are worth comparing.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
-import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from datasketch import MinHash
+
+from slipway_data.word_hashes import POWERS, Hashes, mixed, word_hashes
 
 PERMUTATIONS = 128
 SEED = 1
@@ -24,15 +22,21 @@ WORDS = 5
 RECALL = 0.99
 """The least chance that two rows just similar enough become candidates. False candidates cost time only."""
 
-WORD = re.compile(r"\w+|[^\w\s]")
-DIGEST = np.dtype([("head", "<u8"), ("rest", "V12")])
-"""A SHA-1, and of it the eight bytes that are used."""
+FACTORS = mixed(np.arange(1, WORDS + 1, dtype=np.uint64)) | np.uint64(1)
+"""Of the words of a shingle, by their place: odd, so that no bit of a word is lost."""
 AT_ONCE = 1024
 """Hashes that are permuted together, so that what comes between stays in the cache."""
-A, B = (row.reshape(-1, 1) for row in MinHash(num_perm=PERMUTATIONS, seed=SEED).permutations)
 
-Hashes = npt.NDArray[np.uint64]
-Places = npt.NDArray[np.int64]
+
+def permutations() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    """Return a factor and a summand for each permutation, as datasketch draws them: shape (PERMUTATIONS, 1)."""
+    drawn = np.random.RandomState(SEED)
+    shape = (PERMUTATIONS, 1)
+    factors = drawn.randint(0, 1 << 31, shape, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
+    return factors, drawn.randint(0, 1 << 32, shape, dtype=np.uint32)
+
+
+A, B = permutations()
 
 
 @dataclass(frozen=True)
@@ -40,52 +44,25 @@ class Sketch:
     """A text for comparisons: its shingles' hashes, each once and in order, and the bands of its signature."""
 
     hashes: Hashes
-    bands: tuple[bytes, ...]
+    bands: tuple[int, ...]
+    """A number for each band, from -2^63 to 2^63 - 1: with equal values, equal ones."""
 
 
 def sketch(text: str, bands: int, size: int) -> Sketch:
     """Return the sketch of `text`, its signature cut into `bands` bands of `size` values."""
-    hashes = np.unique(hashed(text))
-    signature = minhash(hashes)
-    cut = (signature[at * size : (at + 1) * size] for at in range(bands))
-    return Sketch(hashes, tuple(bytes([at]) + band.tobytes() for at, band in enumerate(cut)))
+    hashes = hashed(text)
+    return Sketch(hashes, cut(minhash(hashes), bands, size))
 
 
 def hashed(text: str) -> Hashes:
-    """Return a hash of every different shingle of `text`, in no order; a text of fewer words is one shingle."""
-    words = WORD.findall(unicodedata.normalize("NFC", text))
-    joined = " ".join(words)
-    whole, sha1 = joined.encode(), hashlib.sha1
-    if len(words) <= WORDS:
-        digests = sha1(whole, usedforsecurity=False).digest()
-    else:
-        # Shingles are pieces of the text of all words: nothing is joined and encoded anew for each.
-        numbers = {word: number for number, word in enumerate(dict.fromkeys(words))}
-        sizes = np.fromiter(map(len, numbers if joined.isascii() else map(str.encode, numbers)), np.int64, len(numbers))
-        ids = np.fromiter(map(numbers.__getitem__, words), np.int64, len(words))
-        ends = np.cumsum(sizes[ids] + 1) - 1
-        chosen = _different(ids, len(numbers))
-        first, last = (ends - sizes[ids])[chosen], ends[chosen + WORDS - 1]
-        pieces = zip(first.tolist(), last.tolist(), strict=True)
-        digests = b"".join([sha1(whole[start:end]).digest() for start, end in pieces])
-    return np.frombuffer(digests, dtype=DIGEST)["head"]
-
-
-def _different(ids: Places, count: int) -> Places:
-    """Return where the different runs of WORDS numbers below `count` begin in `ids`, each once where that is cheap.
-
-    In code two runs of five came before in the same file, and to sort numbers costs less than to hash texts.
-    """
-    runs = np.arange(len(ids) - WORDS + 1)
-    if count**WORDS >= 2**63:  # a run would not fit into a number
-        return runs
-    names = np.zeros_like(runs)
-    for at in range(WORDS):
-        names *= count
-        names += ids[at : at + len(names)]
-    order = np.argsort(names)
-    names = names[order]
-    return order[np.concatenate(([True], names[1:] != names[:-1]))]
+    """Return a hash of every different shingle of `text`, in order; a text of fewer words is one shingle."""
+    words = word_hashes(text)
+    hashes = np.zeros(max(1, len(words) - WORDS + 1), np.uint64)
+    for at, factor in enumerate(FACTORS):
+        part = words[at : at + len(hashes)]
+        hashes[: len(part)] += part * factor
+    hashes.sort()
+    return hashes[np.concatenate(([True], hashes[1:] != hashes[:-1]))]
 
 
 def minhash(hashes: Hashes) -> npt.NDArray[np.uint32]:
@@ -97,6 +74,13 @@ def minhash(hashes: Hashes) -> npt.NDArray[np.uint32]:
         permuted += B
         np.minimum(least, permuted.min(axis=1), out=least)
     return least
+
+
+def cut(signature: npt.NDArray[np.uint32], bands: int, size: int) -> tuple[int, ...]:
+    """Return the numbers of `signature`'s first `bands` bands of `size` values, different ones for different bands."""
+    values = signature[: bands * size].reshape(bands, size) * POWERS[1 : size + 1]
+    numbers = mixed(values.sum(axis=1) + np.arange(bands, dtype=np.uint64))
+    return tuple(numbers.view(np.int64).tolist())
 
 
 def banding(similarity: float) -> tuple[int, int]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 import sqlite3
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from slipway.api.dataset_steps import Deduplicate
-from slipway_data.dedupe import Seen, seen
+from slipway_data.dedupe import Seen, common, seen
 from slipway_data.rows import Chat, Completion, Message, Row
-from slipway_data.sketch import sketch
+from slipway_data.sketch import WORDS, sketch
 from tests.unit.data.test_sketch import shingles
 
 
@@ -67,6 +70,26 @@ def test_minhash_agrees_with_the_true_similarity(percent: int) -> None:
             assert found.similarity_percent == int(true * 100)
         missed += found is None and true * 100 >= percent
     assert missed <= 2
+
+
+@pytest.mark.parametrize(
+    ("kept", "new", "alike"), [(100, 118, False), (100, 117, True), (117, 100, True), (118, 100, False)]
+)
+def test_a_row_that_holds_another_whole_is_like_it_as_long_as_it_is_not_much_longer(
+    kept: int, new: int, alike: bool
+) -> None:
+    def text(shingles: int) -> str:
+        return " ".join(f"w{n}" for n in range(shingles + WORDS - 2))  # "say" is a word too
+
+    memory_of = memory("MinHash", 85)
+    assert memory_of.twin(row("a", text(kept))) is None
+    assert (memory_of.twin(row("b", text(new))) is not None) == alike
+
+
+@given(st.sets(st.integers(0, 60)), st.sets(st.integers(0, 60)))
+def test_what_two_arrays_have_in_common_is_what_their_sets_do(one: set[int], other: set[int]) -> None:
+    a, b = (np.array(sorted(numbers), np.uint64) for numbers in (one, other))
+    assert common(a, b) == len(one & other)
 
 
 def test_a_dropped_row_is_not_remembered() -> None:
