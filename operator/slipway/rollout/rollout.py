@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from slipway.api.rollout import RolloutSpec, RolloutStatus
 from slipway.plan import Manifest
+from slipway.rollout.steps import Step, steps_of
 from slipway.workload import Root
 
 
@@ -19,6 +21,11 @@ class Rollout:
     annotations: Mapping[str, str]
     spec: RolloutSpec
     status: RolloutStatus
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of the strategy, before promotion. Each rule asks for them."""
+        return steps_of(self.spec)
 
     @classmethod
     def parse(cls, manifest: Manifest) -> Rollout:

@@ -78,7 +78,7 @@ def fold(rollout: Rollout, status: RolloutStatus, answers: Mapping[str, Answer])
 
 def _missing(rollout: Rollout, status: RolloutStatus, features: set[str]) -> list[str]:
     """Return what is needed for any of the spec's steps, and not there."""
-    shares = {step.mirror for step in steps_of(rollout.spec) if step.mirror}
+    shares = {step.mirror for step in rollout.steps if step.mirror}
     needed = [MIRROR, *([PERCENTAGE] if shares - {100} else [])]
     return [feature for feature in needed if feature not in features]
 

@@ -15,7 +15,7 @@ from slipway.rollout.observe import Seen
 from slipway.rollout.phase import answering
 from slipway.rollout.revision import serving_hash
 from slipway.rollout.rollout import Rollout
-from slipway.rollout.steps import Step, step_at, steps_of
+from slipway.rollout.steps import Step, step_at
 from slipway.rollout.wanted import Servable, Unusable, Waiting
 
 
@@ -51,7 +51,7 @@ class Situation:
     @property
     def steps(self) -> tuple[Step, ...]:
         """The steps of the strategy, before promotion."""
-        return steps_of(self.spec)
+        return self.rollout.steps
 
     @property
     def step(self) -> Step:

@@ -10,7 +10,7 @@ from slipway.api.rollout import RolloutStatus
 from slipway.rollout.analysis import votes
 from slipway.rollout.analysis.verdict import acting
 from slipway.rollout.rollout import Rollout
-from slipway.rollout.steps import step_at, steps_of
+from slipway.rollout.steps import step_at
 
 LOOKS = 2
 """Measurements in a step before its traffic is believed to be what it is."""
@@ -65,7 +65,7 @@ def unreachable(metric: AnalysisMetric, per_second: float, hold: int, window: in
 
 
 def _hold(rollout: Rollout, status: RolloutStatus) -> float:
-    return step_at(steps_of(rollout.spec), status.step).hold.total_seconds()
+    return step_at(rollout.steps, status.step).hold.total_seconds()
 
 
 def _rounded(seconds: int) -> int:

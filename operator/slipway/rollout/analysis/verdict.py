@@ -16,7 +16,7 @@ from slipway.api.conditions import moment
 from slipway.api.rollout import RolloutStatus
 from slipway.rollout.phase import judged
 from slipway.rollout.rollout import Rollout
-from slipway.rollout.steps import step_at, steps_of
+from slipway.rollout.steps import step_at
 
 
 class Silence(NamedTuple):
@@ -29,7 +29,7 @@ class Silence(NamedTuple):
 
 def in_force(rollout: Rollout, status: RolloutStatus) -> tuple[AnalysisMetric, ...]:
     """Return the metrics that are measured at the candidate's present step."""
-    names = step_at(steps_of(rollout.spec), status.step).metrics
+    names = step_at(rollout.steps, status.step).metrics
     metrics = rollout.spec.analysis.metrics
     return tuple(metric for metric in metrics if names is None or metric.name in names)
 
