@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from datetime import timedelta
 from importlib import metadata
@@ -24,9 +25,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import slipway_data
+from slipway.contract.dataset_report import FilesRead
 from slipway.contract.job import PrepareDataset
 from slipway_data import parse
+from slipway_data.raw import RawFile
 from slipway_data.reuse import code, index, kept, lines, packs, tidy
+from slipway_data.rows import Completion, Parsed, Rejected
 from slipway_data.sources import claim
 from slipway_pod.errors import BadData, StoreUnreachable
 from slipway_pod.store import Bucket
@@ -34,7 +38,7 @@ from tests.unit.data.github import GitHub, Repo
 from tests.unit.data.gitserver import Repository
 from tests.unit.data.gitserver import serving as serving_git
 from tests.unit.data.keeping import FOLDER, INDEX, Memory
-from tests.unit.data.preparing import pair, pairs
+from tests.unit.data.preparing import Place, pair, pairs
 from tests.unit.data.webserver import Answer, Asked, Time, serving
 
 NEVER = {"keep": "Never"}
@@ -222,6 +226,27 @@ def test_a_large_file_is_kept_in_several_packs(memory: Memory, monkeypatch: pyte
     assert len(memory.packs()) > 3
     second = memory.prepare()
     assert (memory.raw(), second.artifact) == ([], first.artifact)
+
+
+def test_a_huge_file_takes_no_more_memory_than_a_few_packs(tmp_path: Path) -> None:
+    def rows(_: RawFile) -> Iterator[Parsed | Rejected]:
+        yield from (Parsed(f"huge:{n}", Completion("", os.urandom(16_384).hex())) for n in range(4_000))
+
+    huge = RawFile("huge", lambda: iter(()), content="huge")
+    place = Place(tmp_path / "store")
+    job = place.job(parsedRows={"maxMebibytes": 1024})
+    peaks, counts = [], []
+    for _ in range(2):
+        again = kept.opened(job, [huge], frozenset())
+        tracemalloc.start()
+        counts.append(sum(1 for _ in again.rows(huge, rows)))
+        again.settle()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert counts == [4_000, 4_000]
+    assert again.report == FilesRead(read=0, kept=1)
+    assert sum(path.stat().st_size for path in place.root.rglob("*") if path.is_file()) > 60 << 20
+    assert max(peaks) < 40 << 20
 
 
 # What may go wrong
@@ -418,10 +443,10 @@ def test_a_file_that_changes_after_it_was_listed_is_not_kept_as_what_it_was(
 ) -> None:
     stream = Bucket.stream
 
-    def changing(self: Bucket, key: str, size: int | None = None) -> Iterator[bytes]:
+    def changing(self: Bucket, key: str, *arguments: Any) -> Iterator[bytes]:
         if key == "raw/b.jsonl":
             memory.put(key, pairs(3, 70))
-        return stream(self, key, size)
+        return stream(self, key, *arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(Bucket, "stream", changing)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from slipway_data.raw import RawFile, Refused
-from slipway_pod.errors import PodError
 
 
 class Watched:
@@ -24,10 +23,7 @@ class Watched:
             return ""
         if not self._original.content:
             return self._hash
-        try:
-            return self._original.content if self._original.confirmed() else ""
-        except PodError:
-            return ""
+        return self._original.content if self._original.confirmed() else ""
 
     def _pieces(self) -> Iterator[bytes]:
         found = None if self._original.content else hashlib.sha256()
