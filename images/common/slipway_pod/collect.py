@@ -1,4 +1,4 @@
-"""Delete models that nothing in the cluster speaks of, and checkpoints of runs that are gone.
+"""Delete models that nothing in the cluster speaks of, checkpoints of runs and kept rows of Datasets that are gone.
 
 A dry run unless told otherwise: it shows what lies there unmentioned, and changes nothing.
 """
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from slipway.contract.artifact import MANIFEST
 from slipway.contract.garbage import IN_USE_FILE, InUse
 from slipway.contract.job import Store
+from slipway.contract.parsed_rows import PARSED_ROWS
 from slipway.contract.signature import BESIDE
 from slipway_pod.errors import BadConfig, PodError
 from slipway_pod.garbage import Judged, Marks, judged, marked, table, things
@@ -24,7 +25,7 @@ from slipway_pod.store import Bucket, open_store
 log = logging.getLogger("slipway")
 
 MARKS = "garbage/unmentioned.json"
-PLACES = ("models/", "checkpoints/")
+PLACES = ("models/", "checkpoints/", f"{PARSED_ROWS}/")
 FRESH = timedelta(hours=1)
 """How old the list of what is in use may be."""
 

@@ -15,14 +15,18 @@ from typing import Literal
 
 from slipway.api.base import StatusModel
 from slipway.contract.garbage import InUse
+from slipway.contract.parsed_rows import PARSED_ROWS
 from slipway.contract.signature import BESIDE
 from slipway_pod.store import Stored
 
 Verdict = Literal["InUse", "Young", "Waiting", "Garbage"]
 
 _BESIDE = "|".join(re.escape(suffix) for suffix in BESIDE)
-_THINGS = re.compile(rf"(models/[0-9a-f]{{64}})(?:/|(?:{_BESIDE})$)|(checkpoints/[^/]+/[^/]+)/")
-"""Models by digest, with what lies beside them, and the checkpoints of a run. Nothing else is ever looked at."""
+_THINGS = re.compile(
+    rf"(models/[0-9a-f]{{64}})(?:/|(?:{_BESIDE})$)|((?:checkpoints|{re.escape(PARSED_ROWS)})/[^/]+/[^/]+)/"
+)
+"""Models by digest, with what lies beside them, the checkpoints of a run, and the rows kept for a Dataset. Nothing else
+is ever looked at."""
 
 
 class Marks(StatusModel):
@@ -33,7 +37,7 @@ class Marks(StatusModel):
 
 @dataclass(frozen=True)
 class Thing:
-    """An artefact, or the checkpoints of a run: what is kept or deleted as a whole."""
+    """An artefact, the checkpoints of a run, or rows kept for a Dataset: what is kept or deleted as a whole."""
 
     name: str
     """Below the store's prefix, for example `models/1f2e…`."""
@@ -46,6 +50,12 @@ class Thing:
         """Its digest, where it is an artefact that is named by it."""
         kind, _, name = self.name.partition("/")
         return f"sha256:{name}" if kind == "models" else ""
+
+    @property
+    def dataset(self) -> str:
+        """The Dataset, as namespace/name, that it is kept for, where it is rows."""
+        kind, _, name = self.name.partition("/")
+        return name if kind == PARSED_ROWS else ""
 
 
 @dataclass(frozen=True)
@@ -79,11 +89,11 @@ def judged(
     found: Iterable[Thing], root: str, in_use: InUse, marks: Marks, now: datetime, grace: timedelta
 ) -> Iterator[Judged]:
     """Yield what becomes of each thing below the address `root`."""
-    digests = frozenset(in_use.digests)
+    digests, datasets = frozenset(in_use.digests), frozenset(in_use.datasets)
     # What was written since then may be mentioned by now, or will be: the list does not know.
     known = min(datetime.fromisoformat(at) for at in (in_use.read, in_use.unfinished_since) if at)
     for thing in found:
-        if thing.digest in digests or _mentioned(f"{root}{thing.name}/", in_use.uris):
+        if thing.digest in digests or thing.dataset in datasets or _mentioned(f"{root}{thing.name}/", in_use.uris):
             yield Judged(thing, "InUse")
         elif now - thing.modified < grace or thing.modified >= known:
             # It may be the result of a run that has yet to say so.

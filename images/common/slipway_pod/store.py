@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -104,13 +104,20 @@ class Bucket:
                 raise
             return None
 
-    def stream(self, key: str, size: int | None = None) -> Iterator[bytes]:
-        """Yield an object piece by piece; a broken connection repeats one piece only."""
+    def stream(
+        self, key: str, size: int | None = None, told: Callable[[Stored], object] = lambda _: None
+    ) -> Iterator[bytes]:
+        """Yield an object piece by piece; a broken connection repeats one piece only.
+
+        Of each piece, `told` is told what the object is at that moment: one that is written anew has pieces of both.
+        """
         total = self.size(key) if size is None else size
         for start in range(0, total, CHUNK):
             with self._speaking(key):
-                piece = obstore.get_range(self._backend, key, start=start, end=min(start + CHUNK, total))
-            yield bytes(piece)
+                found = obstore.get(self._backend, key, options={"range": (start, min(start + CHUNK, total))})
+                piece = bytes(found.bytes())
+            told(_stored(found.meta))
+            yield piece
 
     def beginning(self, key: str, size: int) -> bytes:
         """Return the first `size` bytes of an object, all of it where it has no more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Literal
 
 from slipway.api.dataset_feedback import FeedbackSource
@@ -24,6 +25,7 @@ from slipway_data import (
 from slipway_data.raw import RawFile
 from slipway_data.read_feedback import Feedback
 from slipway_data.report.kept import texts
+from slipway_data.reuse.kept import KeptRows
 from slipway_data.rows import WRONG_ENCODING, Parsed, Rejected, Row, is_text, spelled
 from slipway_pod.errors import BadConfig
 
@@ -37,13 +39,16 @@ READERS: dict[str, Reader] = {
 
 
 def everything(
-    files: Sequence[RawFile], job: PrepareDataset, database: sqlite3.Connection
+    files: Sequence[RawFile], job: PrepareDataset, database: sqlite3.Connection, kept: KeptRows | None = None
 ) -> Iterator[tuple[int, Row | Rejected]]:
-    """Yield the rows of all `files`, and what is no row, each with the number of files read by then."""
+    """Yield the rows of all `files`, and what is no row, each with the number of files read by then.
+
+    Rows that are `kept` are taken from there, the others are kept.
+    """
     source = job.source.chosen
     if not isinstance(source, FeedbackSource):
         for number, file in enumerate(files, start=1):
-            yield from ((number, item) for item in rows(file, job))
+            yield from ((number, item) for item in rows(file, job, kept))
         return
     said = Feedback(source, job.schema_, database)
     for number, file in enumerate(files, start=1):
@@ -52,11 +57,12 @@ def everything(
         yield len(files), item if isinstance(item, Rejected) else _row(job, "", item)
 
 
-def rows(file: RawFile, job: PrepareDataset) -> Iterator[Row | Rejected]:
+def rows(file: RawFile, job: PrepareDataset, kept: KeptRows | None = None) -> Iterator[Row | Rejected]:
     """Yield the rows of one file, each with its group, and what is no row."""
     if licence.asked_for(job.steps) and licence.is_licence(file.path):
         return
-    for item in _read(file, job):
+    read = partial(_read, job=job)
+    for item in read(file) if kept is None else kept.rows(file, read):
         yield item if isinstance(item, Rejected) else _row(job, file.path, item)
 
 

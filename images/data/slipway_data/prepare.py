@@ -34,6 +34,8 @@ from slipway_data.report.categories import rows_by_category
 from slipway_data.report.funnel import Funnel
 from slipway_data.report.kept import Kept, groups
 from slipway_data.report.licences import rows_by_licence
+from slipway_data.reuse import kept as reuse
+from slipway_data.reuse.kept import KeptRows
 from slipway_data.rows import REPEATED_ID, Rejected, Row, content_of
 from slipway_data.shards import ShardWriter
 from slipway_data.sources.origin import Origin
@@ -67,14 +69,17 @@ def made(job: PrepareDataset, origin: Origin) -> Prepared:
     a file that was asked for; it tells from what, so that nobody tries the same again. The report is made either way.
     """
     made_from = inputs(origin, job)
+    again = reuse.opened(job, origin.files, parse.columns(job.steps))
     try:
-        return _made(job, origin, made_from)
+        return _made(job, origin, made_from, again)
     except BadData as fault:
         fault.inputs = made_from
         raise
+    finally:
+        again.leave()
 
 
-def _made(job: PrepareDataset, origin: Origin, made_from: Inputs) -> Prepared:
+def _made(job: PrepareDataset, origin: Origin, made_from: Inputs, again: KeptRows) -> Prepared:
     found = origin.files
     log.info("%d files", len(found))
     with tempfile.TemporaryDirectory(prefix="prepare-") as scratch:
@@ -90,7 +95,7 @@ def _made(job: PrepareDataset, origin: Origin, made_from: Inputs) -> Prepared:
             columns = "id TEXT PRIMARY KEY, grp TEXT, content TEXT, split TEXT, added INTEGER, path TEXT, licence TEXT"
             database.execute(f"CREATE TABLE rows ({columns}) WITHOUT ROWID")
             with (folder / REJECTED).open("w", encoding="utf-8") as rejected:
-                _through_steps(job, found, database, tally, ties, funnel, rejected.write)
+                _through_steps(job, found, database, tally, ties, funnel, rejected.write, again)
             splits = _written(job, database, ties, folder, kept, exports, rendering)
             grouped = None if job.members else groups(database, ties, job.split)
             licences = licence.counted(database, job.steps)
@@ -102,7 +107,7 @@ def _made(job: PrepareDataset, origin: Origin, made_from: Inputs) -> Prepared:
         made = recipe(job)
         rendered = None if rendering is None else rendering.report()
         seen = (kept, grouped, licensed, shown, tally.counts)
-        report = build.built(job, made, len(found), rows, funnel, *seen, rendered, exports.reports())
+        report = build.built(job, made, len(found), rows, funnel, *seen, rendered, exports.reports(), again.report)
         split = OF_A_MIX if job.members else job.split
         fault = judge(tally, splits, job.quality, split, rows, report.steps) or exports.fault(rows)
         if fault is None and rendering is not None:
@@ -124,6 +129,7 @@ def _made(job: PrepareDataset, origin: Origin, made_from: Inputs) -> Prepared:
         # After the dataset, whose digest it tells; a run that dies between the two is repeated and finds it published.
         page = reports.publish(job, build.published(report, artifact.digest), artifact.digest)
     origin.done()
+    again.settle()
     log.info("%s: %s", artifact.digest, rows)
     sent = exports.statuses(artifact) or None
     return Prepared(artifact=artifact, rows=rows, report=page, exports=sent, revision=origin.revision, inputs=made_from)
@@ -159,6 +165,7 @@ def _through_steps(
     ties: Ties,
     funnel: Funnel,
     write: Callable[[str], object],
+    again: KeptRows,
 ) -> None:
     """Bring every row through the steps into the table, and write the others down."""
     work = Work.of(job.steps)
@@ -170,7 +177,7 @@ def _through_steps(
         funnel.stopped(step, entry)
         write(entry.line())
 
-    stream = _done(parse.everything(found, job, database), work, tally.counts, job.engine)
+    stream = _done(parse.everything(found, job, database, again), work, tally.counts, job.engine)
     for step, change in enumerate(through, start=1 + len(work.steps)):
         stream = change.stage(stream, step) if isinstance(change, Stage) else _each(stream, step, change)
     for number, done in stream:

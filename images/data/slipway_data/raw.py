@@ -38,6 +38,11 @@ class RawFile:
     pieces: Callable[[], Iterable[bytes]]
     identity: str = ""
     """What changes when its content does, and is known without reading it."""
+    content: str = ""
+    """What names its content, so that two files of this path and name have the same bytes; empty where only reading
+    tells that."""
+    confirmed: Callable[[], bool] = lambda: True
+    """Whether what was read just now is what `content` names."""
 
     @property
     def project(self) -> str:

@@ -24,6 +24,7 @@ from slipway.api.conditions import DATASET_CONDITIONS, Condition
 from slipway.api.dataset_engine import ENGINE_RULE, Engine
 from slipway.api.dataset_export import ExportStatus, HostedFormat
 from slipway.api.dataset_mix import MemberStatus
+from slipway.api.dataset_parsed_rows import PARSED_ROWS_RULE, ParsedRows
 from slipway.api.dataset_refresh import Refresh, SourceStatus
 from slipway.api.dataset_render import Render
 from slipway.api.dataset_source import Source
@@ -158,6 +159,7 @@ class DatasetSpec(Model):
             "nothing can change but what spec says, or a member, and that is prepared at once: leave refresh out with "
             "source inline, http (each file has its sha256) and datasets, unless a decontaminate step reads sets",
         ),
+        PARSED_ROWS_RULE,
         *SOURCE_RULES,
     )
 
@@ -203,6 +205,11 @@ class DatasetSpec(Model):
         default=None,
         description="refresh looks regularly whether the source changed; absent looks only when annotation "
         "slipway.dev/refresh is set to a new value.",
+    )
+    parsed_rows: ParsedRows = Field(
+        default=ParsedRows(),
+        description="parsedRows says whether rows are kept as they were read, so that only files that changed are read "
+        "again.",
     )
     resources: Resources = Field(default=Resources(), description="resources of the preparation pod.")
     pod: PodOptions | None = Field(

@@ -27,6 +27,7 @@ def in_use(objects: Iterable[Manifest], now: str) -> InUse:
     """Return what `objects` mention, as of `now`."""
     uris: set[str] = set()
     digests: set[str] = set()
+    datasets: set[str] = set()
     unfinished: list[str] = []
     count = 0
     for found in objects:
@@ -34,6 +35,8 @@ def in_use(objects: Iterable[Manifest], now: str) -> InUse:
         for text in _texts(_relevant(found)):
             uris.update(_URI.findall(text))
             digests.update(_DIGEST.findall(text))
+        if found["kind"] == "Dataset":
+            datasets.add(f"{found['metadata']['namespace']}/{found['metadata']['name']}")
         if found["kind"] == "TrainingJob" and (found.get("status") or {}).get("state") not in ENDED:
             unfinished.append(str(found["metadata"]["creationTimestamp"]))
     return InUse(
@@ -41,6 +44,7 @@ def in_use(objects: Iterable[Manifest], now: str) -> InUse:
         objects=count,
         uris=tuple(sorted(uris)),
         digests=tuple(sorted(digests)),
+        datasets=tuple(sorted(datasets)),
         unfinished_since=min(unfinished, default=None),
     )
 

@@ -1,7 +1,8 @@
 """What does the report of a prepared, or refused, Dataset tell? report.json is this; report.html shows it.
 
 Texts come from the data and are hostile: they are made visible and cut, and whoever shows them must still escape them.
-Messages of rejected rows never quote the data. Equal input gives an equal report: there is no time in it.
+Messages of rejected rows never quote the data. But for how much of it was read anew (`reading`), equal input gives an
+equal report: there is no time in it.
 """
 
 from __future__ import annotations
@@ -191,6 +192,17 @@ class Rendered(StatusModel):
     untrained_examples: tuple[str, ...] = ()
 
 
+class FilesRead(StatusModel):
+    """How many files of the source were read this time, and of how many the rows were there already."""
+
+    read: int
+    kept: int
+    damaged: int = 0
+    """Of those that were read: files whose rows were kept, and were not as they were written, or gone."""
+    fault: str = ""
+    """Why no rows were kept or taken from some file on; empty where nothing went wrong."""
+
+
 class Refusal(StatusModel):
     """Why the data is no dataset."""
 
@@ -212,6 +224,8 @@ class DatasetReport(StatusModel):
     """Of the published data; absent where it was refused."""
     refusal: Refusal | None = None
     files: int
+    reading: FilesRead | None = None
+    """Absent where no rows are kept. The one part that an equal input does not give again."""
     rows: Rows
     steps: tuple[StepReport, ...]
     left_out: tuple[LeftOut, ...] = ()

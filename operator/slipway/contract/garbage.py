@@ -16,5 +16,7 @@ class InUse(StatusModel):
     """How many objects were read."""
     uris: tuple[str, ...] = ()
     digests: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    """All Datasets, each as namespace/name: the rows that were read for them are kept under these names."""
     unfinished_since: str | None = None
     """When the oldest TrainingJob that has not ended was made: what was stored since may be its result."""

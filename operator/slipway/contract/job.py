@@ -11,6 +11,7 @@ from slipway.api.common import ArtifactRef, Evaluation
 from slipway.api.dataset import Quality, Schema, Split
 from slipway.api.dataset_engine import Engine
 from slipway.api.dataset_export import HostedFormat
+from slipway.api.dataset_parsed_rows import ParsedRows
 from slipway.api.dataset_refresh import Inputs
 from slipway.api.dataset_render import Render
 from slipway.api.dataset_source import Source
@@ -56,9 +57,10 @@ class JobBase(Model):
     def fingerprint(self) -> str:
         """Return the digest of everything that determines the result.
 
-        That is not where progress goes, who signs, what was there before, or by what pods know each other.
+        That is not where progress goes, who signs, what was there before, what is kept for the next time, or by what
+        pods know each other.
         """
-        beside = {"progress_url", "signing", "look", "countersign"}
+        beside = {"progress_url", "signing", "look", "parsed_rows", "countersign"}
         return digest_of(self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=beside))
 
 
@@ -100,6 +102,7 @@ class PrepareDataset(JobBase):
     """What source.datasets names, in the order of names."""
     engine: Engine | None = None
     look: Look | None = None
+    parsed_rows: ParsedRows = Field(default=ParsedRows(), exclude_if=lambda kept: kept == ParsedRows())
 
 
 class Train(JobBase):

@@ -7,6 +7,7 @@ from typing import Final
 
 from slipway.api.common import ArtifactRef
 from slipway.api.dataset import DatasetSpec, DatasetStatus
+from slipway.api.dataset_parsed_rows import ParsedRows
 from slipway.contract.artifact import digest_of
 from slipway.contract.execution import RESOURCES
 from slipway.contract.job import Look, MixMember, PrepareDataset
@@ -85,6 +86,7 @@ def told(dataset: Dataset, settings: Settings) -> PrepareDataset:
         members=dataset.members,
         engine=spec.engine,
         look=dataset.look,
+        parsed_rows=spec.parsed_rows,
     )
 
 
@@ -103,6 +105,7 @@ def job_name(dataset: Dataset, attempt: int, settings: Settings) -> str:
         attempt,
         # Left out while absent: Jobs of Datasets without them keep the names they had before there were any.
         *(part.dump() for part in (spec.pod, spec.queue, dataset.look) if part is not None),
+        *([spec.parsed_rows.dump()] if spec.parsed_rows != ParsedRows() else []),
     ]
     return child_name(dataset.root.name, f"prepare-{digest_of(parts).removeprefix('sha256:')[:8]}")
 

@@ -41,6 +41,11 @@ def test_a_version_keeps_its_artefact_its_base_and_its_data() -> None:
     assert (found.objects, found.unfinished_since, found.read) == (1, None, NOW)
 
 
+def test_every_dataset_is_named_whatever_its_state() -> None:
+    found = in_use([manifest("Dataset", "b"), manifest("Dataset", "a", status={"state": "Failed"})], NOW)
+    assert found.datasets == ("team/a", "team/b")
+
+
 def test_an_artefact_that_only_a_message_names_is_in_use() -> None:
     said = f"ModelVersion x exists already; the artefact is s3://slipway/slipway/models/a/ ({digest('a')}). Create"
     found = in_use([manifest("TrainingJob", status={"state": "Failed", "message": said})], NOW)

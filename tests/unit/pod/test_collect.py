@@ -76,6 +76,22 @@ def belongs(key: str, *names: str) -> bool:
     return any(key.startswith((f"{name}/", f"{name}.")) for name in names)
 
 
+def test_rows_kept_for_datasets_that_are_gone_go_and_no_others(shop: Shop) -> None:
+    for name in ("here", "gone"):
+        shop.put(f"parsed-rows/team/{name}/index.json")
+        shop.put(f"parsed-rows/team/{name}/packs/{USED}")
+    shop.put("parsed-rows/other/here/index.json")
+    datasets = {"datasets": ("team/here",), **KEPT}
+    first = shop.collect(**datasets)
+    assert first["parsed-rows/team/here"] == "InUse"
+    assert first["parsed-rows/team/gone"] == first["parsed-rows/other/here"] == "Waiting"
+    assert shop.collect(NOW + GRACE, **datasets)["parsed-rows/team/gone"] == "Garbage"
+    assert {name for name in shop.names() if name.startswith("parsed-rows/")} == {
+        "parsed-rows/team/here/index.json",
+        f"parsed-rows/team/here/packs/{USED}",
+    }
+
+
 def test_a_dry_run_shows_and_changes_nothing(shop: Shop) -> None:
     before = shop.names()
     assert shop.collect(delete=False, **KEPT) == {

@@ -15,13 +15,16 @@ import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from slipway.contract.job import Store
+from slipway.contract.job import PrepareDataset, Store
+from slipway.contract.result import Prepared
+from slipway_data.prepare import prepare
 from slipway_pod import artifact
 from slipway_pod.errors import BadConfig, DigestMismatch, StoreUnreachable
-from slipway_pod.store import CHUNK, open_store
+from slipway_pod.store import CHUNK, Bucket, Stored, open_store
 
 KEYS = {"AWS_ACCESS_KEY_ID": "test-key", "AWS_SECRET_ACCESS_KEY": "test-secret"}
 BRIEFLY = timedelta(seconds=2)
@@ -148,6 +151,58 @@ def test_objects_are_listed_below_their_prefix_only(store: Store) -> None:
     bucket.delete("list/ab")
     bucket.delete("list/ab")
     assert not bucket.exists("list/ab")
+
+
+@pytest.mark.parametrize("size", [0, 5, CHUNK + 1])
+def test_an_object_is_the_same_in_a_list_and_when_it_is_read(store: Store, tmp_path: Path, size: int) -> None:
+    bucket, told = open_store(store), list[Stored]()
+    file = tmp_path / "content"
+    file.write_bytes(b"x" * size)
+    bucket.put(f"same/{size}/content", file)
+    (listed,) = bucket.list(f"same/{size}/")
+    assert b"".join(bucket.stream(f"same/{size}/content", listed.bytes, told.append)) == b"x" * size
+    assert {(one.bytes, one.etag.strip('"')) for one in told} == ({(size, listed.etag.strip('"'))} if size else set())
+    assert listed.etag
+    file.write_bytes(b"y" * size + b"!")
+    bucket.put(f"same/{size}/content", file)
+    (later,) = bucket.list(f"same/{size}/")
+    assert later.etag != listed.etag
+
+
+def test_only_what_changed_is_read_again_from_a_real_server(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket, read = open_store(store), list[str]()
+    stream = Bucket.stream
+
+    def noted(self: Bucket, key: str, *arguments: Any) -> Iterator[bytes]:
+        read.append(key)
+        return stream(self, key, *arguments)
+
+    monkeypatch.setattr(Bucket, "stream", noted)
+    job = PrepareDataset.model_validate(
+        {
+            "namespace": "demo",
+            "name": "data",
+            "store": store,
+            "source": {"objectStore": {"uri": "s3://slipway/raw/"}},
+            "schema": "Completion",
+            "steps": [{"parse": {"as": "JSONL"}}],
+            "split": {"trainPercent": 100, "validationPercent": 0, "testPercent": 0},
+            "quality": {},
+        }
+    )
+    for name in ("a", "b"):
+        bucket.put(f"raw/{name}.jsonl", json.dumps({"prompt": name, "completion": "done"}).encode())
+    first = prepare(job)
+    bucket.put("raw/b.jsonl", json.dumps({"prompt": "another", "completion": "done"}).encode())
+    read.clear()
+    second = prepare(job)
+    assert read == ["raw/b.jsonl"]
+    assert isinstance(first, Prepared)
+    assert isinstance(second, Prepared)
+    assert first.artifact.digest != second.artifact.digest
+    read.clear()
+    assert prepare(job) == second
+    assert read == []
 
 
 def test_what_is_not_there_is_bad_config_with_its_address(store: Store) -> None:

@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from slipway.api.dataset import Rows
-from slipway.contract.dataset_report import Categories, DatasetReport, Exported, Groups, Licences, Refusal, Rendered
+from slipway.contract.dataset_report import (
+    Categories,
+    DatasetReport,
+    Exported,
+    FilesRead,
+    Groups,
+    Licences,
+    Refusal,
+    Rendered,
+)
 from slipway.contract.job import PrepareDataset
 from slipway_data.counts import Counts
 from slipway_data.report.funnel import Funnel
@@ -33,6 +42,7 @@ def built(
     counts: Counts,
     rendered: Rendered | None,
     exports: tuple[Exported, ...],
+    reading: FilesRead | None,
 ) -> DatasetReport:
     """Return the report of a run, before it is known whether the data is refused or which digest it has."""
     return DatasetReport(
@@ -42,6 +52,7 @@ def built(
         source=source_words(job.source.dump()),
         recipe=recipe,
         files=files,
+        reading=reading,
         rows=rows,
         steps=funnel.steps(rows.train + rows.validation + rows.test),
         left_out=funnel.reasons.ranked(),

@@ -80,7 +80,10 @@ def _files(source: GitSource, copy: Copy) -> Iterator[RawFile]:
         if entry.sha not in store:
             raise _too_large(source, path)
         count += 1
-        yield RawFile(path, partial(copy.read, source, path, entry.sha), entry.sha.decode())
+        blob = entry.sha.decode()
+        # With its bound: a file that has become too large must be refused again.
+        content = f"git {blob} {source.max_file_mebibytes}"
+        yield RawFile(path, partial(copy.read, source, path, entry.sha), blob, content)
     if not count:
         raise BadData(
             "NoFiles",

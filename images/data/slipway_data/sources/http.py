@@ -38,7 +38,9 @@ def files(source: HttpSource, environment: Mapping[str, str], clock: Clock = REA
             )
         taken[name] = shown(file.url)
         web = Web(f"source.http.files[{number}]", headers, source.plain_http, clock=clock)
-        yield RawFile(name, partial(_fetched, web, file, source.max_file_mebibytes), file.sha256)
+        # With its bound: a file that has become too large must be refused again.
+        content = f"sha256 {file.sha256} {source.max_file_mebibytes}"
+        yield RawFile(name, partial(_fetched, web, file, source.max_file_mebibytes), file.sha256, content)
 
 
 def _name(number: int, file: HttpFile) -> str:

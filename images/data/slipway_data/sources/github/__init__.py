@@ -37,7 +37,8 @@ def opened(source: GitHubSource, job: PrepareDataset, environment: Mapping[str, 
     found = [file for file in wanted if _brought(api, file)]
     log.info("%d of them in the object store, after %d requests", len(found), memory.run.calls)
     return Origin.of(
-        (RawFile(file.path, partial(_stream, memory, file), file.sha) for file in found), done=memory.ended
+        (RawFile(file.path, partial(_stream, memory, file), file.sha, f"git {file.sha}") for file in found),
+        done=memory.ended,
     )
 
 

@@ -1,0 +1,38 @@
+"""Are the rows that were read from files kept, so that only what changed is read again?"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from slipway.api.base import Model, Rule
+
+
+class ParsedRows(Model):
+    """What the reader made of each file is kept in the object store, as it is before any step.
+
+    A preparation takes the rows of files that are as they were from there, be it that the source changed or spec. The
+    data, and its digest, are the same as without.
+    """
+
+    keep: Literal["Auto", "Always", "Never"] = Field(
+        default="Auto",
+        description="keep is Auto, Always or Never. Kept rows are raw: nothing is redacted in them. With Auto they are "
+        "kept unless a step redacts and the raw files do not lie in the installation's object store anyway (those of "
+        "source.github do). What was kept is deleted by the next preparation that keeps nothing.",
+    )
+    max_mebibytes: Annotated[int, Field(ge=1, le=1_048_576)] = Field(
+        default=1024,
+        description="maxMebibytes bounds what is kept, packed; the files beyond are read each time. While a "
+        "preparation replaces what changed, it may be twice as much.",
+    )
+
+
+PARSED_ROWS_RULE = Rule(
+    "!has(self.parsedRows) || self.parsedRows.keep != 'Always' || !(has(self.source.inline) || "
+    "has(self.source.feedback) || has(self.source.datasets) || "
+    "has(self.steps[0].parse) && self.steps[0].parse.__as__ == 'Blend')",
+    "no rows are kept of source inline, feedback and datasets, and none of .blend files: set parsedRows.keep to Auto "
+    "or Never",
+)
