@@ -97,7 +97,7 @@ def formatter(plan: Plan, setting: Setting) -> PIIFormatter:
 
 def signature(plan: Plan, setting: Setting, folder: str) -> tuple[MinhashDedupSignature, MinhashConfig]:
     """Return what draws hashes, and its settings: xxhash in 64 bits, as installed, which is faster than SHA-1."""
-    config = MinhashConfig(n_grams=plan.words, num_buckets=plan.bands, hashes_per_bucket=plan.band_size)
+    config = MinhashConfig(n_grams=plan.words, num_buckets=plan.peer_bands, hashes_per_bucket=plan.peer_band_size)
     if setting.own_words:
         return MinhashDedupSignature(folder, config), config
     config.norm_config = TextNormConfig(
@@ -127,7 +127,7 @@ def run(plan: Plan, setting: Setting, text: Path, out: Path) -> None:
     reader = JsonlReader(str(text), compression=None, adapter=row, add_file_path=False)
     writer = JsonlWriter(clean, compression=None)
     stage(1, plan.workers, reader, LambdaFilter(partial(wanted, plan)), formatter(plan, setting), writer, drawn)
-    stage(2, plan.bands, MinhashDedupBuckets(signatures, pairs, config=config, lines_to_buffer=-1))
+    stage(2, plan.peer_bands, MinhashDedupBuckets(signatures, pairs, config=config, lines_to_buffer=-1))
     stage(3, 1, MinhashDedupCluster(pairs, remove, config=config, lines_to_buffer=-1))
     cleaned = JsonlReader(clean, compression=None, add_file_path=False)
     chosen = MinhashDedupFilter(remove, lines_to_buffer=-1)

@@ -9,7 +9,7 @@ from bench.numbers import Numbers
 
 @dataclass(frozen=True)
 class Plan(Numbers):
-    """One run: the same filter, the same private text, the same signatures, the same number of processes."""
+    """One run: the same filter, private text, shingles, similarity, number of hashes and of processes."""
 
     min_characters: int
     max_characters: int
@@ -21,6 +21,9 @@ class Plan(Numbers):
     bands: int
     band_size: int
     """Values of a band: as many hashes as bands times this are drawn of each row."""
+    peer_bands: int
+    peer_band_size: int
+    """The same of datatrove, for which candidates are duplicates: see settings.peer_banding."""
     word: str
     """What a word is, as a pattern."""
     email: str

@@ -15,7 +15,9 @@ from bench.data import Side, parsed, plan_of, table
 from bench.preparing import kept, text
 from bench.preparing.kept import Agreement, agreement
 from bench.preparing.plan import Plan, Run
+from bench.preparing.settings import peer_banding
 from bench.preparing.slipway_side import job
+from bench.preparing.truth import Verdict
 from bench.preparing.watched import family, shared_mib, watched
 
 PARENT = """
@@ -36,8 +38,14 @@ def plan(monkeypatch: pytest.MonkeyPatch) -> Plan:
     return plan_of(parsed())
 
 
-def test_both_draw_as_many_hashes_in_the_same_bands(plan: Plan) -> None:
+def test_both_draw_as_many_hashes_and_each_cuts_them_for_the_same_similarity(plan: Plan) -> None:
     assert (plan.bands, plan.band_size, plan.words, plan.workers) == (32, 4, 5, 3)
+    assert (plan.peer_bands, plan.peer_band_size) == (16, 8)  # (1 / 16) ** (1 / 8) is 0.707
+
+
+@pytest.mark.parametrize(("similarity", "hashes", "cut"), [(0.72, 112, (14, 8)), (0.85, 128, (9, 14))])
+def test_the_peer_is_cut_by_its_own_rule(similarity: float, hashes: int, cut: tuple[int, int]) -> None:
+    assert peer_banding(similarity, hashes) == cut
 
 
 def test_a_plan_survives_its_file(plan: Plan, tmp_path: Path) -> None:
@@ -110,7 +118,9 @@ def test_a_side_is_the_median_of_its_runs() -> None:
 
 
 def test_the_table_says_who_is_ahead_and_how_alike_the_choices_are() -> None:
-    lines = table(Side(300.0, 400), Side(200.0, 800), Agreement(1000, 900, 20, 10)).splitlines()
+    verdicts = Verdict(1000, 1, 2), Verdict(1000, 30, 1)
+    lines = table(Side(300.0, 400), Side(200.0, 800), Agreement(1000, 900, 20, 10), *verdicts).splitlines()
     assert lines[2] == "| rows a second (more is better) | 300 | 200 | 1.50 times as fast | 1.5 times |"
     assert lines[3].startswith("| peak memory of all processes together, MiB | 400 | 800 | 0.50 times as large |")
     assert lines[4].startswith("| different texts kept, of 1000 | 920 | 910 | the same with 97.0 % of")
+    assert "| 99.70 % (1 lost, 2 left in) | 96.90 % (30 lost, 1 left in) | of 1000 to choose from;" in lines[5]
