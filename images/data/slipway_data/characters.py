@@ -38,7 +38,8 @@ def _kinds(characters: str) -> Kinds:
 
 @cache
 def _every_kind() -> Kinds:
-    return _kinds("".join(map(chr, range(sys.maxunicode + 1))))
+    every = np.arange(sys.maxunicode + 1, dtype="<u4")
+    return _kinds(every.tobytes().decode("utf-32-le", "surrogatepass"))  # a string for each would take 80 MiB
 
 
 ASCII_KINDS = bytes(_kinds("".join(map(chr, range(128))))) + bytes(128)
