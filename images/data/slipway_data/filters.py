@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
+import numpy as np
+
 from slipway.api.dataset_steps import Filter
+from slipway_data.characters import LETTER, SPACE, codes_of, kinds_of
 from slipway_data.counts import Counts
 from slipway_data.quality import quality
 from slipway_data.rows import (
@@ -97,11 +100,12 @@ def _quality(least: int, number: int, counts: Counts, content: Content) -> Fault
 
 def alphanumerics(text: str) -> tuple[int, int]:
     """Return how many characters of `text` are not white space, and how many are letters or digits."""
-    if text.isascii():  # most code is, and bytes are counted about twenty times as fast
+    if text.isascii():  # most code is, and bytes are counted about several times as fast
         raw = text.encode()
         return len(raw.translate(None, ASCII_SPACES)), len(raw.translate(None, ASCII_SIGNS))
-    shown = "".join(text.split())
-    return len(shown), sum(map(str.isalnum, shown))
+    kinds = kinds_of(codes_of(text))
+    letters = int(np.count_nonzero(kinds == LETTER)) - text.count("_")
+    return int(np.count_nonzero(kinds != SPACE)), letters
 
 
 class LanguageCheck:

@@ -66,10 +66,13 @@ class RawFile:
         """
         rest, long = b"", False
         for piece in self._unpacked():
-            *whole, rest = (rest + piece).split(b"\n")
-            for line in whole:
+            begin, end = 0, piece.find(b"\n")  # one by one: all lines of a piece together would be held beside it
+            while end >= 0:
+                line = rest + piece[begin:end]
                 yield _too_long() if long or len(line) > LINE_LIMIT else line
-                long = False
+                rest, long = b"", False
+                begin, end = end + 1, piece.find(b"\n", end + 1)
+            rest += piece[begin:]
             if long or len(rest) > LINE_LIMIT:
                 rest, long = b"", True
         if rest or long:

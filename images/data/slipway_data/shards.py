@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,15 @@ SCHEMAS: dict[Schema, pa.Schema] = {
 class Shards:
     """Writes records, in the order they come, to `folder/00000.parquet` and on.
 
-    Row groups and shards are cut by counts of records and of what they hold, never by time or memory.
+    Row groups and shards are cut by counts of records and of what they hold, never by time or memory. A row group is
+    packed in the background, while the next one is gathered; what goes wrong with it is raised by the call after.
     """
 
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
         self._folder, self._schema = folder, schema
         self._writer: pq.ParquetWriter | None = None
+        self._background = ThreadPoolExecutor(1)
+        self._packing: Future[None] | None = None
         self._pending: list[Mapping[str, Any]] = []
         self._rows = self._characters = self._shards = 0
         self.count = 0
@@ -63,6 +67,7 @@ class Shards:
         """Write what is left."""
         self._flush()
         self._end()
+        self._background.shutdown()
 
     def _flush(self) -> None:
         if not self._pending:
@@ -72,11 +77,19 @@ class Shards:
             path = self._folder / f"{self._shards:05d}.parquet"
             self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", compression_level=9)
             self._shards += 1
+        self._packed()
         table = pa.Table.from_pylist(self._pending, schema=self._schema)
-        self._writer.write_table(table, row_group_size=GROUP_ROWS)
         self._pending = []
+        self._packing = self._background.submit(self._writer.write_table, table, row_group_size=GROUP_ROWS)
+
+    def _packed(self) -> None:
+        """Wait for the row group before, so that no more than two are held."""
+        if self._packing is not None:
+            self._packing.result()
+        self._packing = None
 
     def _end(self) -> None:
+        self._packed()
         if self._writer is not None:
             self._writer.close()
         self._writer = None

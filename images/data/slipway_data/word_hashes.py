@@ -8,15 +8,14 @@ over arrays. What is equal is hashed equally, whatever stands around it.
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections.abc import Iterator
-from functools import cache
 from itertools import accumulate, repeat
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from slipway_data.characters import ASCII_KINDS, LETTER, SIGN, SPACE, Codes, Kinds, codes_of, kinds_of
 
 WORD = re.compile(r"\w+|[^\w\s]")
 AT_ONCE = 16_384
@@ -24,12 +23,8 @@ AT_ONCE = 16_384
 BASE = 0x9E3779B97F4A7C15
 """Of the polynomial: odd, so that there is a number that undoes it."""
 MODULUS = 1 << 64
-SPACE, SIGN, LETTER = range(3)
-"""Kinds of characters; digits and underscores count as letters."""
 
-Codes = npt.NDArray[Any]
 Hashes = npt.NDArray[np.uint64]
-Kinds = npt.NDArray[np.uint8]
 
 
 def word_hashes(text: str) -> Hashes:
@@ -54,8 +49,8 @@ def _ascii(text: str) -> tuple[Codes, Kinds]:
 
 
 def _any(text: str) -> tuple[Codes, Kinds]:
-    codes = np.frombuffer(unicodedata.normalize("NFC", text).encode("utf-32-le"), "<u4")
-    kinds = _every_kind().take(codes, mode="clip")
+    codes = codes_of(unicodedata.normalize("NFC", text))
+    kinds = kinds_of(codes)
     return (codes + 1) * (kinds != SPACE), kinds
 
 
@@ -87,19 +82,6 @@ def _begins(kinds: Kinds, at: int) -> npt.NDArray[np.bool]:
     return begins | (piece == SIGN)
 
 
-def _kinds(characters: str) -> Kinds:
-    found = np.full(len(characters), SIGN, np.uint8)
-    for kind, pattern in ((LETTER, r"\w+"), (SPACE, r"\s+")):
-        for run in re.finditer(pattern, characters):
-            found[run.start() : run.end()] = kind
-    return found
-
-
-@cache
-def _every_kind() -> Kinds:
-    return _kinds("".join(map(chr, range(sys.maxunicode + 1))))
-
-
 def _powers(base: int) -> Hashes:
     """Return the powers of `base` from 0 on, as many as characters are looked at together."""
     powers = accumulate(repeat(base, AT_ONCE - 1), lambda power, by: power * by % MODULUS, initial=1)
@@ -107,6 +89,5 @@ def _powers(base: int) -> Hashes:
 
 
 NONE = np.empty(0, np.uint64)
-ASCII_KINDS = bytes(_kinds("".join(map(chr, range(128))))) + bytes(128)
 ASCII_CODES = bytes(code + 1 if kind != SPACE else 0 for code, kind in enumerate(ASCII_KINDS[:128])) + bytes(128)
 POWERS, INVERSES = _powers(BASE), _powers(pow(BASE, -1, MODULUS))
