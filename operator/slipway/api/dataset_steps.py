@@ -40,7 +40,7 @@ class Parse(Model):
             alias="as",
             description="as names the reader. BlenderPython makes instruction pairs from the functions and classes of "
             "Python sources that use bpy, BlueprintT3D from Unreal Blueprint clipboard text, Markdown from sections of "
-            "documentation, Blend from the materials, lights, cameras, modifiers, node groups and collections of "
+            "documentation, Blend from the materials, objects, modifiers, constraints, node groups and collections of "
             ".blend files, which Blender reads in a container of its own; JSONL reads one row of the schema per line, "
             "Parquet from the schema's columns. Dataset reads the rows of source.datasets, Feedback the records of "
             "source.feedback.",
