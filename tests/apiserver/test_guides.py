@@ -55,11 +55,18 @@ def test_a_guide_to_training_is_taken(server: ApiServer, page: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["delete-old-models", "let-people-judge", "memory-of-gpus", "see-what-a-model-forgets"]
+    "page", ["delete-old-models", "large-base-model", "let-people-judge", "memory-of-gpus", "see-what-a-model-forgets"]
 )
 def test_a_guides_trainingjob_is_taken(server: ApiServer, page: str) -> None:
     manifest = objects.training_job()
     answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | shown(page)})
+    assert answer.code == 201, answer.message
+
+
+def test_the_guide_to_large_models_serves_on_a_gpu(server: ApiServer) -> None:
+    manifest, shown_last = objects.rollout(), manifests("large-base-model")[-1]
+    assert shown_last["serving"]["resources"]["gpu"] == {"count": 1}
+    answer = objects.offer(server, {**manifest, "spec": manifest["spec"] | shown_last})
     assert answer.code == 201, answer.message
 
 

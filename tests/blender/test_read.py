@@ -161,6 +161,7 @@ def test_every_script_makes_in_blender_what_it_was_read_from(pod: Pod, scene: Pa
         "group-Lifter",
         "light-Lamp",
         "camera-Camera",
+        "mesh-Cube",
         "modifiers-Cube",
         "collections",
     }

@@ -82,7 +82,7 @@ def change(step: Filter | Redact, number: int, counts: Counts) -> Change:
     """Return what `step`, the `number`th of its job, does with a row."""
     if isinstance(step, Filter):
         return Filtered(step, number, counts)
-    return partial(_redacted, Redactor(step.kinds, counts.replaced))
+    return partial(_redacted, Redactor(step.kinds or (), counts.replaced, step.own or ()))
 
 
 def _redacted(redactor: Redactor, row: Row) -> Row | Rejected:

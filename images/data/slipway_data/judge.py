@@ -21,6 +21,7 @@ from slipway_data.rows import (
     NO_VERDICT,
     NOT_FOR_TRAINING,
     NOT_LIKED,
+    NOT_RECREATED,
     OTHER_LANGUAGE,
     SURPLUS,
     TOO_LONG,
@@ -44,7 +45,7 @@ WANTED = {
     TOO_SHORT,
 }
 """Reasons that a step gives which chooses: too many of them mean a choice too narrow, not broken data."""
-SOUND = {DUPLICATE, NO_PAIR, NO_VERDICT, NOT_FOR_TRAINING, NOT_LIKED, SURPLUS}
+SOUND = {DUPLICATE, NO_PAIR, NO_VERDICT, NOT_FOR_TRAINING, NOT_LIKED, NOT_RECREATED, SURPLUS}
 """Reasons of rows with which nothing is wrong: no part of what quality bounds."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from detect_secrets.plugins.aws import AWSKeyDetector
@@ -27,6 +27,8 @@ from detect_secrets.plugins.slack import SlackDetector
 from detect_secrets.plugins.stripe import StripeDetector
 from detect_secrets.plugins.telegram_token import TelegramBotTokenDetector
 
+from slipway.api.dataset_redact import OwnWords
+from slipway_data.own_words import OwnReplacer
 from slipway_data.personal import Span, cards, ibans, phones
 
 DETECTORS: tuple[RegexBasedDetector, ...] = (
@@ -92,9 +94,9 @@ IPV6_BEGIN = re.compile(r"(?:\A|[^\w:.])([0-9A-Fa-f]{0,4})\Z")
 
 
 class Redactor:
-    """Replaces the kinds of text it was made for, and counts what it replaced in `replaced`."""
+    """Replaces the kinds of text it was made for, and words of its owner, and counts what it replaced in `replaced`."""
 
-    def __init__(self, kinds: Iterable[str], replaced: Counter[str]) -> None:
+    def __init__(self, kinds: Iterable[str], replaced: Counter[str], own: Sequence[OwnWords] = ()) -> None:
         steps: dict[str, Callable[[str], str]] = {
             "Secret": self._secrets,
             "IBAN": partial(self._spans, "IBAN", "<IBAN>", ibans),
@@ -105,6 +107,8 @@ class Redactor:
         }
         # Secrets first: the password in a URL's user:password@host looks like an e-mail address.
         self._steps = [step for kind, step in steps.items() if kind in set(kinds)]
+        # Own words last: one of them may be a part of an address, which would then be none any more.
+        self._steps += [OwnReplacer(own, self._count)] if own else []
         self.replaced = replaced
 
     def __call__(self, text: str) -> str:
@@ -112,6 +116,9 @@ class Redactor:
         for step in self._steps:
             text = step(text)
         return text
+
+    def _count(self, kind: str) -> None:
+        self.replaced[kind] += 1
 
     def _secrets(self, text: str) -> str:
         text = self._counted("Secret", PEM.subn("<SECRET>", text))

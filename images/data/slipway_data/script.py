@@ -13,6 +13,7 @@ ASKS = (
     "Give me the Python code of {}.",
     "Make this for Blender: {}.",
 )
+DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,14 @@ class Script:
     name: str
     asked: str
     code: str
+
+
+@dataclass(frozen=True)
+class Left:
+    """A thing that no script is written for, and why; `name` tells it from others of its file."""
+
+    name: str
+    why: str
 
 
 def script(name: str, what: str, details: Iterable[str], code: Iterable[str]) -> Script:
@@ -42,12 +51,12 @@ def words(settings: Mapping[str, Any], changed: Iterable[str]) -> str:
 
 
 def literal(value: Any) -> str:
-    """Return `value` as Python has it; lists of numbers are tuples."""
-    if isinstance(value, list):
+    """Return `value` as Python has it, numbers to the digits that are known of them; lists of numbers are tuples."""
+    if isinstance(value, list | tuple):
         inside = ", ".join(literal(one) for one in value)
         return f"({inside},)" if len(value) == 1 else f"({inside})"
     if isinstance(value, float):
-        return repr(round(value, 4))
+        return repr(round(value, DIGITS) + 0.0)  # no -0.0
     return repr(value)
 
 

@@ -1,59 +1,54 @@
-"""Which Python makes the lights, cameras, modifiers and collections of a .blend file?"""
+"""Which Python makes the objects, modifiers, constraints and collections of a .blend file?"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
-from slipway.contract.blend import Blend, Collection, Data, Object, Piece
-from slipway_data.script import Script, assignments, literal, script, variable, words
+from slipway.contract.blend import Blend, Collection, Object, Piece
+from slipway_data import script_constraints, script_groups
+from slipway_data.script import Left, Script, assignments, script, variable, words
+from slipway_data.script_things import made, place
 
-FOLDERS = {"LIGHT": ("light", "lights"), "CAMERA": ("camera", "cameras")}
 
+def scripts(blend: Blend) -> Iterator[Script | Left]:
+    """Yield a script for every object without a parent, every stack of modifiers and of constraints, and for groups.
 
-def scripts(blend: Blend) -> Iterator[Script]:
-    """Yield a script for every light, camera and stack of modifiers that stands alone, and one for the collections."""
+    In the place of what cannot be made by itself, or just as it is, why that is so.
+    """
+    known = {thing.name for thing in blend.objects}
     for thing in blend.objects:
-        if thing.type in FOLDERS and thing.data is not None and not set(thing.data.pointers) & {*thing.data.changed}:
-            yield _placed(thing, thing.data)
-        if thing.modifiers and not any(set(one.pointers) & {*one.changed} for one in thing.modifiers):
+        if thing.parent is None:
+            yield _alone(thing)
+        if thing.modifiers:
             yield _stack(thing)
+        if thing.constraints:
+            yield script_constraints.stack(thing, known)
+    yield from script_groups.scripts(blend)
     if len(blend.collections) > 1:
         yield _collections(blend.collections)
 
 
-def _placed(thing: Object, data: Data) -> Script:
-    kind, folder = FOLDERS[thing.type]
-    made = f"{thing.name!r}, {data.settings['type']!r}" if kind == "light" else repr(thing.name)
-    changed = [name for name in data.changed if kind != "light" or name != "type"]
-    code = [
-        "import bpy",
-        "",
-        f"{kind} = bpy.data.{folder}.new({made})",
-        *assignments(kind, data.settings, changed),
-        f"thing = bpy.data.objects.new({thing.name!r}, {kind})",
-        f"thing.location = {literal([round(value, 4) for value in thing.location])}",
-        f"thing.rotation_euler = {literal([round(math.radians(angle), 4) for angle in thing.rotation])}",
-        "bpy.context.collection.objects.link(thing)",
-    ]
-    sort = f"{data.settings['type'].lower()} light" if kind == "light" else "camera"
-    details = [
-        f"It is at {literal([round(value, 3) for value in thing.location])}, turned by "
-        f"{literal([round(angle, 1) for angle in thing.rotation])} degrees.",
-        *([f"Settings: {words(data.settings, changed)}."] if changed else []),
-    ]
-    return script(f"{kind}-{thing.name}", f"a Blender {sort} named {thing.name}", details, code)
+def _alone(thing: Object) -> Script | Left:
+    found = made(thing, "thing", {"bpy", "thing"})
+    if isinstance(found, Left):
+        return found
+    details = [f"It is {place(thing)}.", *found.details]
+    return script(f"{found.kind}-{thing.name}", found.what, details, ["import bpy", "", *found.code])
 
 
-def _stack(thing: Object) -> Script:
+def _stack(thing: Object) -> Script | Left:
+    name = f"modifiers-{thing.name}"
+    for one in thing.modifiers:
+        if elsewhere := sorted(set(one.pointers) & {*one.changed}):
+            return Left(name, f"its {', '.join(elsewhere)} points to something else in the file")
     code, taken = ["import bpy", "", "thing = bpy.context.object"], {"bpy", "thing"}
     for one in thing.modifiers:
-        name = variable(one.name, taken)
-        code.append(f"{name} = thing.modifiers.new({one.name!r}, {one.type!r})")
-        code += assignments(name, one.settings, one.changed)
+        of = variable(one.name, taken)
+        code.append(f"{of} = thing.modifiers.new({one.name!r}, {one.type!r})")
+        code += assignments(of, one.settings, one.changed)
     listed = "; ".join(_told(one) for one in thing.modifiers)
     what = f"the modifiers of the active Blender {thing.type.lower()} object, in this order"
-    return script(f"modifiers-{thing.name}", what, [f"{listed}."], code)
+    return script(name, what, [f"{listed}."], code)
 
 
 def _told(piece: Piece) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from slipway.contract.blend import Blend, Link, Node, NodeTree
-from slipway_data.script import Script, assignments, literal, script, spoken, variable, words
+from slipway_data.script import Left, Script, assignments, literal, script, spoken, variable, words
 
 GROUPS = {
     "ShaderNodeTree": "shader",
@@ -18,19 +18,23 @@ RAMP = 2
 TAKEN = ("bpy", "nodes", "links", "material", "world", "group")
 
 
-def scripts(blend: Blend) -> Iterator[Script]:
-    """Yield a script for every tree that has nodes and stands alone."""
+def scripts(blend: Blend) -> Iterator[Script | Left]:
+    """Yield a script for every tree that has nodes and stands alone, and why there is none for one that does not."""
     for kind, folder, trees in (
         ("material", "materials", blend.materials),
         ("world", "worlds", blend.worlds),
     ):
         for tree in trees:
-            if tree.nodes and _alone(tree):
+            if why := _why_not(tree):
+                yield Left(f"{kind}-{tree.name}", why)
+            elif tree.nodes:
                 made = [f"{kind} = bpy.data.{folder}.new({tree.name!r})", f"{kind}.use_nodes = True"]
                 made += assignments(kind, tree.settings, [name for name in tree.changed if name != "use_nodes"])
                 yield _script(tree, kind, f"the Blender {kind} {tree.name}", [*made, _handles(kind), "nodes.clear()"])
     for tree in blend.node_groups:
-        if tree.nodes and _alone(tree):
+        if why := _why_not(tree):
+            yield Left(f"group-{tree.name}", why)
+        elif tree.nodes:
             kind = f"{GROUPS.get(tree.type, '')} node group".strip()
             made = [f"group = bpy.data.node_groups.new({tree.name!r}, {tree.type!r})"]
             made += [
@@ -43,14 +47,17 @@ def scripts(blend: Blend) -> Iterator[Script]:
             )
 
 
-def _alone(tree: NodeTree) -> bool:
-    """Tell whether `tree` can be made without other things of its file, and by the few lines that are written here."""
+def _why_not(tree: NodeTree) -> str:
+    """Return why `tree` cannot be made without other things of its file, or by the few lines that are written here."""
     for node in tree.nodes:
         changed = {*node.changed, *node.changed_inputs}
-        short_ramp = "color_ramp" in changed and len(node.settings["color_ramp"]) < RAMP
-        if set(node.pointers) & changed or "curves" in changed or short_ramp:
-            return False
-    return True
+        if set(node.pointers) & changed:
+            return "one of its nodes points to something else in the file"
+        if "curves" in changed:
+            return "one of its nodes has curves"
+        if "color_ramp" in changed and len(node.settings["color_ramp"]) < RAMP:
+            return "one of its nodes has a ramp of one colour"
+    return ""
 
 
 def _handles(kind: str) -> str:

@@ -7,7 +7,9 @@ from typing import Any
 
 import bpy
 
-from slipway.contract.blend import Data, Keys, Mesh, Object, Piece
+from slipway.contract.blend import Data, Empty, Keys, Mesh, Object, Piece
+from slipway_eval_blender import curves, parents
+from slipway_eval_blender.primitives import primitive
 from slipway_eval_blender.rna import DIGITS, Fresh, different, plain, pointers, settings
 
 EULER = frozenset({"XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX"})
@@ -25,16 +27,23 @@ def object_(thing: Any, fresh: Fresh) -> Object:
         rotation=_rotation(thing),
         scale=_rounded(thing.scale),
         dimensions=_rounded(thing.dimensions),
+        moved_by_deltas=parents.moved_by_deltas(thing),
         parent=thing.parent.name if thing.parent is not None else None,
+        parent_type=thing.parent_type if thing.parent is not None else "",
+        parent_inverse=parents.inverse(thing),
         collections=tuple(collection.name for collection in thing.users_collection),
         materials=tuple(slot.material.name if slot.material is not None else "" for slot in thing.material_slots),
         modifiers=tuple(_modifier(one, thing, fresh) for one in thing.modifiers),
-        constraints=tuple(_piece(one, {}) for one in thing.constraints),
+        constraints=tuple(_constraint(one, fresh) for one in thing.constraints),
         vertex_groups=tuple(group.name for group in thing.vertex_groups),
         data=_data(thing.data, fresh) if thing.data is not None else None,
         mesh=_mesh(thing.data) if thing.type == "MESH" else None,
+        primitive=primitive(thing.data) if thing.type == "MESH" else None,
+        empty=_empty(thing) if thing.type == "EMPTY" else None,
         bones=tuple(bone.name for bone in thing.data.bones) if thing.type == "ARMATURE" else (),
         splines=len(thing.data.splines) if thing.type in ("CURVE", "SURFACE") else 0,
+        curve=curves.splines(thing.data, fresh) if thing.type == "CURVE" else (),
+        plain_text=thing.type == "FONT" and curves.is_plain_text(thing.data),
         animation=_animation(thing),
         properties=custom(thing),
         hide_render=thing.hide_render,
@@ -50,8 +59,10 @@ def custom(thing: Any) -> dict[str, Any]:
 
 def _rotation(thing: Any) -> tuple[float, ...]:
     mode = thing.rotation_mode
-    if mode in EULER:
+    if mode == "XYZ":
         turned = thing.rotation_euler
+    elif mode in EULER:
+        turned = thing.rotation_euler.to_matrix().to_euler("XYZ")
     elif mode == "QUATERNION":
         turned = thing.rotation_quaternion.to_euler()
     else:
@@ -68,6 +79,21 @@ def _modifier(modifier: Any, thing: Any, fresh: Fresh) -> Piece:
             bpy.data.meshes.remove(scratch.data)
 
     return _piece(modifier, fresh.of(("modifier", thing.type, modifier.type), make)[0])
+
+
+def _constraint(constraint: Any, fresh: Fresh) -> Piece:
+    def make() -> tuple[dict[str, Any], dict[str, Any]]:
+        scratch = bpy.data.objects.new("slipway-scratch", None)
+        try:
+            return settings(scratch.constraints.new(constraint.type), SIZES), {}
+        finally:
+            bpy.data.objects.remove(scratch)
+
+    return _piece(constraint, fresh.of(("constraint", constraint.type), make)[0])
+
+
+def _empty(thing: Any) -> Empty:
+    return Empty(display=thing.empty_display_type, size=round(thing.empty_display_size, DIGITS))
 
 
 def _piece(piece: Any, before: dict[str, Any]) -> Piece:
@@ -88,6 +114,9 @@ def _data(data: Any, fresh: Fresh) -> Data:
     if isinstance(data, bpy.types.Camera):
         own["type"] = data.type
         return Data(name=data.name, settings=own, changed=different(own, _fresh_camera(fresh)), pointers=pointers(data))
+    if isinstance(data, bpy.types.Curve):
+        before = curves.fresh(data, fresh, SIZES)
+        return Data(name=data.name, settings=own, changed=different(own, before), pointers=pointers(data))
     return Data(name=data.name, settings=own)
 
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from slipway.api.base import Model, OneOf, Rule, StoreUri, bounded
 from slipway.api.dataset_annotate import Annotate, Augment
+from slipway.api.dataset_redact import OwnWords
 from slipway.api.dataset_semantic import Semantic
 
 Spdx = Annotated[
@@ -40,7 +41,7 @@ class Parse(Model):
             alias="as",
             description="as names the reader. BlenderPython makes instruction pairs from the functions and classes of "
             "Python sources that use bpy, BlueprintT3D from Unreal Blueprint clipboard text, Markdown from sections of "
-            "documentation, Blend from the materials, lights, cameras, modifiers, node groups and collections of "
+            "documentation, Blend from the materials, objects, modifiers, constraints, node groups and collections of "
             ".blend files, which Blender reads in a container of its own; JSONL reads one row of the schema per line, "
             "Parquet from the schema's columns. Dataset reads the rows of source.datasets, Feedback the records of "
             "source.feedback.",
@@ -139,12 +140,30 @@ class Decontaminate(Model):
 class Redact(Model):
     """Replace private text by a placeholder that names its kind."""
 
-    kinds: list[Literal["Secret", "Email", "IPAddress", "Phone", "IBAN", "Card"]] = Field(
+    rules = (
+        Rule("has(self.kinds) || has(self.own)", "redact replaces nothing: set kinds, own or both"),
+        Rule(
+            "!has(self.own) || self.own.all(o, !(o.name in ['Secret', 'Email', 'IPAddress', 'Phone', 'IBAN', 'Card']))",
+            "own has a kind with the name of one that is known without: give it another name",
+            field_path=".own",
+        ),
+    )
+
+    kinds: list[Literal["Secret", "Email", "IPAddress", "Phone", "IBAN", "Card"]] | None = Field(
+        default=None,
         min_length=1,
         max_length=6,
         json_schema_extra={"x-kubernetes-list-type": "set"},
         description="kinds of text to replace: Secret (keys, tokens, passwords), Email, IPAddress, Phone (telephone "
         "numbers that begin with + and the code of a country), IBAN (bank accounts) and Card (payment cards).",
+    )
+    own: list[OwnWords] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=4,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        description="own lists words of yours that are private, by kinds that you name: people, customers, projects. "
+        "They are replaced after the other kinds.",
     )
 
 

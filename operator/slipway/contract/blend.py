@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from slipway.api.base import StatusModel
 
@@ -94,6 +94,36 @@ class Mesh(StatusModel):
     shape_keys: tuple[str, ...] = ()
 
 
+class Primitive(StatusModel):
+    """A shape that Blender itself makes: bpy.ops.mesh.primitive_KIND_add with `settings` gives this very mesh."""
+
+    kind: str
+    """As the operator's name has it, for example cube or uv_sphere."""
+    settings: Settings = {}
+    """All arguments that shape it, those at their defaults too."""
+
+
+class Spline(StatusModel):
+    """One spline of a curve whose points have no tilt, and radius and weight 1."""
+
+    type: str
+    """BEZIER, POLY or NURBS."""
+    settings: Settings = {}
+    changed: tuple[str, ...] = ()
+    points: tuple[tuple[float, ...], ...] = ()
+    """(x, y, z); of BEZIER followed by those of the left and of the right handle."""
+    handles: tuple[tuple[str, ...], ...] = ()
+    """Of BEZIER: the types of the left and the right handle of each point, for example AUTO."""
+
+
+class Empty(StatusModel):
+    """How an empty is drawn."""
+
+    display: str
+    """As Blender writes it, for example PLAIN_AXES or SPHERE."""
+    size: float
+
+
 class Keys(StatusModel):
     """The keyframes of one animated channel."""
 
@@ -113,7 +143,14 @@ class Object(StatusModel):
     scale: tuple[float, ...]
     dimensions: tuple[float, ...]
     """Of its bounds, modifiers included."""
+    moved_by_deltas: bool = False
+    """Whether delta transforms are added to the three above."""
     parent: str | None = None
+    parent_type: str = ""
+    """What of the parent it follows, for example OBJECT or BONE."""
+    parent_inverse: Literal["None", "OfParent", "Other"] = "None"
+    """What is multiplied between it and its parent: nothing, the inverse of the parent's place (so that parenting left
+    it where it was), or something else."""
     collections: tuple[str, ...] = ()
     materials: tuple[str, ...] = ()
     """Names of the materials in its slots; empty for an empty slot."""
@@ -122,9 +159,16 @@ class Object(StatusModel):
     vertex_groups: tuple[str, ...] = ()
     data: Data | None = None
     mesh: Mesh | None = None
+    primitive: Primitive | None = None
+    """Of a mesh: the shape of Blender's own that it is, point by point."""
+    empty: Empty | None = None
     bones: tuple[str, ...] = ()
     splines: int = 0
     """Of a curve."""
+    curve: tuple[Spline, ...] = ()
+    """Of a curve: its splines, where they are few and simple enough to be told."""
+    plain_text: bool = False
+    """Of a text: whether it has one format throughout, and no boxes."""
     animation: tuple[Keys, ...] = ()
     properties: Settings = {}
     """Custom properties."""

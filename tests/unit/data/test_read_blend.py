@@ -83,16 +83,17 @@ def test_a_material_is_asked_for_by_its_nodes_and_answered_by_code() -> None:
     ]
 
 
-def test_objects_give_lights_and_modifiers_and_what_points_elsewhere_gives_nothing() -> None:
+def test_objects_give_lights_and_modifiers_and_what_points_elsewhere_gives_no_pair() -> None:
     cut = Piece(name="Hole", type="BOOLEAN", settings={"object": "Drill"}, changed=("object",), pointers=("object",))
     lamp, block = thing("Lamp", "LIGHT", data=LIGHT), thing("Block", "MESH", modifiers=(BEVEL,))
     items = found(Blend(scene=Scene(name="S"), objects=(lamp, block, thing("Plate", "MESH", modifiers=(cut,)))))
-    assert [item.id.partition("#")[2] for item in items] == ["light-Lamp", "modifiers-Block"]
-    asked, code = pair(items[0])
+    made = [item for item in items if isinstance(item, Parsed)]
+    assert [item.id.partition("#")[2] for item in made] == ["light-Lamp", "modifiers-Block"]
+    asked, code = pair(made[0])
     assert "a Blender spot light named Lamp" in asked
     assert "light = bpy.data.lights.new('Lamp', 'SPOT')\nlight.energy = 750.0\n" in code
-    assert "thing.rotation_euler = (1.5708, 0.0, 0.0)" in code
-    asked, code = pair(items[1])
+    assert "thing.rotation_euler = (1.570796, 0.0, 0.0)" in code
+    asked, code = pair(made[1])
     assert "bevel named Edges with width 0.25, segments 4." in asked
     assert "edges.width = 0.25\nedges.segments = 4" in code
 
@@ -114,7 +115,7 @@ def test_node_groups_have_their_sockets_and_collections_their_parents() -> None:
     ("blend", "path", "reason", "says"),
     [
         ("Error: not a blend file", "a.blend", "UnreadableFile", "it is not read: Error: not a blend file"),
-        (Blend(scene=Scene(name="S")), "a.blend", "NothingToAsk", "no material, light, camera"),
+        (Blend(scene=Scene(name="S")), "a.blend", "NothingToAsk", "no object, material, modifier, constraint"),
         (Blend(scene=Scene(name="S")), "a.txt", "UnreadableFile", "no .blend by its name"),
     ],
 )
