@@ -44,8 +44,9 @@ def unwrapped(mesh): mesh.uv_layers[0].data[5].uv = (0.1, 0.9)
 def named(mesh): mesh.uv_layers[0].name = "Atlas"
 def coloured(mesh): mesh.color_attributes.new("Col", "FLOAT_COLOR", "POINT")
 def half_smooth(mesh): mesh.polygons[0].use_smooth = True
+def astray(mesh): mesh.edges[0].vertices = (0, 7000)
 def creased(mesh): mesh.attributes.new("crease_edge", "FLOAT", "EDGE").data[0].value = 1
-for edit in (moved, flipped, unwrapped, named, coloured, half_smooth, creased):
+for edit in (moved, flipped, unwrapped, named, coloured, half_smooth, astray, creased):
     edited(edit.__name__, edit)
 
 bpy.ops.mesh.primitive_uv_sphere_add(location=(1, -2.5, 0.001), rotation=(0.01, 1, -3))
@@ -64,7 +65,7 @@ delta = bpy.context.object
 delta.name, delta.delta_location = "Delta", (0, 0, 1)
 bpy.ops.wm.save_as_mainfile(filepath=sys.argv[1])
 """
-EDITED = {"moved", "flipped", "unwrapped", "named", "coloured", "half_smooth", "creased", "Delta"}
+EDITED = {"moved", "flipped", "unwrapped", "named", "coloured", "half_smooth", "astray", "creased", "Delta"}
 THINGS = """
 import bpy, sys
 bpy.ops.wm.read_factory_settings(use_empty=True)

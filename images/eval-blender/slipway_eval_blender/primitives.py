@@ -32,8 +32,13 @@ Points = list[tuple[float, float, float]]
 
 def primitive(mesh: Any) -> Primitive | None:
     """Return the shape that `mesh` is, or None where it is none that Blender makes by itself."""
-    if not 3 <= len(mesh.vertices) <= LARGEST or not _plain(mesh):
-        return None
+    try:
+        return _found(mesh) if 3 <= len(mesh.vertices) <= LARGEST and _plain(mesh) else None
+    except (IndexError, ValueError, RuntimeError):
+        return None  # A broken file has faces without corners, and corners at vertices that are not there.
+
+
+def _found(mesh: Any) -> Primitive | None:
     points: Points = [tuple(vertex.co) for vertex in mesh.vertices]
     if not all(math.isfinite(value) for point in points for value in point):
         return None
@@ -123,7 +128,7 @@ def _uvs_argument(kind: str) -> str:
 
 def _plain(mesh: Any) -> bool:
     """Tell whether `mesh` has nothing on it that the shape would not have."""
-    if mesh.shape_keys is not None or any(a.name not in PLAIN and a.name[0] != "." for a in mesh.attributes):
+    if mesh.shape_keys is not None or any(a.name not in PLAIN and not a.name.startswith(".") for a in mesh.attributes):
         return False
     if [layer.name for layer in mesh.uv_layers] not in ([], [UV_NAME]):
         return False

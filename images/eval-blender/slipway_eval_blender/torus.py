@@ -9,6 +9,9 @@ from typing import Any
 import bpy
 
 SAME = 1e-5
+SEGMENTS = range(3, 257)
+LARGEST_RADIUS = 10_000
+"""What the operator takes."""
 
 
 def proposals(points: list[tuple[float, float, float]]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -18,7 +21,7 @@ def proposals(points: list[tuple[float, float, float]]) -> Iterator[tuple[str, d
     # Each ring of the tube has one vertex that is farthest out.
     major = sum(math.isclose(distance, outer, rel_tol=SAME) for distance in distances)
     minor, rest = divmod(len(points), major)
-    if rest or major < 3 or minor < 3:
+    if rest or major not in SEGMENTS or minor not in SEGMENTS or outer > LARGEST_RADIUS:
         return
     # The innermost vertex of a ring with an odd number of them is beside its innermost point.
     radius = (outer - inner) / (1 - math.cos(2 * math.pi * (minor // 2) / minor))
