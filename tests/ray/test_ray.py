@@ -74,7 +74,7 @@ def test_nodes_without_our_code_are_told(python: Path, place: Place, tmp_path: P
     with cluster(python, code="") as bare:
         job = place.job("JSONL", "Completion", *STEPS, **on(bare.address))
         code, told = pod(python, job, tmp_path / "pod", code=OWN).ended()
-    assert (code, told["reason"]) == (ExitCode.BAD_CONFIG, "RayLacksSlipway")
+    assert (code, told["reason"]) == (ExitCode.BAD_CONFIG, "RayLacksSlipway"), told
     assert f"spec.engine.ray.address: a node of {bare.address} lacks what this pod runs" in str(told["message"])
 
 

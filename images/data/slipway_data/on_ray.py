@@ -140,6 +140,8 @@ def _submitting(ray: ModuleType, address: str, work: Work) -> Callable[[Batch], 
 @contextmanager
 def _typed(ray: ModuleType, address: str) -> Iterator[None]:
     """Raise what Ray raises inside as what it means for the Dataset."""
+    from grpc import RpcError  # Ray's client speaks by it, and lets some of its errors through
+
     errors = ray.exceptions
     try:
         yield
@@ -151,7 +153,7 @@ def _typed(ray: ModuleType, address: str) -> Iterator[None]:
         raise OutOfMemory("OutOfMemory", said) from error
     except errors.RayTaskError:
         raise  # our own code, not the cluster
-    except (errors.RayError, ConnectionError) as error:
+    except (errors.RayError, ConnectionError, RpcError) as error:
         said = f"{FIELD}: the cluster at {address} was lost while it worked ({error}): see to its head and nodes"
         raise SourceUnreachable("RayLost", said) from error
 
