@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -73,18 +74,34 @@ def _rows(file: Path) -> list[dict[str, list[dict[str, str]]]]:
 @contextmanager
 def store(cluster: Cluster, bucket: str, namespace: str = NAMESPACE) -> Iterator[S3Store]:
     """Open the cluster's object store through a forwarded port, with the keys that a namespace has."""
-    secret = json.loads(cluster.kubectl("-n", namespace, "get", "secret", STORE_SERVICE, "-o", "json"))["data"]
-    key, password = (base64.b64decode(secret[name]).decode() for name in ("accessKeyId", "secretAccessKey"))
-    with forwarded(cluster, SYSTEM, f"service/{STORE_SERVICE}", STORE_PORT) as port:
+    with reached(cluster, namespace) as way:
         yield S3Store(
             bucket,
-            endpoint=f"http://127.0.0.1:{port}",
+            endpoint=way.endpoint,
             region="us-east-1",
-            access_key_id=key,
-            secret_access_key=password,
+            access_key_id=way.key,
+            secret_access_key=way.password,
             virtual_hosted_style_request=False,
             client_options={"allow_http": True},
         )
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a program of this machine reaches the cluster's object store."""
+
+    endpoint: str
+    key: str
+    password: str
+
+
+@contextmanager
+def reached(cluster: Cluster, namespace: str) -> Iterator[Way]:
+    """Forward a port to the cluster's object store while the block runs; the keys are those that a namespace has."""
+    secret = json.loads(cluster.kubectl("-n", namespace, "get", "secret", STORE_SERVICE, "-o", "json"))["data"]
+    key, password = (base64.b64decode(secret[name]).decode() for name in ("accessKeyId", "secretAccessKey"))
+    with forwarded(cluster, SYSTEM, f"service/{STORE_SERVICE}", STORE_PORT) as port:
+        yield Way(f"http://127.0.0.1:{port}", key, password)
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import subprocess
 import sys
@@ -15,7 +13,6 @@ import obstore
 
 from e2e.cluster.base import Cluster, CommandFailed
 from e2e.demo import prompts
-from e2e.demo.cast import SYSTEM
 from e2e.scenarios.manifests import NAMESPACE
 from slipway.contract.artifact import MANIFEST, ArtifactManifest
 
@@ -24,14 +21,11 @@ BUCKET = "slipway"
 
 def command(cluster: Cluster, module: str, *arguments: str) -> str:
     """Run `python -m slipway_pod.MODULE` as the guides write it, and return what it prints; raise CommandFailed."""
-    secret = cluster.kubectl("-n", NAMESPACE, "get", "secret", prompts.STORE_SERVICE, "-o", "json")
-    data = json.loads(secret)["data"]
-    key, password = (base64.b64decode(data[name]).decode() for name in ("accessKeyId", "secretAccessKey"))
-    with prompts.forwarded(cluster, SYSTEM, f"service/{prompts.STORE_SERVICE}", prompts.STORE_PORT) as port:
+    with prompts.reached(cluster, NAMESPACE) as way:
         store = {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-            "AWS_ACCESS_KEY_ID": key,
-            "AWS_SECRET_ACCESS_KEY": password,
+            "AWS_ENDPOINT_URL": way.endpoint,
+            "AWS_ACCESS_KEY_ID": way.key,
+            "AWS_SECRET_ACCESS_KEY": way.password,
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         }
         ran = subprocess.run(

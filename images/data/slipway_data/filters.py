@@ -100,7 +100,7 @@ def _quality(least: int, number: int, counts: Counts, content: Content) -> Fault
 
 def alphanumerics(text: str) -> tuple[int, int]:
     """Return how many characters of `text` are not white space, and how many are letters or digits."""
-    if text.isascii():  # most code is, and bytes are counted about several times as fast
+    if text.isascii():  # most code is, and bytes are counted several times as fast
         raw = text.encode()
         return len(raw.translate(None, ASCII_SPACES)), len(raw.translate(None, ASCII_SIGNS))
     kinds = kinds_of(codes_of(text))

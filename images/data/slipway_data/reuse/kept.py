@@ -46,8 +46,10 @@ def opened(job: PrepareDataset, files: Iterable[RawFile], columns: frozenset[str
     """Return what is kept of `files`, of which these `columns` are read."""
     bucket = open_store(job.store, patience=PATIENCE)
     place = f"{job.store.prefix}/{folder(job.namespace, job.name)}"
+    if not keeps(job):
+        return KeptRows(bucket, place, "", files, 0)
     reading = json.dumps([FORMAT, code(), job.steps[0].dump(), job.schema_, sorted(columns)])
-    return KeptRows(bucket, place, reading, files, job.parsed_rows.max_mebibytes * MIB if keeps(job) else 0)
+    return KeptRows(bucket, place, reading, files, job.parsed_rows.max_mebibytes * MIB)
 
 
 class KeptRows:
