@@ -47,7 +47,7 @@ def test_what_hangs_or_asks_for_too_much_is_ended_and_the_others_go_on(container
     found = container.judge(
         (task("hangs"), "while True:\n    pass\n"),
         (task("sleeps"), "import time\ntime.sleep(3600)\n"),
-        (task("grows"), "held = []\nwhile True:\n    held.append(bytearray(10_000_000))\n"),
+        (task("grows"), "held = []\nwhile True:\n    held.append(bytes(10_000_000))\n"),
         (task("crashes"), "import ctypes\nctypes.string_at(0)\n"),
         (task("aborts"), "import os\nos.abort()\n"),
         (task("leaves"), "import os\nos._exit(0)\n"),

@@ -18,6 +18,7 @@ SHARED = (
     "import mmap\nheld = []\nwhile True:\n    held.append(mmap.mmap(-1, 64 << 20, flags=mmap.MAP_SHARED))\n"
     "    held[-1].write(bytes(64 << 20))\n"
 )
+LARGE = "with open('large.bin', 'wb') as out:\n    for _ in range(1024):\n        out.write(bytes(1 << 20))\n"
 EMPTY = "for number in range(10**6):\n    open(str(number), 'w').close()\n"
 
 
@@ -31,6 +32,14 @@ def test_an_answer_that_fills_the_disk_is_ended_and_the_others_go_on(container: 
     assert "more, or more files" in found[0].why
     left = [path.name for path in (container.folder / "scratch").iterdir() if path.name.startswith("item-")]
     assert left == []
+
+
+def test_a_file_beyond_the_limit_is_out_of_disk_also_where_its_answer_is_quicker_than_the_look(
+    container: Container,
+) -> None:
+    roomy = replace(container, storage="8Gi")  # so that no look finds too much
+    (verdict,) = roomy.judge((task(), LARGE), seconds=60)
+    assert (verdict.fault, verdict.why) == ("OutOfDisk", "line 3: OSError: [Errno 27] File too large")
 
 
 def test_too_little_storage_is_said_and_is_no_verdict(container: Container) -> None:

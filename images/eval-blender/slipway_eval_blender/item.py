@@ -5,6 +5,7 @@ The folder has told.json. What is left there: scene.blend. Lines of JSON say on 
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import sys
@@ -17,6 +18,9 @@ import bpy
 
 from slipway_eval_blender.lockdown import Limits, computing, limit, lock_down
 from slipway_eval_blender.places import ANSWER, BEFORE, PATIENCE, SCENE, THEN, TOLD
+
+FULL = (errno.EFBIG, errno.ENOSPC, errno.EDQUOT)
+"""What the kernel says where a file would grow beyond the limit, or beyond the disk, before the parent looks."""
 
 
 def main(folder: Path, progress: TextIO) -> None:
@@ -58,7 +62,8 @@ def _ran(code: str, scope: dict[str, Any], what: str, tell: Any) -> bool:
     except BaseException as error:
         frames = traceback.extract_tb(error.__traceback__)
         line = next((frame.lineno for frame in reversed(frames) if frame.filename == f"{what}.py"), 0)
-        tell("failed", part=what, error=type(error).__name__, message=str(error)[:500], line=line)
+        full = isinstance(error, OSError) and error.errno in FULL
+        tell("failed", part=what, error=type(error).__name__, message=str(error)[:500], line=line, full=full)
         return False
     return True
 

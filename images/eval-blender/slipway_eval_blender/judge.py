@@ -129,6 +129,8 @@ def _fault(task: Task, end: End, steps: list[dict[str, Any]]) -> tuple[Fault, st
         said = _raised(failed)
         if failed.get("error") == "MemoryError":
             return "OutOfMemory", said
+        if failed.get("full"):
+            return "OutOfDisk", said
         return ("Forbidden" if failed.get("error") == "PermissionError" else "Raised"), said
     ends: tuple[tuple[Fault, bool], ...] = (
         ("TimedOut", end.timed_out),
