@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from statistics import pstdev
 from typing import Any
 
 import pytest
@@ -88,22 +89,33 @@ def test_chunked_cross_entropy_has_the_gradient_of_the_whole() -> None:
     torch.testing.assert_close(found, wanted)
 
 
-def test_each_epoch_has_every_row_once_in_an_order_of_its_own() -> None:
+@pytest.mark.parametrize("flat", [False, True])
+def test_each_epoch_has_every_row_once_in_an_order_of_its_own(flat: bool) -> None:
     lines = tuple((example(f"row-{n}", 2 + n % 17),) for n in range(101))
-    first, again, second = (batches.epoch(lines, 8, seed=1, number=n) for n in (0, 0, 1))
+    first, again, second = (batches.epoch(lines, 8, seed=1, number=n, flat=flat) for n in (0, 0, 1))
     assert first == again
     assert first != second
     for made in (first, second):
         assert sorted(e.id for batch in made for (e,) in batch) == sorted(e.id for (e,) in lines)
         assert all(len(batch) <= 8 for batch in made)
-    assert batches.epoch(lines, 8, seed=2, number=0) != first
+    assert batches.epoch(lines, 8, seed=2, number=0, flat=flat) != first
 
 
 def test_buckets_save_padding() -> None:
     lines = tuple((example(f"row-{n}", 2 + (n * 37) % 200),) for n in range(256))
-    made = batches.epoch(lines, 8, seed=1, number=0)
+    made = batches.epoch(lines, 8, seed=1, number=0, flat=False)
     padded = sum(max(len(e.ids) for (e,) in batch) * len(batch) for batch in made)
     assert padded < 1.1 * sum(len(e.ids) for (e,) in lines)
+
+
+def test_flat_batches_hold_about_as_many_tokens_each() -> None:
+    lines = tuple((example(f"row-{n}", 2 + (n * 37) % 200),) for n in range(256))
+    held = {
+        flat: [sum(map(batches.tokens_in, batch)) for batch in batches.epoch(lines, 8, seed=1, number=0, flat=flat)]
+        for flat in (False, True)
+    }
+    assert pstdev(held[True]) < 1.5 * pstdev(range(2, 202)) * 8**0.5, "as if each row were drawn by itself"
+    assert pstdev(held[False]) > 2 * pstdev(held[True])
 
 
 def test_packs_are_full_and_whole() -> None:

@@ -33,7 +33,7 @@ def saying(recipe: Recipe, losses: Iterator[float]) -> Recipe:
 def expected_rows(recipe: Recipe, step: int) -> list[str]:
     """Return the ids of the rows that step number `step` trains on."""
     number, at = divmod(step - 1, recipe.per_epoch)
-    return ids(batches.epoch(recipe.rows, recipe.recipe.batch_size, recipe.job.seed, number)[at])
+    return ids(batches.epoch(recipe.rows, recipe.recipe.batch_size, recipe.job.seed, number, recipe.flat)[at])
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])

@@ -1,6 +1,6 @@
 """Which rows go through the model together, and in what order?
 
-The order is a function of seed and epoch alone, so a resumed run needs nothing but the number of its step.
+The order is a function of the rows, the seed and the epoch, so a resumed run needs nothing but the number of its step.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Row = tuple[Example, ...]
 """What fills one line of a batch: one example, or several packed behind each other."""
 
 BUCKET = 32
-"""Batches whose rows are sorted by length together: enough to save padding, few enough to stay random."""
+"""Padded batches whose rows are sorted by length together: enough to save padding, few enough to stay random."""
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,19 @@ def packed(examples: Sequence[Example], capacity: int) -> tuple[Row, ...]:
     return tuple(tuple(found) for found in bins)
 
 
-def epoch(lines: Sequence[Row], batch_size: int, seed: int, number: int) -> tuple[tuple[Row, ...], ...]:
-    """Return the batches of epoch `number`: shuffled, rows of like length together; the last one may be smaller."""
+def epoch(lines: Sequence[Row], batch_size: int, seed: int, number: int, flat: bool) -> tuple[tuple[Row, ...], ...]:
+    """Return the batches of epoch `number`, shuffled; the last one may be smaller.
+
+    Rows of like length share a batch where that saves padding. It has a price: a batch counts the same however many
+    tokens it holds, so a token among long rows counts less. Nothing is padded where batches are `flat`, and there a
+    batch is drawn without regard to length. Within each, rows are sorted, which lets processes take equal shares.
+    """
     draw = random.Random(f"{seed}/{number}")
     order = list(range(len(lines)))
     draw.shuffle(order)
-    span = batch_size * BUCKET
+    span = batch_size * (1 if flat else BUCKET)
     buckets = (order[at : at + span] for at in range(0, len(order), span))
-    order = [i for bucket in buckets for i in sorted(bucket, key=lambda i: _length(lines[i]))]
+    order = [i for bucket in buckets for i in sorted(bucket, key=lambda i: tokens_in(lines[i]))]
     batches = [tuple(lines[i] for i in order[at : at + batch_size]) for at in range(0, len(order), batch_size)]
     draw.shuffle(batches)
     return tuple(batches)
@@ -113,7 +118,7 @@ def epoch(lines: Sequence[Row], batch_size: int, seed: int, number: int) -> tupl
 
 def collate(lines: Sequence[Row], pad: int) -> Batch:
     """Return `lines` as tensors."""
-    length = max(_length(row) for row in lines)
+    length = max(tokens_in(row) for row in lines)
     ids = torch.full((len(lines), length), pad)
     positions = torch.zeros((len(lines), length), dtype=torch.long)
     lengths = torch.ones((len(lines), length))
@@ -134,7 +139,7 @@ def collate(lines: Sequence[Row], pad: int) -> Batch:
             start += size
         positions[line, start:] = torch.arange(length - start)
     alone = all(len(row) == 1 for row in lines)
-    tokens = sum(_length(row) for row in lines)
+    tokens = sum(tokens_in(row) for row in lines)
     return Batch(ids, None if alone else positions, torch.tensor(at), torch.tensor(targets), lengths, tokens)
 
 
@@ -143,5 +148,6 @@ def targets(lines: Sequence[Row]) -> int:
     return sum(example.targets for row in lines for example in row)
 
 
-def _length(row: Row) -> int:
+def tokens_in(row: Row) -> int:
+    """Return the tokens of `row`."""
     return sum(len(example.ids) for example in row)

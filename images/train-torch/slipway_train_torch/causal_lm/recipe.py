@@ -16,18 +16,28 @@ import torch
 
 from slipway.api.causal_lm import CausalLM
 from slipway.api.common import ArtifactRef
-from slipway.api.trainingjob_status import RunMemory
 from slipway.contract.dataset import EXPORTS
 from slipway.contract.job import Train
-from slipway.contract.progress import Progress
 from slipway.contract.result import Preempted, Rung, Trained
-from slipway.contract.training_report import Lowest, Outcome
+from slipway.contract.training_report import Outcome
 from slipway_pod.artifact import fetch, publish, verify
 from slipway_pod.errors import BadData
 from slipway_pod.progress import Reporter
 from slipway_pod.seal import Seal
 from slipway_pod.stop import StopFlag
-from slipway_train_torch.causal_lm import base, batches, data, device, early, export, faster, flat, methods, vocabulary
+from slipway_train_torch.causal_lm import (
+    base,
+    batches,
+    data,
+    device,
+    early,
+    export,
+    faster,
+    flat,
+    methods,
+    telling,
+    vocabulary,
+)
 from slipway_train_torch.causal_lm.batches import Row
 from slipway_train_torch.causal_lm.checkpoint import Checkpoints, State, collected, mark
 from slipway_train_torch.causal_lm.four_bits import numel
@@ -37,7 +47,7 @@ from slipway_train_torch.causal_lm.layers import Layers
 from slipway_train_torch.causal_lm.layout import Layout
 from slipway_train_torch.causal_lm.loss import head_weight, summed_loss
 from slipway_train_torch.causal_lm.memory.choose import Wanted, choose
-from slipway_train_torch.causal_lm.memory.estimate import Lines
+from slipway_train_torch.causal_lm.memory.lengths import lines_of
 from slipway_train_torch.causal_lm.memory.room import at_start as room_at_start
 from slipway_train_torch.causal_lm.memory.shape import shape
 from slipway_train_torch.causal_lm.memory.watch import Watch
@@ -54,7 +64,6 @@ from slipway_train_torch.causal_lm.stops import PATIENCE, Limits, Step, require_
 from slipway_train_torch.causal_lm.unfinished import Begin, Lookout
 from slipway_train_torch.causal_lm.work import peak, work
 from slipway_train_torch.gguf.reading import read_once
-from slipway_train_torch.report.build import Facts
 from slipway_train_torch.report.journal import Journal
 
 log = logging.getLogger("slipway")
@@ -181,7 +190,7 @@ class Recipe:
         self.ladder.arrange(self.ladder.layout)
         self.memory.allocate(self.ladder.layout)
         if self.ranks.first:
-            self.journal.begin(self.facts)
+            self.journal.begin(lambda: telling.facts(self))
         log.info(
             "%d of %d parameters are trained, on %s in %s with %d threads; %d steps, %d an epoch",
             sum(p.numel() for p in self.parameters.values()), sum(map(numel, self.model.parameters())),
@@ -231,12 +240,11 @@ class Recipe:
 
         Raises OutOfMemory where it cannot. All processes choose alike: by the one that has the least.
         """
-        lines = Lines([count(row) for row in self.rows], [batches.targets([row]) for row in self.rows])
         rows = -(-self.recipe.batch_size // self.ranks.size)
         parts = self.ranks.size if self.sharded else 1
         found = shape(config, self.recipe, self.device, self.job.base_model.uri, parts)
         could_share = self.ranks.size if not self.sharded and self.recipe.method != "QLoRA" else 1
-        wanted = Wanted(found, lines, rows, could_share)
+        wanted = Wanted(found, lines_of(self.rows), rows, could_share)
         self.ranks.wait()
         room = room_at_start(self.device, self.ranks.local_size)
         if room is not None:
@@ -344,7 +352,8 @@ class Recipe:
         """Return the batch of the next step."""
         number, at = divmod(self.state.step, self.per_epoch)
         if self.epoch[0] != number:
-            self.epoch = number, batches.epoch(self.rows, self.recipe.batch_size, self.job.seed, number)
+            made = batches.epoch(self.rows, self.recipe.batch_size, self.job.seed, number, self.flat)
+            self.epoch = number, made
         return self.epoch[1][at]
 
     def gradients(self, batch: Sequence[Row]) -> float:
@@ -533,59 +542,7 @@ class Recipe:
 
     def report(self, phase: str) -> None:
         """Push the newest figures."""
-        steps = getattr(self, "steps", 0)
-        validation = self.state.validation_loss
-        best = early.best(self.measured)
-        layout = self.ladder.layout if hasattr(self, "ladder") else None
-        memory = self.told_memory()
-        pace = self.pace if self.pace.known() else None
-        newest = self.newest()
-        self.progress.update(
-            Progress(
-                phase=phase,
-                step=self.state.step,
-                steps=steps,
-                epoch=round(self.state.step / self.per_epoch, 2) if steps else None,
-                eta_seconds=round((steps - self.state.step) * pace.step_seconds()) if pace is not None else None,
-                tokens_per_second=pace.tokens_per_second() if pace is not None else None,
-                trained_tokens_per_second=pace.trained_tokens_per_second() if pace is not None else None,
-                mfu_percent=pace.mfu_percent() if pace is not None else None,
-                loss=newest.get("loss"),
-                learning_rate=newest.get("learningRate"),
-                gradient_norm=newest.get("gradientNorm"),
-                memory_bytes=newest.get("memoryBytes"),
-                memory=memory,
-                stop_seconds=self.grace.seconds,
-                validation_loss=validation if validation is not None and math.isfinite(validation) else None,
-                validation_step=self.state.evaluated if validation is not None else None,
-                best_step=best.step if best is not None else None,
-                best_validation_loss=best.loss if best is not None else None,
-                micro_batch_size=layout.micro_batch if layout is not None else None,
-                recompute=layout.recompute if layout is not None else None,
-                report=self.journal.page or None,
-                **self.shown(),
-            )
-        )
-
-    def facts(self) -> Facts:
-        """Return where the run is and what it did, once it is set up."""
-        best, done, before = early.best(self.measured), self.result, self.passed
-        loss = self.state.validation_loss if done is None or done.validation_loss is None else done.validation_loss
-        return Facts(
-            mark=mark(self.whole),
-            step=before.steps + self.state.step,
-            steps=before.steps + int(self.steps),
-            tokens=before.tokens + self.state.tokens,
-            seconds=before.seconds + self.state.seconds,
-            history=self.history(),
-            rungs=self.rungs(),
-            parameters=self.resolved() if done is None else done.parameters,
-            best=Lowest(step=before.steps + best.step, validation_loss=best.loss) if best is not None else None,
-            validation_loss=float(loss) if loss is not None else None,
-            published_step=done.published_step if done is not None else None,
-            artifact=done.artifact if done is not None else None,
-            memory=self.told_memory(),
-        )
+        self.progress.update(telling.progress(self, phase))
 
     def told(self, outcome: Outcome) -> None:
         """Let the report say how far the run is; one process speaks for all."""
@@ -601,46 +558,18 @@ class Recipe:
         own = (rung.model_copy(update={"step": self.passed.steps + rung.step}) for rung in self.ladder.rungs)
         return (*self.passed.rungs, *own)
 
-    def told_memory(self) -> RunMemory | None:
-        """Return what the run was estimated to hold and what it held; None before its data and model are known."""
-        if not hasattr(self, "memory"):
-            return None
-        layout = self.ladder.layout if hasattr(self, "ladder") else self.asked()
-        return self.memory.told(layout, self.newest().get("memoryBytes") if self.pace.known() else None)
-
     def shown(self) -> dict[str, Any]:
         """Return what progress shows beside what every run has."""
         return self.place.shown() if self.place is not None else {}
 
     def resolved(self) -> dict[str, str]:
         """Return every parameter that the run had, defaults filled in."""
-        found: dict[str, Any] = methods.resolved(self.recipe) | {
-            "precision": self.device.precision,
-            "device": self.device.torch.type,
-            "threads": torch.get_num_threads(),
-            "microBatchSize": self.ladder.layout.micro_batch,
-            "recompute": self.ladder.layout.recompute,
-            "steps": self.steps,
-            "seed": self.job.seed,
-            "trainRows": len(self.train_split.examples),
-            "trainRowsCut": self.train_split.truncated,
-            "trainRowsLeftOut": len(self.train_split.untrained),
-            "torch": torch.__version__,
-        }
-        found |= self.vocabulary.parameters()
-        if self.place is not None:
-            found |= self.place.parameters()
-        return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in found.items()}
+        return telling.resolved(self)
 
 
 def ids(batch: Sequence[Row]) -> list[str]:
     """Return the ids of all rows in `batch`; both answers of a pair are of one row."""
     return list(dict.fromkeys(example.id for row in batch for example in row))
-
-
-def count(row: Row) -> int:
-    """Return the tokens of `row`."""
-    return sum(len(example.ids) for example in row)
 
 
 def decimal(value: float) -> str:

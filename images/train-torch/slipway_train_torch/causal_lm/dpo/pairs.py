@@ -143,8 +143,7 @@ def encoded(name: str, rows: Iterable[Raw], tokenizer: Any, max_tokens: int) -> 
     untrained: list[str] = []
     truncated = 0
     for row in rows:
-        whole = (answered(row.id, row.prompt, answer, tokenizer) for answer in (row.chosen, row.rejected))
-        chosen, rejected = whole
+        chosen, rejected = both(row, tokenizer)
         truncated += max(len(chosen.ids), len(rejected.ids)) > max_tokens
         pair = apart(chosen, rejected, max_tokens)
         if pair is not None:
@@ -160,10 +159,10 @@ def encoded(name: str, rows: Iterable[Raw], tokenizer: Any, max_tokens: int) -> 
     return found
 
 
-def told_apart(row: Raw, tokenizer: Any, max_tokens: int) -> Pair | None:
-    """Return `row` as tokens, cut to `max_tokens`; None where it tells nothing any more."""
+def both(row: Raw, tokenizer: Any) -> Pair:
+    """Return the two answers of `row` as tokens, whole."""
     chosen, rejected = (answered(row.id, row.prompt, said, tokenizer) for said in (row.chosen, row.rejected))
-    return apart(chosen, rejected, max_tokens)
+    return chosen, rejected
 
 
 def apart(chosen: Example, rejected: Example, max_tokens: int) -> Pair | None:

@@ -82,7 +82,10 @@ class Lines:
         return self._tokens[min(1, len(self._tokens) - 1)]
 
     def largest(self, rows: int) -> Piece:
-        """Return what no piece of `rows` rows exceeds: rows of like length go together, so this nearly occurs."""
+        """Return what no piece of `rows` rows exceeds.
+
+        It nearly occurs where rows of like length go together, to save padding, and seldom where they are drawn freely.
+        """
         at = min(rows, len(self._tokens) - 1)
         return Piece(self._tokens[at], self._trained[at])
 

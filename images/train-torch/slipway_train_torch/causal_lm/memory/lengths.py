@@ -72,8 +72,8 @@ def lengths(ref: ArtifactRef, recipe: CausalLM, tokenizer: Any, base: Path, fold
         _bring(ref, tokens, folder, store)
         taken = stored.usable(folder, about, base, tokenizer, (SPLIT,))
     if recipe.dpo is not None:
-        return Lengths(_lines(_pairs(folder, tokenizer, recipe)), "Counted")
-    return Lengths(_lines(_answers(folder, tokenizer, recipe, taken)), "Stored" if taken else "Counted")
+        return Lengths(lines_of(_pairs(folder, tokenizer, recipe)), "Counted")
+    return Lengths(lines_of(_answers(folder, tokenizer, recipe, taken)), "Stored" if taken else "Counted")
 
 
 def _bring(ref: ArtifactRef, files: Sequence[ArtifactFile], folder: Path, store: Store) -> None:
@@ -105,7 +105,7 @@ def _pairs(folder: Path, tokenizer: Any, recipe: CausalLM) -> Sequence[batches.R
     held: list[batches.Row] = []
     untrained: list[str] = []
     for row in pairs.read(folder, SPLIT):
-        pair = pairs.told_apart(row, tokenizer, recipe.max_tokens)
+        pair = pairs.apart(*pairs.both(row, tokenizer), recipe.max_tokens)
         if pair is None:
             untrained.append(row.id)
         else:
@@ -115,9 +115,9 @@ def _pairs(folder: Path, tokenizer: Any, recipe: CausalLM) -> Sequence[batches.R
     return held
 
 
-def _lines(rows: Sequence[batches.Row]) -> Lines:
-    """Return the lengths of `rows`, as a run counts them."""
-    return Lines([sum(len(one.ids) for one in row) for row in rows], [batches.targets([row]) for row in rows])
+def lines_of(rows: Sequence[batches.Row]) -> Lines:
+    """Return the lengths of `rows`."""
+    return Lines([batches.tokens_in(row) for row in rows], [batches.targets([row]) for row in rows])
 
 
 def _assumed(rows: int, recipe: CausalLM) -> Lengths:
