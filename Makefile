@@ -39,7 +39,7 @@ example-blender: venv ## one run of the Blender agent, judged in the real Blende
 	@$(PYTHON) -m e2e.example blender $(ARGUMENTS)
 
 .PHONY: test
-test: venv ## every check but test-kills and test-ray: lint, unit, world, engine, apiserver, train, blender, e2e
+test: venv ## every check but test-kills, test-ray and test-mlflow: lint, unit, world, engine, apiserver, train, blender, e2e
 	@$(CHECKS) all
 
 .PHONY: lint
@@ -78,6 +78,10 @@ test-kills: venv ## runs killed at random moments, preempted by Kueue, and on tw
 test-ray: venv ## the heavy steps of a Dataset on a real Ray cluster of one node
 	@$(CHECKS) ray
 
+.PHONY: test-mlflow
+test-mlflow: venv ## what a training run tells MLflow, against the real server
+	@$(CHECKS) mlflow
+
 .PHONY: test-e2e
 test-e2e: venv ## the demo's story with small numbers, and releases under load, on a real cluster
 	@$(CHECKS) e2e
@@ -106,6 +110,7 @@ generate: venv ## write CRDs, the chart's CRDs and the reference documentation f
 lock: venv ## resolve dependencies again and write the hashed locks
 	$(COMPILE) --universal --extra dev pyproject.toml -o requirements/dev.lock
 	$(COMPILE) --extra train-test pyproject.toml -o requirements/train.lock
+	$(COMPILE) --extra mlflow-server pyproject.toml -o requirements/mlflow.lock
 	$(COMPILE) --extra bench-trl --constraint requirements/train.lock pyproject.toml -o requirements/bench-trl.lock
 	$(COMPILE) --extra bench-datatrove pyproject.toml -o requirements/bench-datatrove.lock
 	$(COMPILE) --extra bench-text --no-deps pyproject.toml -o requirements/bench-text.lock

@@ -14,6 +14,7 @@ from pathlib import Path
 from e2e.setup import cache
 from e2e.setup.__main__ import prepare
 from e2e.setup.blender import python_with_blender
+from e2e.setup.mlflow import python_with_mlflow
 from e2e.setup.progress import duration, say
 from e2e.setup.ray import python_with_ray
 from e2e.setup.torch import python_with_torch
@@ -95,6 +96,12 @@ def ray() -> list[list[str]]:
     return [pytest("tests/ray")]
 
 
+def mlflow() -> list[list[str]]:
+    """Return what a training run tells MLflow, against the real server."""
+    python_with_mlflow()
+    return [pytest("tests/mlflow")]
+
+
 def e2e() -> list[list[str]]:
     """Return the story and the releases under load, on a real cluster."""
     return [pytest("-s", "tests/e2e", *(f"--ignore={file}" for file in TRAININGS))]
@@ -116,9 +123,10 @@ STAGES = {
     "e2e": e2e,
     "kills": kills,
     "ray": ray,
+    "mlflow": mlflow,
 }
-BY_NAME_ONLY = ("kills", "ray")
-"""Not among all, which is to be over within an hour or so: ten minutes each."""
+BY_NAME_ONLY = ("kills", "ray", "mlflow")
+"""Not among all, which is to be over within an hour or so."""
 
 
 def existing(*folders: str) -> list[str]:
