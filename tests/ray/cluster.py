@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,7 @@ from pathlib import Path
 from slipway.contract.job import PrepareDataset
 
 REPOSITORY = Path(__file__).parents[2]
-PARTS = ("operator", "images/common", "images/data")
-CODE = os.pathsep.join(str(REPOSITORY / part) for part in PARTS)
-OWN = os.pathsep.join(f"/proc/self/cwd/{part}" for part in PARTS)
-"""The same for a process that runs in the repository, and nothing for one elsewhere: Ray tells its workers where its
-client imports from, and on one machine they would find it.
-"""
+CODE = os.pathsep.join(str(REPOSITORY / part) for part in ("operator", "images/common", "images/data"))
 START_SECONDS = 60
 
 
@@ -41,8 +36,8 @@ class Cluster:
 
 
 @contextmanager
-def cluster(python: Path, *, code: str = CODE) -> Iterator[Cluster]:
-    """Start a cluster of two cores whose processes import from `code`, and stop it."""
+def cluster(python: Path, *, bare: bool = False) -> Iterator[Cluster]:
+    """Start a cluster of two cores, and stop it; a bare one has none of our code."""
     # Below /tmp, for the names of its sockets may not be long.
     folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
     port = free_port()
@@ -51,7 +46,9 @@ def cluster(python: Path, *, code: str = CODE) -> Iterator[Cluster]:
         *("--node-ip-address=127.0.0.1", f"--ray-client-server-port={port}", f"--temp-dir={folder}"),
         *("--include-dashboard=false", "--disable-usage-stats", "--object-store-memory=100000000"),
     ]
-    told = {**os.environ, "PYTHONPATH": code}
+    told = {**os.environ, "PYTHONPATH": CODE}
+    if bare:
+        command, told = without_repository(command), {**os.environ, "PYTHONPATH": ""}
     log = folder / "start.log"
     with log.open("wb") as said:
         head = subprocess.Popen(command, env=told, stdout=said, stderr=said, start_new_session=True)
@@ -67,6 +64,16 @@ def cluster(python: Path, *, code: str = CODE) -> Iterator[Cluster]:
                 os.killpg(head.pid, signal.SIGKILL)
                 head.wait()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def without_repository(command: Sequence[str]) -> list[str]:
+    """Return what runs `command` where the repository's folder is empty.
+
+    Ray tells its workers where its client imports from, and on one machine they would find our code there.
+    """
+    as_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    hide = 'mount -t tmpfs none "$0" && cd / && exec "$@"'
+    return ["unshare", *as_root, "--mount", "sh", "-c", hide, str(REPOSITORY), *command]
 
 
 def free_port() -> int:
@@ -106,13 +113,13 @@ class Pod:
         return self.log.read_text(encoding="utf-8")
 
 
-def pod(python: Path, job: PrepareDataset, folder: Path, *, code: str = CODE) -> Pod:
-    """Start the program on `job`, with its files in `folder`; it imports from `code`."""
+def pod(python: Path, job: PrepareDataset, folder: Path) -> Pod:
+    """Start the program on `job`, with its files in `folder`."""
     folder.mkdir()
     (folder / "job.json").write_text(json.dumps(job.dump()), encoding="utf-8")
     told = {
         **os.environ,
-        "PYTHONPATH": code,
+        "PYTHONPATH": CODE,
         "SLIPWAY_JOB": str(folder / "job.json"),
         "SLIPWAY_TERMINATION_LOG": str(folder / "told.json"),
         "TMPDIR": str(folder),

@@ -13,7 +13,7 @@ import pytest
 from e2e.setup.ray import python_with_ray
 from slipway.contract.dataset import REPORT_DATA, REPORT_PAGE
 from slipway.contract.exitcodes import ExitCode
-from tests.ray.cluster import OWN, Cluster, cluster, pod
+from tests.ray.cluster import Cluster, cluster, pod
 from tests.unit.data.preparing import Place, pair
 
 STEPS: list[dict[str, Any]] = [
@@ -71,10 +71,11 @@ def test_a_step_that_cannot_be_is_told_by_the_pod(python: Path, running: Cluster
 
 
 def test_nodes_without_our_code_are_told(python: Path, place: Place, tmp_path: Path) -> None:
-    with cluster(python, code="") as bare:
+    with cluster(python, bare=True) as bare:
         job = place.job("JSONL", "Completion", *STEPS, **on(bare.address))
-        code, told = pod(python, job, tmp_path / "pod", code=OWN).ended()
-    assert (code, told["reason"]) == (ExitCode.BAD_CONFIG, "RayLacksSlipway"), told
+        asked = pod(python, job, tmp_path / "pod")
+        code, told = asked.ended()
+    assert (code, told["reason"]) == (ExitCode.BAD_CONFIG, "RayLacksSlipway"), asked.said()
     assert f"spec.engine.ray.address: a node of {bare.address} lacks what this pod runs" in str(told["message"])
 
 
