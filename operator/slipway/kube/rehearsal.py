@@ -57,14 +57,20 @@ class Rehearsal:
         finally:
             waiter.cancel()
 
-    def perform(self, kind: str) -> None:
-        """Queue every root of a kind that is not known to be at rest, and set the timers of those that are."""
+    def perform(self, kind: str) -> int:
+        """Queue every root of a kind that is not known to be at rest, and set the timers of those that are.
+
+        Returns how many were queued.
+        """
+        queued = 0
         for root in self._store.all(kind) if kind in self._rooms else ():
             key = key_of(root)
             if key not in self._at_rest:
                 self._queue.add(key, Priority.LOW)
+                queued += 1
             elif (due := self._at_rest.pop(key)) is not None:
                 self._queue.wake_after(key, max(due - self._clock.monotonic(), 0.0))
+        return queued
 
     def _look(self, key: Key) -> None:
         self._at_rest.pop(key, None)
