@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from e2e.scenarios.manifests import NAMESPACE
 from e2e.scenarios.sigkill import sigkill
 from e2e.scenarios.trainings import Trainings
 from slipway.contract.training_report import Restart
+from slipway.jobs import JOB_NAME_LABEL
 
 PROGRAM: Final = "slipway_train_torch.causal_lm"
 TOLD: Final = re.compile(r"step (\d+) of \d+: loss")
@@ -47,6 +49,21 @@ def delete(cluster: Cluster, pod: str) -> None:
 def delete_by_force(cluster: Cluster, pod: str) -> None:
     """Delete the pod without grace: SIGTERM, and a second later SIGKILL, whatever it is about."""
     cluster.kubectl("-n", NAMESPACE, "delete", "pod", pod, "--grace-period=0", "--force", "--wait=false")
+
+
+@contextmanager
+def drained(cluster: Cluster, pod: str) -> Iterator[None]:
+    """Drain the node of `pod` while the block runs, as before it is rebooted; only that pod has to leave it.
+
+    On a node that is the only one, whoever drained all of it would take the store and the gateway from everybody.
+    """
+    own = json.loads(cluster.kubectl("-n", NAMESPACE, "get", "pod", pod, "-o", "json"))
+    node, label = own["spec"]["nodeName"], f"{JOB_NAME_LABEL}={own['metadata']['labels'][JOB_NAME_LABEL]}"
+    try:
+        cluster.kubectl("drain", node, "--pod-selector", label, "--delete-emptydir-data", "--timeout=120s")
+        yield
+    finally:
+        cluster.kubectl("uncordon", node)
 
 
 POLITE: Final[tuple[Way, ...]] = (evict, delete)

@@ -119,6 +119,11 @@ _KNOWN: Final[Sequence[_Known]] = (
     ),
     _Known(
         "Unschedulable",
+        r"node\(s\) were unschedulable",
+        "wait until the node that is drained is back, or let it take pods again: kubectl uncordon",
+    ),
+    _Known(
+        "Unschedulable",
         r"cannot be scheduled",
         "add a node that fits, or ask for less",
         frozenset({"Unschedulable", "SchedulerError"}),

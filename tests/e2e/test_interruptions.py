@@ -1,8 +1,8 @@
 """Whatever ends its pods on a real node, a run comes to the bits of one that was left alone, and tells what befell it.
 
 Three runs of one recipe go at the same time: one is left alone, two are struck twice each. More blows on one run would
-take minutes: after each, the Job controller waits twice as long as before until it makes the next pod. Then a fourth
-run waits in a queue of the real Kueue, and has to give its place away.
+take minutes: after each, the Job controller waits twice as long as before until it makes the next pod. Then the node of
+a fourth is drained, and a fifth waits in a queue of the real Kueue, and has to give its place away.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from e2e.cluster.embedded.node import EmbeddedCluster
 from e2e.demo.__main__ import fresh
 from e2e.demo.prepare import out
 from e2e.demo.tape import Tape
-from e2e.scenarios.kills import Blow, Way, await_step, delete, delete_by_force, evict, kill, strayed, strike
+from e2e.scenarios.kills import Blow, Way, await_step, delete, delete_by_force, drained, evict, kill, strayed, strike
 from e2e.scenarios.manifests import NAMESPACE
 from e2e.scenarios.trainings import Result, Trainings, prepared
 from slipway.api.trainingjob_status import Restarts
@@ -138,6 +138,22 @@ def test_a_run_whose_pods_are_struck_ends_in_the_same_bits(
 def learned(result: Result) -> tuple[object, ...]:
     """Return everything that a run must have in common with one of the same recipe, to the last bit."""
     return result.steps, result.measurements, result.files[WEIGHTS]
+
+
+def test_a_run_whose_node_is_drained_waits_for_it_and_ends_in_the_same_bits(
+    trainings: Trainings, alone: Result
+) -> None:
+    trainings.start("drained", RECIPE, cpu="250m", checkpoint=SAVED)
+    pod = trainings.running_pod("drained")
+    await_step(trainings.cluster, pod, EARLY.start)
+    with drained(trainings.cluster, pod):
+        status = trainings.until("drained", "without a node", lambda s: "kubectl uncordon" in (s.message or ""))
+        assert status.restarts == Restarts(preempted=1)
+    result = trainings.result("drained")
+    assert result.status.restarts == Restarts(preempted=1)
+    (restart,) = result.report.restarts
+    assert (restart.ended, restart.step) == ("Stopped", restart.reached)
+    assert learned(result) == learned(alone)
 
 
 def test_a_run_that_gives_its_place_in_a_queue_away_comes_back_and_ends_in_the_same_bits(

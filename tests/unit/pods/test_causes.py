@@ -106,6 +106,13 @@ CASES = [
         "Unschedulable",
         "ask for less nvidia.com/gpu in resources",
     ),
+    (
+        "pod x-1 cannot be scheduled: 0/1 nodes are available: 1 node(s) were unschedulable. preemption: 0/1 nodes are "
+        "available: 1 Preemption is not helpful for scheduling.",
+        "Unschedulable",
+        "Unschedulable",
+        "let it take pods again: kubectl uncordon",
+    ),
 ]
 
 
