@@ -54,11 +54,12 @@ def without_measures(line: dict[str, Any]) -> dict[str, Any]:
         {},
         {"batching": "Packed"},
         {"neftune_alpha": "5"},
-        # With a learning rate this high to the end, the best of these weights are not the last.
+        # Such a decay turns all weights round in each step, so the best of them are not the last.
         {
             "publish": "Best",
             "evaluate_every_steps": 2,
-            "learning_rate": "3",
+            "learning_rate": "1",
+            "weight_decay": "2",
             "schedule": "Constant",
             "max_gradient_norm": "0",
         },
