@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.contract.job import PrepareDataset
+from tests.apiserver.server import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 CODE = os.pathsep.join(str(REPOSITORY / part) for part in ("operator", "images/common", "images/data"))
@@ -74,12 +75,6 @@ def without_repository(command: Sequence[str]) -> list[str]:
     as_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     hide = 'mount -t tmpfs none "$0" && cd / && exec "$@"'
     return ["unshare", *as_root, "--mount", "sh", "-c", hide, str(REPOSITORY), *command]
-
-
-def free_port() -> int:
-    """Return a port at which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def wait_for(port: int, head: subprocess.Popen[bytes], log: Path) -> None:

@@ -161,7 +161,8 @@ class Engine:
         # The last leader may have decided something a moment ago; start from what it wrote, not from what we heard.
         self._spawn("recorder", self.recorder.run())
         async for kind in self.resync.taken():
-            logger.info("caught up", extra={"kind": kind, "to_decide": self.rehearsal.perform(kind)})
+            queued = self.rehearsal.perform(kind)
+            logger.info("caught up", extra={"kind": kind, "to_decide": queued})
             self._work()
         self._say_leads(1)
 

@@ -337,7 +337,7 @@ class Recipe:
         self.optimiser.zero_grad(set_to_none=True)
 
         took = time.monotonic() - started
-        tokens = sum(len(example.ids) for row in batch for example in row)
+        tokens = sum(map(batches.tokens_in, batch))
         figures = self.pace.add(Lap(took, tokens, batches.targets(batch)))
         self.state.step += 1
         self.state.tokens += tokens
@@ -428,7 +428,7 @@ class Recipe:
         """Measure the mean loss per trained token of the validation split, a few rows at a time."""
         self.report("Evaluating")
         self.model.eval()
-        lines = sorted(self.held_out, key=lambda row: (sum(len(example.ids) for example in row), row[0].id))
+        lines = sorted(self.held_out, key=lambda row: (batches.tokens_in(row), row[0].id))
         mine = self.ranks.share(lines)
         total = 0.0
         with torch.no_grad():

@@ -13,7 +13,7 @@ from torch.nn.functional import logsigmoid
 
 from slipway.contract.job import Train
 from slipway_pod.stop import StopFlag
-from slipway_train_torch.causal_lm.batches import Row
+from slipway_train_torch.causal_lm.batches import Row, tokens_in
 from slipway_train_torch.causal_lm.dpo import pairs
 from slipway_train_torch.causal_lm.dpo.logprobs import answer_logprobs
 from slipway_train_torch.causal_lm.dpo.reference import Reference, reference
@@ -65,7 +65,7 @@ class Preferences(Recipe):
         """Return how likely the model finds every answer before the first step."""
         self.report("Measuring the reference")
         self.model.eval()
-        every = sorted((*self.rows, *self.held_out), key=lambda row: (sum(len(e.ids) for e in row), row[0].id))
+        every = sorted((*self.rows, *self.held_out), key=lambda row: (tokens_in(row), row[0].id))
         lines = self.ranks.share(every)
         found: dict[str, tuple[float, float]] = {}
         with torch.no_grad():
