@@ -7,4 +7,7 @@ USER 0:0
 COPY images/data/ray.lock /opt/slipway/ray.lock
 RUN /opt/slipway/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement /opt/slipway/ray.lock \
     && /opt/slipway/bin/python -m compileall -q /opt/slipway/lib
+# Ray's client server forks while gRPC runs, and gRPC's own care for forks then crashes the child: one client in ten is
+# not taken in (https://github.com/ray-project/ray/issues/63202).
+ENV GRPC_ENABLE_FORK_SUPPORT=0
 USER 65532:65532

@@ -47,9 +47,9 @@ def cluster(python: Path, *, bare: bool = False) -> Iterator[Cluster]:
         *("--node-ip-address=127.0.0.1", f"--ray-client-server-port={port}", f"--temp-dir={folder}"),
         *("--include-dashboard=false", "--disable-usage-stats", "--object-store-memory=100000000"),
     ]
-    told = {**os.environ, "PYTHONPATH": CODE}
+    told = {**os.environ, "PYTHONPATH": CODE, "GRPC_ENABLE_FORK_SUPPORT": "0"}  # as images/data/ray.Dockerfile has it
     if bare:
-        command, told = without_repository(command), {**os.environ, "PYTHONPATH": ""}
+        command, told = without_repository(command), {**told, "PYTHONPATH": ""}
     log = folder / "start.log"
     with log.open("wb") as said:
         head = subprocess.Popen(command, env=told, stdout=said, stderr=said, start_new_session=True)

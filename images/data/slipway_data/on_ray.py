@@ -33,6 +33,8 @@ FIELD = "spec.engine.ray.address"
 PATIENCE_SECONDS = 120.0
 """How long a cluster that does not answer is waited for; after that the operator tries again, later and later."""
 ATTEMPT_SECONDS = 5.0
+ATTEMPTS = 3
+"""How often a cluster that listens is asked to take this pod in; each that fails takes half a minute."""
 MOST_ON_THEIR_WAY = 512
 """Batches, each of a megabyte or so: with more, memory would grow with the cluster."""
 DECIDES = ("detect-secrets", "numpy", "py3langid", "pydantic")
@@ -70,12 +72,7 @@ def _connected(address: str, patience: float = PATIENCE_SECONDS) -> Iterator[Mod
             "image made from images/data/ray.Dockerfile, or leave spec.engine out",
         ) from error
     _wait_for(address, patience)
-    try:
-        ray.init(address, log_to_driver=False)
-    except (ConnectionError, TimeoutError) as error:
-        raise _unreachable(address, error) from error
-    except RuntimeError as error:
-        raise BadConfig("RayVersionMismatch", f"{FIELD}: {address} refused this pod: {error}. {_CURE}") from error
+    _connect(ray, address)
     try:
         yield ray
     finally:
@@ -97,6 +94,21 @@ def _wait_for(address: str, patience: float) -> None:
             return
         time.sleep(pause)
         pause = min(2 * pause, 10.0)
+
+
+def _connect(ray: ModuleType, address: str, attempts: int = ATTEMPTS) -> None:
+    """Connect `ray` to the cluster at `address`, whose head at times loses the process that it starts for a client."""
+    try:
+        ray.init(address, log_to_driver=False)
+    except ConnectionAbortedError as error:
+        if attempts == 1:
+            raise _unreachable(address, error) from error
+        log.warning("%s did not take this pod in: trying again (%s)", address, " ".join(str(error).split())[-200:])
+        _connect(ray, address, attempts - 1)
+    except (ConnectionError, TimeoutError) as error:
+        raise _unreachable(address, error) from error
+    except RuntimeError as error:
+        raise BadConfig("RayVersionMismatch", f"{FIELD}: {address} refused this pod: {error}. {_CURE}") from error
 
 
 _CURE = "Run the head and all workers of the cluster from the image that this pod runs (images/data/ray.Dockerfile)"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pickle
 import socket
 from importlib.util import find_spec
+from types import ModuleType
+from typing import cast
 
 import pytest
 
@@ -34,6 +36,31 @@ def test_a_cluster_that_does_not_answer_is_tried_again() -> None:
     with pytest.raises(SourceUnreachable, match=rf"spec\.engine\.ray\.address: {address} does not answer") as caught:
         on_ray._wait_for(address, 0)
     assert (caught.value.reason, caught.value.code) == ("RayUnreachable", ExitCode.STORE_UNREACHABLE)
+
+
+class Head:
+    """Ray's module, as far as connecting goes, before a head that fails some clients."""
+
+    def __init__(self, fails: int) -> None:
+        self.fails = fails
+
+    def init(self, address: str, *, log_to_driver: bool) -> None:
+        del address, log_to_driver
+        self.fails -= 1
+        if self.fails >= 0:
+            raise ConnectionAbortedError("Initialization failure from server: Starting Ray client server failed.")
+
+
+def test_a_head_that_loses_a_client_is_asked_again() -> None:
+    head = Head(2)
+    on_ray._connect(cast(ModuleType, head), ADDRESS)
+    assert head.fails == -1
+
+
+def test_a_head_that_loses_every_client_is_told() -> None:
+    with pytest.raises(SourceUnreachable, match="Starting Ray client server failed") as caught:
+        on_ray._connect(cast(ModuleType, Head(3)), ADDRESS)
+    assert caught.value.reason == "RayUnreachable"
 
 
 def test_a_node_does_what_this_pod_would() -> None:
