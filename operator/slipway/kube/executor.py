@@ -33,6 +33,9 @@ from slipway.plan import Event, Key, Manifest, Plan, Room
 
 logger = logging.getLogger(__name__)
 
+AFTERWARDS_SECONDS = 1.0
+"""How long a root whose route went ahead waits with its status while others are urgent."""
+
 
 class Stale(Exception):
     """The root changed, or went away, since the plan was made; the store knows by now. Plan again."""
@@ -55,6 +58,8 @@ class Outcome:
 
     writes: int
     look_again_after: float | None = None
+    rest: float = 0.0
+    """Seconds for which the root is not looked at again, unless an answer for it comes: others are urgent."""
 
 
 class Executor:
@@ -110,7 +115,7 @@ class Executor:
         run = _Run(self, memory, room, root, plan)
         await run.ahead()
         if run.writes and urgent():
-            return Outcome(run.writes, look_again_after=0.0)
+            return Outcome(run.writes, AFTERWARDS_SECONDS, AFTERWARDS_SECONDS)
         await run.status(carried(plan.status, root.get("status") or {}))
         committed()
         try:

@@ -44,7 +44,8 @@ class Backlog:
     """The queue's rules without a clock of their own: every key at most once, never two workers on one key.
 
     A key that is added while it is worked on is looked at once more afterwards. A key has at most one timer, and a new
-    plan replaces it: what the old plan wanted to wake up for, the new one has considered.
+    plan replaces it: what the old plan wanted to wake up for, the new one has considered. A key may rest for a while;
+    then nothing wakes it but what has the highest priority.
     """
 
     def __init__(self, jitter: Callable[[], float] = random.random, on_push: Callable[[], None] = lambda: None) -> None:
@@ -53,20 +54,23 @@ class Backlog:
         self._order = 0
         self._ready: list[tuple[Priority, int, Key]] = []
         self._waiting: dict[Key, _Waiting] = {}
-        self._working: dict[Key, float] = {}
+        self._working: dict[Key, tuple[Priority, float]] = {}
         self._dirty: dict[Key, tuple[Priority, float]] = {}
         self._timers: dict[Key, float] = {}
         self._heap: list[tuple[float, Key]] = []
         self._failures: dict[Key, int] = {}
+        self._resting: dict[Key, float] = {}
 
     def __len__(self) -> int:
         """Return the number of keys that wait to be taken now."""
         return len(self._waiting)
 
     def urgent(self) -> bool:
-        """Tell whether a key of the highest priority waits to be taken."""
+        """Tell whether a key of the highest priority waits to be taken, or is worked on beside another one."""
         self._forget_raised()
-        return bool(self._ready) and self._ready[0][0] is Priority.HIGH
+        if self._ready and self._ready[0][0] is Priority.HIGH:
+            return True
+        return sum(priority is Priority.HIGH for priority, _ in self._working.values()) > 1
 
     @property
     def working(self) -> int:
@@ -80,10 +84,13 @@ class Backlog:
             self._dirty[key] = (min(priority, before[0]), before[1]) if before else (priority, now)
             return
         waiting = self._waiting.get(key)
-        if waiting is None:
+        if waiting is not None:
+            if priority < waiting.priority:
+                self._push(key, priority, waiting.since)
+        elif priority is Priority.HIGH or self._resting.get(key, now) <= now:
             self._push(key, priority, now)
-        elif priority < waiting.priority:
-            self._push(key, priority, waiting.since)
+        else:
+            self._wake_rested(key)
 
     def wake_at(self, key: Key, when: float | None) -> None:
         """Look at `key` at `when`, instead of at the time set before; None sets no time."""
@@ -134,21 +141,28 @@ class Backlog:
             return None
         priority, _, key = heapq.heappop(self._ready)
         waiting = self._waiting.pop(key)
-        self._working[key] = now
+        self._working[key] = (priority, now)
+        self._resting.pop(key, None)
         return Taken(key, now - waiting.since, priority)
 
     def done(self, key: Key, now: float, rest: float = 0.0) -> float:
-        """Release `key`, look at it again (after `rest`) if it was added meanwhile; return how long the work took.
+        """Release `key`, look at it again if it was added meanwhile; return how long the work took.
 
-        What has the highest priority rests for nothing.
+        For `rest` seconds it is not looked at again, unless with the highest priority.
         """
-        started = self._working.pop(key)
+        _, started = self._working.pop(key)
         again = self._dirty.pop(key, None)
+        if rest:
+            self._resting[key] = now + rest
         if again is not None and rest and again[0] is not Priority.HIGH:
-            self.wake_at(key, min(now + rest, self._timers.get(key, now + rest)))
+            self._wake_rested(key)
         elif again is not None:
             self._push(key, *again)
         return now - started
+
+    def _wake_rested(self, key: Key) -> None:
+        until = self._resting[key]
+        self.wake_at(key, min(until, self._timers.get(key, until)))
 
     def _forget_raised(self) -> None:
         """Drop from the front what was raised to a higher priority since, and stands there a second time."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from slipway.kube.api import ApiError
 from slipway.kube.asks import Asks
 from slipway.kube.clock import Clock
-from slipway.kube.executor import Executor, Stale
+from slipway.kube.executor import Executor, Outcome, Stale
 from slipway.kube.leader import LeadershipLost
 from slipway.kube.pace import Pace
 from slipway.kube.projection import is_going, root_uid
@@ -90,9 +90,10 @@ class Reconciler:
             self._metrics.active_workers.inc()
             result, rest = "error", 0.0
             try:
-                result, writes = await self._attempt(key)
-                if writes and taken.priority is not Priority.HIGH:  # answers come no faster than they are asked for
-                    rest = self._rest(key)
+                result, outcome = await self._attempt(key)
+                rest = outcome.rest
+                if outcome.writes and taken.priority is not Priority.HIGH:
+                    rest = max(rest, self._rest(key))  # answers come no faster than they are asked for
             finally:
                 self._metrics.active_workers.dec()
                 seconds = self._queue.done(key, rest)
@@ -100,14 +101,14 @@ class Reconciler:
                 self._metrics.reconcile_seconds.labels(controller=key.kind).observe(seconds)
                 self._metrics.reconciles.labels(controller=key.kind, result=result).inc()
 
-    async def _attempt(self, key: Key) -> tuple[str, int]:
-        """Reconcile once; return the result's name and the number of writes."""
+    async def _attempt(self, key: Key) -> tuple[str, Outcome]:
+        """Reconcile once; return the result's name and what it came to."""
         plan: Plan | None = None
         try:
             root = self._store.get(*_parts(key))
             if root is None or is_going(root):
                 self._release(key, gone=root is None)
-                return "success", 0
+                return "success", Outcome(0)
             room = self._rooms[key.kind]
             plan = room.plan(root, self._store, self._asks.facts(key), self._clock.now())
             asks = plan.asks
@@ -116,7 +117,7 @@ class Reconciler:
             )
         except Stale:
             self._retry(key, plan, 0.0)
-            return "requeue", 1
+            return "requeue", Outcome(1)
         except LeadershipLost:
             raise
         except ApiError as error:
@@ -126,16 +127,16 @@ class Reconciler:
                 "reconcile failed",
                 extra={"object": str(key), "error": str(error), "type": type(error).__name__, "retry_seconds": delay},
             )
-            return "error", 0
+            return "error", Outcome(0)
         except Exception:
             delay = self._retry(key, plan, 0.0)
             self._metrics.reconcile_errors.labels(controller=key.kind).inc()
             logger.exception("reconcile crashed", extra={"object": str(key), "retry_seconds": delay})
-            return "error", 0
+            return "error", Outcome(0)
         self._queue.backlog.forgive(key)
         wait = _earliest(_seconds(plan), outcome.look_again_after)
         self._queue.wake_after(key, wait)
-        return "success" if wait is None else "requeue_after", outcome.writes
+        return "success" if wait is None else "requeue_after", outcome
 
     def _rest(self, key: Key) -> float:
         rest = self._pace.rest(key, self._clock.monotonic())

@@ -24,14 +24,24 @@ class Promises(RuleBasedStateMachine):
         super().__init__()
         self.backlog = Backlog(jitter=lambda: 1.0)
         self.now = 0.0
-        self.owed: dict[Key, float] = {}
+        self.owed: dict[Key, Priority] = {}
         self.later: dict[Key, float] = {}
         self.working: set[Key] = set()
+        self.resting: dict[Key, float] = {}
 
     @rule(key=keys, priority=priorities)
     def add(self, key: Key, priority: Priority) -> None:
         self.backlog.add(key, self.now, priority)
-        self.owed.setdefault(key, self.now)
+        self.owe(key, priority)
+
+    def owe(self, key: Key, priority: Priority) -> None:
+        if key in self.owed or key in self.working or self.rested(key) or priority is Priority.HIGH:
+            self.owed[key] = min(priority, self.owed.get(key, priority))
+        else:
+            self.later[key] = min(self.resting[key], self.later.get(key, self.resting[key]))
+
+    def rested(self, key: Key) -> bool:
+        return self.resting.get(key, self.now) <= self.now
 
     @rule(key=keys, delay=st.none() | delays)
     def wake(self, key: Key, delay: float | None) -> None:
@@ -55,7 +65,7 @@ class Promises(RuleBasedStateMachine):
     def take(self) -> None:
         for key in [key for key, when in self.later.items() if when <= self.now]:
             del self.later[key]
-            self.owed.setdefault(key, self.now)
+            self.owe(key, Priority.NORMAL)
         free = {key for key in self.owed if key not in self.working}
         taken = self.backlog.take(self.now)
         if taken is None:
@@ -65,14 +75,19 @@ class Promises(RuleBasedStateMachine):
         assert key in free
         assert waited >= 0
         del self.owed[key]
+        self.resting.pop(key, None)
         self.working.add(key)
 
     @precondition(lambda self: self.working)
-    @rule(data=st.data())
-    def done(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), rest=st.just(0.0) | delays)
+    def done(self, data: st.DataObject, rest: float) -> None:
         key = data.draw(st.sampled_from(sorted(self.working)))
-        assert self.backlog.done(key, self.now) >= 0
+        assert self.backlog.done(key, self.now, rest) >= 0
         self.working.remove(key)
+        self.resting[key] = self.now + rest
+        if key in self.owed and not self.rested(key) and self.owed[key] is not Priority.HIGH:
+            del self.owed[key]
+            self.owe(key, Priority.NORMAL)
 
     @invariant()
     def knows_the_next_timer(self) -> None:
@@ -115,14 +130,20 @@ def test_back_off_grows_to_its_limit_and_starts_again_when_forgiven(jitters: lis
     assert backlog.failures(KEYS[0]) == 0
 
 
-def test_only_what_waits_to_be_taken_is_urgent() -> None:
+def test_what_is_urgent_waits_or_is_worked_on_beside_another() -> None:
     backlog = Backlog()
     backlog.add(KEYS[0], 0.0, Priority.NORMAL)
     assert not backlog.urgent()
     backlog.add(KEYS[1], 0.0, Priority.HIGH)
     assert backlog.urgent()
     backlog.take(0.0)
-    assert not backlog.urgent(), "it is being worked on"
+    assert not backlog.urgent(), "it is being worked on, and nothing else"
+    backlog.take(0.0)
+    backlog.add(KEYS[2], 0.0, Priority.HIGH)
+    backlog.take(0.0)
+    assert backlog.urgent()
+    backlog.done(KEYS[1], 1.0)
+    assert not backlog.urgent()
 
 
 def test_a_new_time_replaces_the_old_one() -> None:
@@ -162,6 +183,18 @@ def test_an_answer_that_came_while_its_key_was_worked_on_does_not_rest() -> None
     backlog.add(KEYS[0], 1, Priority.HIGH)
     backlog.done(KEYS[0], 2, rest=5)
     assert backlog.take(2) == (KEYS[0], 1, Priority.HIGH)
+
+
+def test_what_changes_a_key_that_rests_wakes_it_when_it_has_rested() -> None:
+    backlog = Backlog()
+    backlog.add(KEYS[0], 0)
+    assert backlog.take(0)
+    backlog.wake_at(KEYS[0], 60)
+    backlog.done(KEYS[0], 2, rest=5)
+    backlog.add(KEYS[0], 3)
+    assert backlog.take(6) is None
+    backlog.add(KEYS[0], 6, Priority.HIGH)
+    assert backlog.take(6) == (KEYS[0], 0, Priority.HIGH), "an answer does not wait"
 
 
 @virtual

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slipway.api.analysis import AnalysisMetric, EvidenceStatus, StepEvidence
+from slipway.api.base import significant
 from slipway.plan import Answer
 from slipway.rollout.analysis.binomial import tail
 from slipway.rollout.analysis.counted import histogram
-from slipway.rollout.analysis.decimals import decimal
 from slipway.rollout.analysis.judge import Judgement, judge
 from slipway.rollout.analysis.queries import Scope, Side, query
 from slipway.rollout.rollout import Rollout
@@ -231,4 +231,4 @@ def test_a_quantile_lies_in_the_bucket_that_holds_its_rank(sizes: list[int], per
 def test_numbers_are_written_as_the_api_wants_them(value: float) -> None:
     import re
 
-    assert re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE]-?[0-9]+)?", decimal(value) or "")
+    assert re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE]-?[0-9]+)?", significant(value) or "")

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from slipway.api.base import significant
 from slipway.api.causal_lm import CausalLM
 from slipway.api.common import ArtifactRef
 from slipway.contract.dataset import EXPORTS
@@ -510,7 +511,7 @@ class Recipe:
             steps=self.passed.steps + self.state.step,
             published_step=self.passed.steps + (chosen.step if chosen is not None else self.state.step),
             tokens=self.passed.tokens + self.state.tokens,
-            validation_loss=decimal(loss) if loss is not None and math.isfinite(loss) else None,
+            validation_loss=significant(loss) if loss is not None and math.isfinite(loss) else None,
             seconds=round(self.passed.seconds + self.state.seconds),
             rungs=self.rungs(),
             parameters=parameters,
@@ -570,8 +571,3 @@ class Recipe:
 def ids(batch: Sequence[Row]) -> list[str]:
     """Return the ids of all rows in `batch`; both answers of a pair are of one row."""
     return list(dict.fromkeys(example.id for row in batch for example in row))
-
-
-def decimal(value: float) -> str:
-    """Return `value` as the API writes decimals."""
-    return f"{value:.6g}".replace("e+", "e")

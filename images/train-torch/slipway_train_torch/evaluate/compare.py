@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from slipway.api.base import significant
 from slipway.api.common import Evaluation, NamedMetric
 from slipway.api.modelversion import MetricResult
 from slipway_train_torch.evaluate.bounds import graded_bound, improvement, yes_no_bound
@@ -31,7 +32,7 @@ def compare(
     value = mean(subject)
     if value is None:
         return None
-    measured = MetricResult(name=named.name, value=decimal(value), samples=len(subject))
+    measured = MetricResult(name=named.name, value=significant(value), samples=len(subject))
     before = mean(reference) if reference is not None else None
     found = gains(named, subject, reference) if reference is not None and before is not None else None
     if reference is None or before is None or found is None:
@@ -42,11 +43,11 @@ def compare(
     for confidence in sorted(wanted(named.name, evaluation)):
         bound = yes_no_bound(found, confidence) if binary else graded_bound(found, confidence, evaluation.seed)
         if bound is not None:
-            bounds[str(confidence)] = decimal(bound)
+            bounds[str(confidence)] = significant(bound)
     count, names = worse(subject, found)
     update = {
-        "reference": decimal(before),
-        "improvement": decimal(improvement(found)),
+        "reference": significant(before),
+        "improvement": significant(improvement(found)),
         "worse": count,
         "worst": names,
     }
@@ -64,8 +65,3 @@ def wanted(metric: str, evaluation: Evaluation) -> set[int]:
     """Return the confidence percents at which bounds of `metric` are asked for."""
     gates = (gate for gate in evaluation.gates if gate.metric == metric and gate.min_improvement is not None)
     return {ALWAYS, *(gate.confidence_percent for gate in gates)}
-
-
-def decimal(value: float) -> str:
-    """Return `value` as the API writes decimals, with six significant digits."""
-    return f"{value:.6g}".replace("e+", "e")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import exp, floor, log
+from math import floor, log
 
 from slipway.api.analysis import (
     Analysis,
@@ -20,22 +20,21 @@ from slipway.api.analysis import (
     Latency,
     StepEvidence,
 )
+from slipway.api.base import significant
 from slipway.api.conditions import moment, timestamp
 from slipway.api.rollout import RolloutStatus
 from slipway.contract.artifact import digest_of
 from slipway.rollout.analysis import votes
 from slipway.rollout.analysis.counted import Histogram, Series, counts, histogram, part
-from slipway.rollout.analysis.decimals import decimal, rounded_down
 from slipway.rollout.analysis.goal import gained
 from slipway.rollout.analysis.queries import BEFORE, FRESH, Fresh, Scope, Span
 from slipway.rollout.analysis.sequential import NOTHING, Sample, Wealth, bet, bet_alone, upper_limit
+from slipway.rollout.analysis.written import rounded_down, times
 from slipway.rollout.phase import stable_ended
 
 FROZEN_SHARE = 0.1
 """The part of the false-alarm probability that is spent on stable's rate not being known in the bake."""
 MOST_STEPS = 40
-SURE = 34.0
-"""Logarithm beyond which evidence is no longer told apart in words."""
 
 
 def compares(metric: AnalysisMetric) -> ErrorRate | Latency | None:
@@ -131,8 +130,8 @@ def weigh(
         rule=_hash(metric),
         until=timestamp(max(since, _known_by(due, analysis))),
         percent=status.percent,
-        times=decimal(exp(min(after.log, SURE))),
-        needed=decimal(needed(analysis)),
+        times=times(after),
+        needed=significant(needed(analysis)),
         steady=rounded_down(after.steady),
         sudden=rounded_down(after.sudden),
         recent=round(after.recent.requests),

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from slipway.api.analysis import Analysis, AnalysisMetric, EvidenceStatus, MetricStatus
+from slipway.api.base import significant
 from slipway.api.conditions import moment, timestamp
 from slipway.api.rollout import RolloutStatus
 from slipway.contract.artifact import digest_of
 from slipway.plan import Answer, Ask
 from slipway.rollout.analysis.comparison import compares, fresh, known, weigh
-from slipway.rollout.analysis.decimals import decimal
 from slipway.rollout.analysis.judge import judge
 from slipway.rollout.analysis.judgement import Judgement
 from slipway.rollout.analysis.queries import Scope, Side, query
@@ -243,4 +243,4 @@ def _entry(
 
 
 def _decimal(value: float | None) -> str | None:
-    return None if value is None else decimal(value)
+    return None if value is None else significant(value)

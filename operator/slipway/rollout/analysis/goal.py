@@ -7,16 +7,12 @@ falseWinPercent per hundred, over the whole test.
 
 from __future__ import annotations
 
-from math import exp
-
 from slipway.api.abtest import AbTest
 from slipway.api.analysis import AnalysisMetric, EvidenceStatus, GainStatus, MetricStatus
+from slipway.api.base import significant
 from slipway.api.rollout import RolloutSpec, RolloutStatus
-from slipway.rollout.analysis.decimals import decimal, rounded_down
 from slipway.rollout.analysis.sequential import Sample, Wealth, bet
-
-SURE = 34.0
-"""Logarithm beyond which evidence is no longer told apart in words."""
+from slipway.rollout.analysis.written import rounded_down, times
 
 
 def test_of(spec: RolloutSpec) -> AbTest | None:
@@ -34,8 +30,8 @@ def gained(
         return None
     after = bet(_wealth(last), theirs, mine, 0.0, spec.analysis.requests_per_user)
     return GainStatus(
-        times=decimal(exp(min(after.log, SURE))),
-        needed=decimal(100 / float(test.false_win_percent)),
+        times=times(after),
+        needed=significant(100 / float(test.false_win_percent)),
         steady=rounded_down(after.steady),
         sudden=rounded_down(after.sudden),
         recent=round(after.recent.requests),
