@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-STEPS = {"v1": 4, "v2": 10, "v3": 3}
+STEPS = {"v1": 4, "v2": 20, "v3": 3}
 FEW_ANSWERS = {"maxExamples": 2, "maxNewTokens": 200}
 EXAMPLES = {
     "heldOutLoss": {"maxExamples": 8},
