@@ -11,7 +11,7 @@ from slipway.names import HASH_ANNOTATION
 from tests.engine.cluster import Cluster
 from tests.engine.faults import Wire
 from tests.engine.replica import Replica
-from tests.engine.toy import dataset
+from tests.engine.toy import SPACE, dataset
 from tests.engine.virtual import virtual
 
 
@@ -86,6 +86,20 @@ async def test_where_others_are_urgent_all_that_goes_ahead_goes_before_any_statu
     async with Replica(cluster, "second"):
         await asyncio.sleep(60)
         assert [root["status"]["children"] for root in cluster.of("Dataset")] == [2, 2]
+
+
+@virtual
+async def test_a_status_that_others_wait_before_is_not_hurried_by_its_own_child() -> None:
+    cluster = Cluster()
+    async with Replica(cluster) as replica:
+        replica.engine.queue.backlog.urgent = lambda: True  # type: ignore[method-assign]
+        await cluster.create(dataset(maps=2, ahead=[1]))
+        await asyncio.sleep(0.5)
+        cluster.edit("ConfigMap", SPACE, "data-1", data={"another": "controller's"})
+        await asyncio.sleep(0.2)
+        assert [call.kind for call in replica.wire.writes] == ["ConfigMap"]
+        await asyncio.sleep(5)
+        assert cluster.of("Dataset")[0]["status"]["children"] == 2
 
 
 @virtual
