@@ -188,6 +188,8 @@ class Ask:
 
     id: str
     question: Question
+    at: datetime | None = field(default=None, compare=False)
+    """When to ask, where that is not at once: so a root is looked at when its answer is there, and not before."""
 
 
 @dataclass(frozen=True)

@@ -72,10 +72,10 @@ class Queue:
 
 
 class Answers:
-    """The interface of `Asks`: open questions are answered by the world's Prometheus after some time."""
+    """The interface of `Asks`: open questions are answered by the world's Prometheus some time after they are due."""
 
-    def __init__(self, world: World, answered: Callable[[Key], None]) -> None:
-        self._world, self._answered = world, answered
+    def __init__(self, world: World, now: Callable[[], datetime], answered: Callable[[Key], None]) -> None:
+        self._world, self._now, self._answered = world, now, answered
         self._open: dict[str, Ask] = {}
         self._found: dict[str, Answer] = {}
 
@@ -89,7 +89,8 @@ class Answers:
         for id, ask in wanted.items():
             if id not in self._open and id not in self._found:
                 self._open[id] = ask
-                self._world.after(self._world.prometheus.takes(id), self._find, key, ask)
+                wait = 0.0 if ask.at is None else max(0.0, (ask.at - self._now()).total_seconds())
+                self._world.after(wait + self._world.prometheus.takes(id), self._find, key, ask)
 
     def forget(self, key: Key) -> None:
         self.update(key, ())
@@ -114,7 +115,7 @@ class Operator:
         self.failed_calls = 0
         self.store = Store(self._changed)
         self.queue = Queue(world, self._wake, self._reconciled)
-        self.asks = Answers(world, lambda key: self.queue.add(key, Priority.HIGH))
+        self.asks = Answers(world, self.now, lambda key: self.queue.add(key, Priority.HIGH))
         self.executor = Executor(self.connection, self.store, self, self, METRICS, self._fence)  # type: ignore[arg-type]
         self.reconciler = Reconciler(
             {"Rollout": self}, self.store, self.queue, self.executor, self.asks, self, METRICS  # type: ignore[arg-type, dict-item]

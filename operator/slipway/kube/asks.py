@@ -60,7 +60,7 @@ class Asks:
         return Facts({ask.id: answer for ask, answer in self._answers.get(key, {}).items()})
 
     def update(self, key: Key, asks: Sequence[Ask]) -> None:
-        """Make `asks` the open questions of `key`: begin the new ones, drop the others."""
+        """Make `asks` the open questions of `key`: begin the new ones, each at its time, and drop the others."""
         wanted = set(asks)
         for ask in [ask for ask in self._open.get(key, {}) if ask not in wanted]:
             self._open[key].pop(ask).cancel()
@@ -88,6 +88,8 @@ class Asks:
         self._open.clear()
 
     async def _find(self, key: Key, ask: Ask) -> None:
+        if ask.at is not None:
+            await asyncio.sleep((ask.at - self._clock.now()).total_seconds())
         answer = await self._shared(ask.question)
         self._metrics.asks.labels(result="error" if answer.error else "answer").inc()
         self._open.get(key, {}).pop(ask, None)

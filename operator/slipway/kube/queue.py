@@ -152,9 +152,10 @@ class Backlog:
         """
         _, started = self._working.pop(key)
         again = self._dirty.pop(key, None)
-        if rest:
+        rests = now + rest > now
+        if rests:
             self._resting[key] = now + rest
-        if again is not None and rest and again[0] is not Priority.HIGH:
+        if again is not None and rests and again[0] is not Priority.HIGH:
             self._wake_rested(key)
         elif again is not None:
             self._push(key, *again)

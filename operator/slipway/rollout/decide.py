@@ -16,7 +16,7 @@ from slipway.api.rollout import RolloutStatus
 from slipway.plan import Event, Plan
 from slipway.rollout import measure_job, objects, reasons, shadow, traffic
 from slipway.rollout.analysis import admission, evidence, verdict
-from slipway.rollout.analysis.evidence import Known
+from slipway.rollout.analysis.evidence import PATIENCE, Known
 from slipway.rollout.conditions import described, transitions
 from slipway.rollout.observe import Seen
 from slipway.rollout.rollout import Rollout
@@ -26,8 +26,6 @@ from slipway.settings import Settings
 
 MOST_MOVES = 50
 """Far above what any situation needs: a rule that never rests is a defect, not a state."""
-PATIENCE = timedelta(seconds=5)
-"""When to look again for an answer that is due and not there yet."""
 
 
 def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> Plan:
@@ -103,9 +101,9 @@ def wake_up(s: Situation) -> timedelta | None:
 
 def _moments(s: Situation) -> Iterable[datetime]:
     status, spec = s.status, s.spec
-    due = evidence.next_due(s.rollout, status)
-    if due is not None:
-        yield s.now + PATIENCE if evidence.is_due(due, s.rollout, s.now) else due
+    measured = evidence.next_look(s.rollout, status, s.now)
+    if measured is not None:
+        yield measured
     features = shadow.next_due(s.rollout, status, s.now)
     if features is not None:
         yield features if features > s.now else s.now + PATIENCE

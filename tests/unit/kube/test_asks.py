@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -123,6 +124,19 @@ async def test_who_stops_asking_does_not_stop_the_others() -> None:
     desk.asks.forget(key(3))
     await asyncio.sleep(0.001)
     assert desk.servers.open["all"] == 0, "a question that nobody waits for is dropped"
+
+
+@virtual
+async def test_a_question_is_asked_when_its_time_has_come() -> None:
+    desk = Desk()
+    for number, seconds in enumerate((-5, 10, 20)):
+        desk.asks.update(key(number), [Ask("a", query("good", f"q{number}"), EPOCH + timedelta(seconds=seconds))])
+    await asyncio.sleep(5)
+    desk.asks.update(key(1), [Ask("a", query("good", "q1"), EPOCH + timedelta(seconds=99))])  # the same question
+    desk.asks.update(key(2), [])
+    await asyncio.sleep(100)
+    assert [round(at, 2) for at in desk.at.values()] == [0.01, 10.01]
+    assert len(desk.servers.asked) == 2, "a question that nobody asks any more is not asked"
 
 
 @virtual

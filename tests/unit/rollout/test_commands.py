@@ -227,7 +227,7 @@ def test_no_command_saves_a_candidate_that_fails_in_the_same_moment(name: str) -
     world = gated()
     world.behaves["v2"] = Behaviour(failing_percent=30)
     for _ in range(15):
-        if world.asked:
+        if world.due:
             world.annotate(f"{COMMAND_PREFIX}{name}", "v2")
         world.scrape()
         world.reconcile()

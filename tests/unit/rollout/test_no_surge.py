@@ -160,7 +160,7 @@ def test_it_is_compared_with_what_stable_showed_before_it_gave_way() -> None:
     world.want("v2")
     world.tick()
     gave_way = world.now
-    while not world.asked:
+    while not world.due:
         world.tick()
         world.now += SECOND
     question = str(world.asked[0])

@@ -36,6 +36,16 @@ def test_numbers_alone_are_written_every_ten_seconds(rule: dict[str, Any]) -> No
     assert 9 <= world.writes - writes <= 11
 
 
+def test_nothing_is_decided_between_a_measurement_and_the_next_answer() -> None:
+    world = measured_each_second()
+    world.run(30)
+    plan = world.tick()
+    [ask] = plan.asks[-1:]
+    assert ask.at == world.now + timedelta(seconds=1)
+    assert plan.requeue_after is not None
+    assert plan.requeue_after > timedelta(seconds=5), "the answer wakes it, or patience does"
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_a_failure_is_written_in_the_reconcile_that_learns_of_it(rule: dict[str, Any]) -> None:
     world = measured_each_second(rule)

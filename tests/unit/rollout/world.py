@@ -158,9 +158,9 @@ class World:
                 self.live[name] = PREVIEW_SHARE
 
     def scrape(self) -> None:
-        """Answer what the last plan asked, and was not answered before."""
+        """Answer what the last plan asked for now, and was not answered before."""
         known = self.facts.answers
-        self.facts = Facts({ask.id: known.get(ask.id) or self._answer(ask.question) for ask in self.asked})
+        self.facts = Facts({ask.id: known.get(ask.id) or self._answer(ask.question) for ask in self.due})
 
     # What the engine does
 
@@ -210,6 +210,11 @@ class World:
         raise AssertionError(f"never {state}, but {self.state}: {self.status.message}")
 
     # What can be seen
+
+    @property
+    def due(self) -> Sequence[Ask]:
+        """What the last plan asked, as far as its time has come."""
+        return [ask for ask in self.asked if ask.at is None or ask.at <= self.now]
 
     @property
     def status(self) -> RolloutStatus:

@@ -27,6 +27,8 @@ from slipway.rollout.measure_job import Due
 from slipway.rollout.phase import judged, stable_ended
 from slipway.rollout.rollout import Rollout
 
+PATIENCE = timedelta(seconds=5)
+"""When to look again for an answer that is due and not there yet."""
 WRITTEN_SECONDS = 10.0
 """How old the numbers in status may become while they change nothing. A write costs an API server more than all that is
 done for a measurement: 100 candidates that are judged each second would keep one busy with nothing else."""
@@ -46,10 +48,12 @@ class Known:
 
 
 def asks(rollout: Rollout, status: RolloutStatus, now: datetime) -> tuple[Ask, ...]:
-    """Return the questions due at `now`: none unless a candidate has traffic beside a stable version."""
+    """Return the next question of each metric, to be asked when it is due: none unless a candidate has traffic beside
+    a stable version.
+    """
     return tuple(
-        Ask(_ask_id(metric, status, scope), question(metric, scope))
-        for metric, scope in _wanted(rollout, status, now)
+        Ask(_ask_id(metric, status, scope), question(metric, scope), None if is_due(due, rollout, now) else due)
+        for metric, scope, due in _next(rollout, status)
         if metric.job is None
     )
 
@@ -58,23 +62,33 @@ def jobs(rollout: Rollout, status: RolloutStatus, now: datetime) -> tuple[Due, .
     """Return the measurements due at `now` that pods make."""
     return tuple(
         Due(_ask_id(metric, status, scope), metric.name, metric.job)
-        for metric, scope in _wanted(rollout, status, now)
-        if metric.job is not None
+        for metric, scope, due in _next(rollout, status)
+        if metric.job is not None and is_due(due, rollout, now)
     )
 
 
-def _wanted(rollout: Rollout, status: RolloutStatus, now: datetime) -> Iterable[tuple[AnalysisMetric, Scope]]:
+def _next(rollout: Rollout, status: RolloutStatus) -> Iterable[tuple[AnalysisMetric, Scope, datetime]]:
     for metric in in_force(rollout, status):
         scope = _scope(metric, rollout, status)
-        if scope is not None and is_due(_due(metric, rollout.spec.analysis, status), rollout, now):
-            yield metric, scope
+        if scope is not None:
+            yield metric, scope, _due(metric, rollout.spec.analysis, status)
 
 
-def next_due(rollout: Rollout, status: RolloutStatus) -> datetime | None:
-    """Return when the next measurement is due, if the candidate has traffic."""
+def next_look(rollout: Rollout, status: RolloutStatus, now: datetime) -> datetime | None:
+    """Return when to look again for the sake of measurements, if the candidate has traffic.
+
+    A Job is made when it is due. The answer to a question comes by itself: looking is for one that does not.
+    """
     if not judged(status):
         return None
-    return min((_due(metric, rollout.spec.analysis, status) for metric in in_force(rollout, status)), default=None)
+    looks = []
+    for metric in in_force(rollout, status):
+        due = _due(metric, rollout.spec.analysis, status)
+        if is_due(due, rollout, now):
+            looks.append(now + PATIENCE)
+        else:
+            looks.append(due if metric.job is not None else due + PATIENCE)
+    return min(looks, default=None)
 
 
 def is_due(due: datetime, rollout: Rollout, now: datetime) -> bool:
