@@ -90,10 +90,14 @@ class Answers:
             if id not in self._open and id not in self._found:
                 self._open[id] = ask
                 wait = 0.0 if ask.at is None else max(0.0, (ask.at - self._now()).total_seconds())
-                self._world.after(wait + self._world.prometheus.takes(id), self._find, key, ask)
+                self._world.after(wait, self._ask, key, ask)
 
     def forget(self, key: Key) -> None:
         self.update(key, ())
+
+    def _ask(self, key: Key, ask: Ask) -> None:
+        if self._open.get(ask.id) == ask:
+            self._world.after(self._world.prometheus.takes(ask.id), self._find, key, ask)
 
     def _find(self, key: Key, ask: Ask) -> None:
         if self._open.get(ask.id) == ask:
