@@ -253,17 +253,21 @@ def gives_way(s: Situation) -> Told | None:
 
 
 def route_awaited(s: Situation) -> Told | None:
-    """Stable serves, but the gateway has never yet confirmed it."""
-    before = s.rollout.status
-    known = s.seen.route is None or s.seen.route.known
-    if s.carried or (known and before.stable is not None and before.state != "Initializing"):
+    """Stable serves, but the gateway that the spec names has never yet confirmed it."""
+    before, route = s.rollout.status, s.seen.route
+    through = route.before if route is not None else ()
+    known = route is None or route.known
+    if s.carried or (known and not through and before.stable is not None and before.state != "Initializing"):
         return None  # once it served, a route that lags behind one of our writes is no news
     message = (
-        f"waiting for Gateway {words.gateway(s)} to accept HTTPRoute {s.rollout.root.name}. If it stays so: create "
-        "that Gateway or correct spec.traffic.gateway, and let a listener of it allow routes from namespace "
-        f"{s.rollout.root.namespace} (allowedRoutes)"
+        f"waiting for Gateway {words.gateway(s)} to accept HTTPRoute {s.rollout.root.name}{words.refusal(s)}. If it "
+        "stays so: create that Gateway or correct spec.traffic.gateway, and let a listener of it allow routes from "
+        f"namespace {s.rollout.root.namespace} (allowedRoutes)"
     )
-    return Told("Initializing", reasons.ROUTE_PENDING, message)
+    if not through:
+        return Told("Initializing", reasons.ROUTE_PENDING, message)
+    still = ", ".join("/".join(gateway) for gateway in through)
+    return Told("Degraded", reasons.ROUTE_PENDING, f"requests come through Gateway {still} as before; {message}")
 
 
 def stable_scales(s: Situation) -> Told | None:

@@ -15,7 +15,7 @@ from slipway.plan import Manifest
 from slipway.rollout import traffic
 from slipway.rollout.observe import Seen
 from slipway.rollout.rollout import Rollout
-from slipway.rollout.routes import GATEWAY_API, parent, service_name
+from slipway.rollout.routes import GATEWAY_API, parents, service_name
 
 PORT: Final = 81
 """Of every revision's Service."""
@@ -44,7 +44,7 @@ def route(rollout: Rollout, status: RolloutStatus, seen: Seen) -> list[Manifest]
                 "namespace": root.namespace,
                 "labels": root.labels(),
             },
-            "spec": {"parentRefs": [parent(rollout)], "hostnames": _hostnames(rollout), "rules": rules},
+            "spec": {"parentRefs": parents(rollout, seen.route.before if seen.route is not None else ()), "hostnames": _hostnames(rollout), "rules": rules},
         }
     ]
 

@@ -28,6 +28,8 @@ ROUTE_ROLLBACK = "slipway.dev/last-rollback"
 """Annotation: the newest verdict (status.lastRollback as JSON), should it never have reached the status."""
 EVERY_PATH = {"type": "PathPrefix", "value": "/"}
 
+Gateway = tuple[str, str]
+"""Namespace and name."""
 Header = tuple[str, str]
 """Name and exact value."""
 
@@ -54,6 +56,8 @@ class Route:
     version: int = 0
     stable: str = ""
     last_rollback: FailedRevision | None = None
+    before: tuple[Gateway, ...] = ()
+    """Through which requests come until the Gateway that the spec names has taken the route."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ class RouteSeen:
     """The revision that was stable when it was written."""
     last_rollback: FailedRevision | None = None
     """The newest verdict when it was written."""
+    before: tuple[Gateway, ...] = ()
+    """The Gateways that it names beside that of the spec and that took it once; none when the spec's has it."""
 
     @property
     def weights(self) -> Mapping[str, int]:
@@ -105,7 +111,7 @@ def http_route(rollout: Rollout, route: Route) -> Manifest:
             "annotations": _annotations(route),
         },
         "spec": {
-            "parentRefs": [parent(rollout)],
+            "parentRefs": parents(rollout, route.before),
             "hostnames": list(route.hostnames),
             "rules": [
                 {"matches": _matches(rule), "backendRefs": _backends(rule)} | _filters(rule) for rule in route.rules
@@ -122,27 +128,53 @@ def read_route(manifest: Manifest, rollout: Rollout) -> RouteSeen:
     ours = tuple(rule for rule in rules if rule is not None)
     generation = int(manifest["metadata"].get("generation") or 0)
     annotations = manifest["metadata"].get("annotations") or {}
-    parents = _parents(manifest, rollout)
-    answers = [_answer(entry, generation) for entry in parents]
+    entries = _statuses(manifest, _gateway(rollout), rollout)
+    answers = [_answer(entry, generation) for entry in entries]
     complete = [answer for answer in answers if len(answer) == 2]
     problem = next((words for answer in complete for words in answer.values() if words), "")
     return RouteSeen(
         rules=ours if len(ours) == len(rules) else (),
         accepted=bool(complete) and not problem,
         problem=problem,
-        known=bool(parents),
+        known=bool(entries),
         hostnames=tuple(spec.get("hostnames") or ()),
         version=int(told) if (told := str(annotations.get(ROUTE_VERSION) or "0")).isdigit() else 0,
         stable=str(annotations.get(ROUTE_STABLE) or ""),
         last_rollback=_last_rollback(str(annotations.get(ROUTE_ROLLBACK) or "")),
+        before=() if complete and not problem else _before(manifest, rollout),
     )
 
 
-def parent(rollout: Rollout) -> dict[str, Any]:
-    """Return the reference to the Gateway that the spec names, every default written out."""
+def parents(rollout: Rollout, before: Iterable[Gateway]) -> list[dict[str, Any]]:
+    """Return references to the Gateway that the spec names and to those `before` it, every default written out."""
+    return [
+        {"group": GATEWAY_API, "kind": "Gateway", "name": name, "namespace": namespace}
+        for namespace, name in (_gateway(rollout), *before)
+    ]
+
+
+def _gateway(rollout: Rollout) -> Gateway:
     gateway = rollout.spec.traffic.gateway
-    namespace = gateway.namespace or rollout.root.namespace
-    return {"group": GATEWAY_API, "kind": "Gateway", "name": gateway.name, "namespace": namespace}
+    return gateway.namespace or rollout.root.namespace, gateway.name
+
+
+def _before(manifest: Manifest, rollout: Rollout) -> tuple[Gateway, ...]:
+    """Return the Gateways, but for the spec's, that the route names and that accepted it, of whatever generation."""
+    named = (_named(ref, rollout) for ref in (manifest.get("spec") or {}).get("parentRefs") or ())
+    return tuple(
+        gateway
+        for gateway in dict.fromkeys(named)
+        if gateway != _gateway(rollout)
+        and any(
+            condition.get("type") == "Accepted" and condition.get("status") == "True"
+            for entry in _statuses(manifest, gateway, rollout)
+            for condition in entry.get("conditions") or ()
+        )
+    )
+
+
+def _named(ref: Mapping[str, Any], rollout: Rollout) -> Gateway:
+    return str(ref.get("namespace") or rollout.root.namespace), str(ref.get("name"))
 
 
 def _annotations(route: Route) -> dict[str, str]:
@@ -215,15 +247,10 @@ def _header(headers: Iterable[Mapping[str, Any]]) -> Header | None:
     return str(first.get("name")), str(first.get("value"))
 
 
-def _parents(manifest: Manifest, rollout: Rollout) -> list[Mapping[str, Any]]:
-    """Return the status entries of the Gateway that the spec names."""
-    wanted = parent(rollout)
-
-    def same(ref: Mapping[str, Any]) -> bool:
-        namespace = ref.get("namespace") or rollout.root.namespace
-        return (ref.get("name"), namespace) == (wanted["name"], wanted["namespace"])
-
-    return [p for p in (manifest.get("status") or {}).get("parents") or () if same(p.get("parentRef") or {})]
+def _statuses(manifest: Manifest, gateway: Gateway, rollout: Rollout) -> list[Mapping[str, Any]]:
+    """Return what `gateway` says of the route."""
+    entries = (manifest.get("status") or {}).get("parents") or ()
+    return [entry for entry in entries if _named(entry.get("parentRef") or {}, rollout) == gateway]
 
 
 def _answer(entry: Mapping[str, Any], generation: int) -> dict[str, str]:

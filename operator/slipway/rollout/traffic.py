@@ -14,7 +14,7 @@ from slipway.rollout import shadow, sticky
 from slipway.rollout.observe import Seen
 from slipway.rollout.phase import answering
 from slipway.rollout.rollout import Rollout
-from slipway.rollout.routes import Header, Route, RouteRule, service_name
+from slipway.rollout.routes import Gateway, Header, Route, RouteRule, service_name
 
 MOST_MATCHES = 64
 """Of one rule of an HTTPRoute."""
@@ -47,11 +47,18 @@ def routes(rollout: Rollout, status: RolloutStatus, seen: Seen) -> list[Route]:
         return []
     named = [_main(rollout, status, weights), *_preview(rollout, status, weights)]
     number, stable, last = status.route_version, status.stable.revision, status.last_rollback
-    wanted = [replace(r, version=number, stable=stable, last_rollback=last) for r in named]
+    wanted = [
+        replace(r, version=number, stable=stable, last_rollback=last, before=_before(seen, r.name)) for r in named
+    ]
     if not seen.contested:
         return wanted
     # The older Rollout has the host name: what is routed stays so, and nothing is added.
     return [replace(r, hostnames=seen.routes[r.name].hostnames) for r in wanted if r.name in seen.routes]
+
+
+def _before(seen: Seen, name: str) -> tuple[Gateway, ...]:
+    """Return the Gateways that must not lose a route yet: an edit names another one, which may not exist."""
+    return seen.routes[name].before if name in seen.routes else ()
 
 
 def _main(rollout: Rollout, status: RolloutStatus, weights: dict[str, int]) -> Route:

@@ -136,13 +136,54 @@ def test_a_stable_that_nobody_knows_how_to_make_again_says_so_and_how_it_returns
     assert world.replicas() == {"v1": 2}
 
 
+def gateways(world: World) -> list[str]:
+    return [ref["name"] for ref in world.objects["HTTPRoute", ROLLOUT]["spec"]["parentRefs"]]
+
+
 def test_a_gateway_that_never_took_the_route_is_not_healthy() -> None:
-    world = serving()
-    world.edit(world.root["spec"] | {"traffic": {"gateway": {"name": "nobody"}, "hostnames": ["a.example"]}})
-    world.reconcile()
-    world.reconcile()
+    world = World()
+    world.absent = {"slipway"}
+    world.run(30)
     assert world.state == "Initializing"
-    assert "Gateway games/nobody" in world.status.message
-    world.gateway()
+    assert "waiting for Gateway gateways/slipway to accept" in world.status.message
+    world.absent.clear()
+    world.until("Healthy")
+
+
+def test_an_edit_that_names_a_gateway_that_is_not_there_takes_no_traffic_away() -> None:
+    world = serving()
+    world.absent = {"nobody"}
+    world.edit(world.root["spec"] | {"traffic": {"gateway": {"name": "nobody"}, "hostnames": ["a.example"]}})
+    world.run(30)
+    assert world.state == "Degraded"
+    assert world.status.message.startswith("requests come through Gateway gateways/slipway as before; waiting for Gateway")
+    assert "games/nobody to accept" in world.status.message
+    assert gateways(world) == ["nobody", "slipway"]
+    assert sum(world.live.values()) == 100
+    assert [event.type for event in world.events if event.reason == "RoutePending"] == ["Warning"]
+    writes = world.writes
+    world.run(60)
+    assert world.writes == writes, "nothing turns in circles"
+
+
+def test_a_gateway_that_takes_the_route_over_has_it_alone() -> None:
+    world = serving()
+    world.edit(world.root["spec"] | {"traffic": {"gateway": {"name": "another"}, "hostnames": ["a.example"]}})
     world.reconcile()
-    assert world.state == "Healthy"
+    assert gateways(world) == ["another", "slipway"]
+    world.until("Healthy")
+    world.run(5)
+    assert gateways(world) == ["another"]
+    assert sum(world.live.values()) == 100
+
+
+def test_an_edit_that_is_taken_back_leaves_nothing_of_the_gateway_that_was_not_there() -> None:
+    world = serving()
+    world.absent = {"nobody"}
+    before = dict(world.root["spec"])
+    world.edit(before | {"traffic": {**before["traffic"], "gateway": {"name": "nobody"}}})
+    world.run(10)
+    world.edit(before)
+    world.until("Healthy")
+    world.run(5)
+    assert gateways(world) == ["slipway"]

@@ -104,6 +104,7 @@ class World:
         self.broken: dict[str, dict[str, Any]] = {}  # version → what the pods of this version cannot get over
         self.places: int | None = None  # pods that the nodes can hold, if they are few
         self.prometheus = True
+        self.absent: set[str] = set()  # Gateways that do not exist
         self.live: dict[str, float] = {}  # what the gateway really sends where, by Service
         self.asked: Sequence[Ask] = ()
         self.facts = Facts()
@@ -149,8 +150,9 @@ class World:
         routes = [obj for (kind, name), obj in self.objects.items() if kind == "HTTPRoute" and name != skip]
         for route in routes:
             refused = route["metadata"]["name"] == refuse
-            route["status"] = {"parents": [_parent_status(route, refused=refused)]}
-        named = {route["metadata"]["name"]: live(route) for route in routes}
+            there = [ref for ref in route["spec"]["parentRefs"] if ref["name"] not in self.absent]
+            route["status"] = {"parents": [_parent_status(route, ref, refused=refused) for ref in there]}
+        named = {route["metadata"]["name"]: live(route) for route in routes if route["status"]["parents"]}
         if skip != ROLLOUT:
             self.live = dict(named.get(ROLLOUT, {}))
         for name, share in named.get(f"{ROLLOUT}-preview", {}).items():
@@ -328,7 +330,7 @@ def _pod(name: str, labels: Mapping[str, str]) -> dict[str, Any]:
     return {"kind": "Pod", "metadata": meta, "status": {"phase": "Pending"}}
 
 
-def _parent_status(route: Mapping[str, Any], *, refused: bool) -> dict[str, Any]:
+def _parent_status(route: Mapping[str, Any], ref: Mapping[str, Any], *, refused: bool) -> dict[str, Any]:
     generation = route["metadata"]["generation"]
     conditions = [
         {"type": kind, "status": "True", "reason": kind, "observedGeneration": generation}
@@ -336,7 +338,7 @@ def _parent_status(route: Mapping[str, Any], *, refused: bool) -> dict[str, Any]
     ]
     if refused:
         conditions[0] |= {"status": "False", "reason": "NoMatchingListenerHostname", "message": "no listener has it"}
-    return {"parentRef": route["spec"]["parentRefs"][0], "controllerName": "x/y", "conditions": conditions}
+    return {"parentRef": ref, "controllerName": "x/y", "conditions": conditions}
 
 
 def _ready() -> list[dict[str, str]]:
