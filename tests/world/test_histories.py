@@ -14,7 +14,7 @@ import pytest
 
 from tests.world.histories import explain, generate, live, search
 
-COUNT = int(os.environ.get("SLIPWAY_HISTORIES", "1500"))
+COUNT = int(os.environ.get("SLIPWAY_HISTORIES", "2000"))
 FIRST = int(os.environ.get("SLIPWAY_HISTORIES_FROM", "0"))
 CHUNK = 50
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from slipway.names import root_labels
 from slipway.plan import Answer, Event, Facts, Key, Manifest, Plan, Question, View
 from tests.apiserver.engine.test_client import dataset
 from tests.apiserver.engine.test_kopf import until
+from tests.apiserver.server import ApiServer
 
 
 class FilesRoom:
@@ -185,3 +187,36 @@ async def test_a_restarted_operator_changes_nothing(api: KubeClient, connection:
         for o in page.items
     }
     assert after == before
+
+
+async def test_a_definition_upgraded_underneath_changes_nothing_and_stops_nobody(
+    server: ApiServer, api: KubeClient, connection: Kubeconfig, space: str
+) -> None:
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/datasets.slipway.dev"
+    today = server.request("GET", path).body["spec"]
+    newer = copy.deepcopy(today)
+    version = newer["versions"][0]
+    version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["ofTomorrow"] = {"type": "string"}
+    version["additionalPrinterColumns"].append({"name": "Tomorrow", "type": "string", "jsonPath": ".spec.ofTomorrow"})
+
+    def define(spec: object) -> None:
+        assert server.request("PATCH", path, {"spec": spec}, "application/merge-patch+json").code == 200
+
+    try:
+        async with operator(connection, space) as running:
+            await api.apply(files(space, "a"), manager="user")
+            await settled(api, space, 1)
+            await running.rest()
+            writes = running.writes()
+            define(newer)
+            await asyncio.sleep(2)  # the apiserver ends the watches of a definition that changed
+            assert running.writes() == writes
+            tomorrow = files(space, "a", "b")
+            tomorrow["spec"]["ofTomorrow"] = "kept, though this operator does not know it"
+            async with asyncio.timeout(20):
+                while (await api.apply(tomorrow, manager="user"))["spec"].get("ofTomorrow") is None:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+            await settled(api, space, 2)
+            assert (await api.get("Dataset", space, "data"))["spec"]["ofTomorrow"].startswith("kept")
+    finally:
+        define(today)
