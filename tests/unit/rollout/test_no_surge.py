@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.rollout.test_pods import fetching
 from tests.unit.rollout.world import Behaviour, World, serving, waiting
 
 STEPS = [{"percent": 25, "holdSeconds": 30}, {"percent": 50, "holdSeconds": 30}]
@@ -62,6 +63,25 @@ def test_a_return_takes_what_stable_has_and_grows_as_the_others_drain() -> None:
     world.run(5)
     assert world.replicas() == {"v1": 3}
     assert world.ready("v1") == 3
+
+
+def test_a_return_to_an_artefact_that_is_gone_says_so_and_ends_when_it_is_back() -> None:
+    world = tight(1, "Accept")
+    world.want("v2")
+    world.until("Baking")
+    world.behaves["v2"] = Behaviour(failing_percent=50)
+    gone = '{"type":"Failed","reason":"NoSuchArtifact","message":"s3://models/v1/ is not there: restore it"}'
+    world.broken["v1"] = fetching(11, gone)
+    world.until("Degraded")
+    world.run(60)
+    assert world.routed() == {"v1": 100}, "what failed stays away all the same"
+    assert "v1 is stable and has no ready pod" in world.status.message
+    assert "s3://models/v1/ is not there: restore it" in world.status.message
+    world.broken.clear()
+    world.run(30)
+    assert world.ready("v1") == 1
+    assert "v2 " in world.status.message
+    assert "rolled back" in world.status.message
 
 
 def test_one_replica_refuses_and_says_what_to_change() -> None:
