@@ -11,6 +11,8 @@ from random import Random
 import pytest
 
 from bench.dice import Look, alarmed, binomial, in_bursts, merged, ramp, reached, returning
+from bench.latencies import judged
+from slipway.api.analysis import Latency
 
 NEEDED = 1 / (0.05 * 0.9)
 """For falseAlarmPercent 5 and one metric: 1 percent would take many more dice to tell from 0."""
@@ -29,6 +31,23 @@ def alarms(looks: list[Look], allowed: float, **how: object) -> int:
 @pytest.mark.parametrize(("candidate", "stable", "allowed"), [(0.02, 0.02, 0.0), (0.03, 0.02, 0.01), (0.2, 0.2, 0.0)])
 def test_an_hour_of_looks_every_five_seconds_up_a_ramp(candidate: float, stable: float, allowed: float) -> None:
     assert alarms(ramp(HOUR, 40, candidate, stable), allowed) <= MOST
+
+
+@pytest.mark.parametrize(("quantile", "allowed"), [(50, 20), (95, 5), (95, 20), (99, 20)])
+def test_answers_as_slow_as_is_allowed_in_the_buckets_of_a_histogram(quantile: int, allowed: int) -> None:
+    """Stable's limit is known from its answers before only, and lies within a bucket."""
+    dice, rule = Random(20_261_129), Latency(quantile_percent=quantile, max_increase_percent=allowed)
+    looks = ramp(HOUR // 6, 40, 0, 0)
+    found = [reached(judged(dice, looks, rule, 1 + allowed / 100), 0.0, NEEDED) for _ in range(ROLLOUTS)]
+    assert sum(count is not None for count in found) <= MOST
+
+
+@pytest.mark.parametrize(("factor", "within"), [(1.5, 700), (2.0, 300)])
+def test_a_slow_version_is_found(factor: float, within: int) -> None:
+    dice, rule = Random(7), Latency(quantile_percent=95, max_increase_percent=10)
+    looks = [Look(10, 90, 0, 0)] * 300
+    found = [reached(judged(dice, looks, rule, factor), 0.0, NEEDED) for _ in range(20)]
+    assert sum(count is not None and count <= within for count in found) >= 18
 
 
 def test_rates_that_change_together_are_no_difference() -> None:

@@ -155,11 +155,15 @@ def _batch(rule: ErrorRate | Latency, series: Series, scope: Scope) -> Batch:
     if isinstance(rule, ErrorRate):
         found = (counts(new, revision, rule) for revision in (mine, theirs))
         return Batch(*(Sample(each.requests, each.failures) for each in found))
-    limit = bound_between(histogram(part(series, BEFORE), theirs), rule)
+    return Batch(*too_slow(histogram(part(series, BEFORE), theirs), histogram(new, mine), histogram(new, theirs), rule))
+
+
+def too_slow(earlier: Histogram, mine: Histogram, theirs: Histogram, rule: Latency) -> tuple[Sample, Sample]:
+    """Return the candidate's and stable's requests, and how many are beyond their limits; nothing without a limit."""
+    limit = bound_between(earlier, rule)
     if limit is None:
-        return Batch()
-    allowed = 1 + (rule.max_increase_percent or 0) / 100
-    return Batch(_slow(histogram(new, mine), limit), _slow(histogram(new, theirs), limit / allowed))
+        return NOTHING, NOTHING
+    return _slow(mine, limit), _slow(theirs, limit / (1 + (rule.max_increase_percent or 0) / 100))
 
 
 def bound_between(earlier: Histogram, rule: Latency) -> float | None:
