@@ -204,6 +204,22 @@ def test_a_pod_that_measures_badly_sends_the_candidate_back() -> None:
     assert not [kind for kind, _ in world.objects if kind == "Job"]
 
 
+@pytest.mark.parametrize(("said", "switches"), [('{"value": 0.95}', True), ('{"value": 0.2}', False)])
+def test_a_pod_judges_the_preview_before_blue_becomes_green(said: str, switches: bool) -> None:
+    chosen = {"previewHostnames": ["next.assistant.example"], "holdSeconds": 5, "scaleDownDelaySeconds": 120}
+    world = serving(strategy={"blueGreen": chosen})
+    world.want("v2", analysis={"intervalSeconds": 10, "windowSeconds": 60, "metrics": [JOB]})
+    for _ in range(40):
+        world.tick()
+        world.now += timedelta(seconds=1)
+    assert (world.routed()["v1"], world.status.percent) == (100, 0), "no user meets what nobody has measured"
+    ends(world, said)
+    world.reconcile()
+    world.tick()
+    assert (world.routed().get("v2") == 100) is switches
+    assert (world.status.last_rollback is None) is switches
+
+
 def test_measuring_pods_are_no_serving_pods() -> None:
     world = releasing(JOB)
     ends(world, "boom", code=3, phase="Failed", reason="BackoffLimitExceeded")
