@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.world.apiserver import Trouble
+from tests.world.gateway import GATEWAY
 from tests.world.prometheus import Behaviour
 from tests.world.world import World, steps
 
@@ -55,6 +56,13 @@ def template(world: World, tokens: int) -> None:
 def scale(world: World, replicas: int) -> None:
     """An autoscaler changes the replicas."""
     world.scale(replicas)
+
+
+def name_gateway(world: World, name: str) -> None:
+    """Somebody edits spec.traffic.gateway; only `slipway` is there."""
+    traffic = world.spec["traffic"] | {"gateway": {"name": name, "namespace": "gateways"}}
+    if traffic != world.spec["traffic"]:
+        world.edit(traffic=traffic)
 
 
 def step_list(world: World, percents: tuple[int, ...], hold: int) -> None:
@@ -193,6 +201,7 @@ ALL: dict[str, tuple[Callable[..., None], int, Draw]] = {
     "template": (template, 2, lambda r: (r.choice((2048, 4096)),)),
     "scale": (scale, 4, lambda r: (r.choice((1, 2, 3, 5)),)),
     "step_list": (step_list, 4, lambda r: (r.choice(STEPS), r.choice((5, 10)))),
+    "name_gateway": (name_gateway, 3, lambda r: (r.choice(("elsewhere", GATEWAY)),)),
     "command": (command, 12, lambda r: (r.choice(COMMANDS), r.choice(VERSIONS))),
     "version_turns": (
         version_turns,

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from tests.world.world import World
 
 BUCKET_HEADER = "x-slipway-bucket"
+GATEWAY = "slipway"
+"""The only Gateway that there is."""
 Mood = Literal["Follows", "Sleeps", "Refuses", "Absent"]
 
 
@@ -58,6 +60,7 @@ class Gateway:
         if self.mood != "Follows" and not confirmed:
             return
         self._world.prometheus.account()
+        route = route if route is not None and GATEWAY in gateways(route) else None
         self.live = shares(route) if route is not None else {}
         self.copies = copied(route) if route is not None else {}
         others = [one for one in self.routes() if one["metadata"]["name"] != self._world.name]
@@ -87,11 +90,17 @@ class Gateway:
         return [
             {"parentRef": parent, "controllerName": "example.com/gateway", "conditions": conditions}
             for parent in route["spec"]["parentRefs"]
+            if parent["name"] == GATEWAY
         ]
 
 
 def _state(route: Mapping[str, Any]) -> tuple[str, int]:
     return route["metadata"]["uid"], route["metadata"]["generation"]
+
+
+def gateways(route: Mapping[str, Any]) -> list[str]:
+    """Return the names of the Gateways that the route is to come through."""
+    return [ref["name"] for ref in route["spec"]["parentRefs"]]
 
 
 def weights(route: Mapping[str, Any]) -> dict[str, int]:

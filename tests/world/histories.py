@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.world.disturbances import Disturbance, draw
+from tests.world.disturbances import Disturbance, draw, name_gateway
+from tests.world.gateway import GATEWAY
 from tests.world.rules import Broken, BrokenRule
 from tests.world.world import World, steps
 
@@ -168,6 +169,7 @@ def mend(world: World) -> None:
         world.nodes.turn(version, "Good")
     world.nodes.frozen = False
     world.gateway.turn("Follows")
+    name_gateway(world, GATEWAY)
     world.prometheus.account()
     world.prometheus.up, world.prometheus.delay, world.prometheus.requests_per_second = True, 0.05, 60.0
     world.prometheus.behaves.clear()

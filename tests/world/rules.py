@@ -17,7 +17,7 @@ from slipway.plan import Event, Facts, Manifest, Plan
 from slipway.rollout import pods
 from slipway.rollout.pods import Pods
 from slipway.rollout.routes import ROUTE_ROLLBACK
-from tests.world.gateway import every_weight, shares, weights
+from tests.world.gateway import every_weight, gateways, shares, weights
 from tests.world.words import detail, revision, revision_of, told
 
 if TYPE_CHECKING:
@@ -307,6 +307,17 @@ class Rules:
             if fresh and entry.get("samples", 0) > came * EXTRAPOLATED + 5:
                 self.broken("evidence", f"{entry['metric']} counts {entry['samples']} requests, {came:.0f} came")
 
+    def _reached(self, route: Manifest) -> None:
+        """A Gateway that took the route keeps it until the one that the spec names has taken it."""
+        said = (route.get("status") or {}).get("parents") or ()
+        took = {
+            entry["parentRef"]["name"]
+            for entry in said
+            if any(one["type"] == "Accepted" and one["status"] == "True" for one in entry["conditions"])
+        }
+        if took and not took & set(gateways(route)):
+            self.broken("gateway", f"{took} had {route['metadata']['name']} and lost it to {gateways(route)}")
+
     def _routed(self, operator: Operator, route: Manifest) -> None:
         if not self._owned(route):
             return  # its Rollout is deleted, which the operator has not heard of yet
@@ -314,6 +325,7 @@ class Rules:
             if sum(found.values()) != 100:
                 self.broken("weights", f"weights {found} do not sum to 100")
         self._answerable(operator, route, "gets")
+        self._reached(route)
         status = self._status
         if not self.trusted or not status or route["metadata"]["name"] != self._world.name:
             return

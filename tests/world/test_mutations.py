@@ -169,6 +169,11 @@ MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
         {"endpoints"},
         None,
     ),
+    "an edit takes the route from the gateway that has it": (
+        setting(traffic, "_before", lambda seen, name: ()),
+        {"gateway"},
+        None,
+    ),
     "weight stays where the last endpoint is lost": (without(away.endpoints_lost), {"endpoints"}, None),
     "anything promotes": (setting(towards, "proven", lambda s, since: True), {"judged"}, None),
     "too few samples promote": (setting(verdict, "all_pass", passes_with_few_samples), {"judged"}, None),
