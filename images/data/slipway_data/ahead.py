@@ -11,8 +11,9 @@ import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from itertools import chain, islice
 
 from slipway_data.alone import Alone, Done, Work
@@ -26,6 +27,8 @@ BATCH_ROWS = 64
 BATCH_CHARACTERS = 1_000_000
 ON_THEIR_WAY = 3
 """Batches for each worker: one that it is at, and others, so that it never waits."""
+LOOK_SECONDS = 1.0
+"""How often it is looked whether all workers live while an answer is waited for."""
 WORTH_A_POOL = 4
 """Batches from which the start of processes (a second or so) is soon made up for."""
 
@@ -56,14 +59,12 @@ def done(items: Iterable[Numbered], work: Work, counts: Counts, workers: int) ->
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(work,))
     try:
         for found, counted in in_order(
-            lambda batch: pool.submit(_work, batch).result, chain(first, rest), workers * ON_THEIR_WAY
+            lambda batch: partial(_answer, pool, pool.submit(_work, batch)), chain(first, rest), workers * ON_THEIR_WAY
         ):
             counts.add(counted)
             yield from found
     except BrokenProcessPool as error:
-        # Before Python 3.12 the pool waits for ever for a thread that writes to a full pipe which nobody reads any more
-        # (CPython's issue 94777): without a reader the write ends.
-        pool._call_queue._reader.close()
+        _unblock(pool)
         said = "a worker process was killed, most often for memory: raise resources.memory, or lower resources.cpu"
         raise OutOfMemory("OutOfMemory", said) from error
     finally:
@@ -71,6 +72,31 @@ def done(items: Iterable[Numbered], work: Work, counts: Counts, workers: int) ->
 
 
 Answered = tuple[list[tuple[int, Done]], Counts]
+
+
+def _answer(pool: ProcessPoolExecutor, future: Future[Answered]) -> Answered:
+    """Wait for an answer as long as all workers live.
+
+    One that is killed while it writes leaves half an answer in a pipe, for whose other half the pool waits for ever.
+    """
+    while True:
+        try:
+            return future.result(LOOK_SECONDS)
+        except TimeoutError:
+            if future.done():
+                raise  # the work's own
+            if any(process.exitcode is not None for process in (pool._processes or {}).values()):
+                raise BrokenProcessPool("a worker ended") from None
+
+
+def _unblock(pool: ProcessPoolExecutor) -> None:
+    """Let the threads of a pool end that lost a worker: one may write to a pipe that nobody reads any more (CPython's
+    issue 94777, until Python 3.12), another read from one to which nobody writes.
+    """
+    for process in list((pool._processes or {}).values()):
+        process.kill()
+    pool._call_queue._reader.close()
+    pool._result_queue._writer.close()
 
 
 def in_order(

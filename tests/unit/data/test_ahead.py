@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import signal
+import struct
 from collections.abc import Iterator
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 import pytest
@@ -90,6 +93,22 @@ def test_a_worker_that_is_killed_is_told_as_memory() -> None:
     with pytest.raises(OutOfMemory, match=r"raise resources\.memory"):
         for _ in found:
             pass
+
+
+def test_a_worker_that_is_killed_while_it_answers_is_told_as_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ahead, "_work", torn)
+    found = ahead.done(items(10**6), Work.of(STEPS), Counts(), 2)
+    with pytest.raises(OutOfMemory, match=r"raise resources\.memory"):
+        next(found)
+
+
+def torn(batch: ahead.Batch) -> ahead.Answered:
+    """Write half an answer, as a worker would, and be killed."""
+    del batch
+    [answers] = {id(one): one for one in gc.get_objects() if isinstance(one, SimpleQueue)}.values()
+    os.write(answers._writer.fileno(), struct.pack("!i", 1_000_000) + b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("killed before")
 
 
 def _children() -> set[int]:
