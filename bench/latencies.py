@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from math import inf, log
 from random import Random
 from statistics import NormalDist
@@ -41,7 +42,7 @@ def judged(
 def chances(times: NormalDist) -> list[float]:
     """Return the chance of each finite bucket."""
     below = [0.0, *(times.cdf(log(bound)) for bound in BUCKETS)]
-    return [high - low for low, high in zip(below, below[1:], strict=False)]
+    return [high - low for low, high in pairwise(below)]
 
 
 def thrown(dice: Random, requests: int, chances: Iterable[float]) -> Histogram:

@@ -39,7 +39,7 @@ FLEET_REPETITIONS = 3
 PHASES = "a scrape and a look each second: what lies between the two is chance, and the same in each repetition"
 SHARED = "users, gateway, pods and API server share two cores"
 TAKEN_OVER = "what is beyond the row above is the gateway's"
-BUSY = "both cores are busy: for each, 12 ms of the API server (the route, the gateway's status on it), 6 ms of the operator"
+BUSY = "both cores are busy: 12 ms of the API server for a route and the gateway's word on it, 4 ms of the operator"
 ONE_WRITE = "Slipway's verdict is written on the route itself"
 LATE_SECONDS = 1.0
 """How long after weight 0 a request may still arrive at the bad version and be counted."""

@@ -34,7 +34,7 @@ def route(rollout: Rollout, status: RolloutStatus, seen: Seen) -> list[Manifest]
     rules = [_rule(rollout, revision) for revision in served if revision in seen.services]
     if not rules:
         return []
-    root = rollout.root
+    root, before = rollout.root, seen.route.before if seen.route is not None else ()
     return [
         {
             "apiVersion": f"{GATEWAY_API}/v1",
@@ -44,7 +44,7 @@ def route(rollout: Rollout, status: RolloutStatus, seen: Seen) -> list[Manifest]
                 "namespace": root.namespace,
                 "labels": root.labels(),
             },
-            "spec": {"parentRefs": parents(rollout, seen.route.before if seen.route is not None else ()), "hostnames": _hostnames(rollout), "rules": rules},
+            "spec": {"parentRefs": parents(rollout, before), "hostnames": _hostnames(rollout), "rules": rules},
         }
     ]
 

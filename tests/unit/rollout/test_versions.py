@@ -156,8 +156,8 @@ def test_an_edit_that_names_a_gateway_that_is_not_there_takes_no_traffic_away() 
     world.edit(world.root["spec"] | {"traffic": {"gateway": {"name": "nobody"}, "hostnames": ["a.example"]}})
     world.run(30)
     assert world.state == "Degraded"
-    assert world.status.message.startswith("requests come through Gateway gateways/slipway as before; waiting for Gateway")
-    assert "games/nobody to accept" in world.status.message
+    assert world.status.message.startswith("requests come through Gateway gateways/slipway as before; waiting for")
+    assert "Gateway games/nobody to accept" in world.status.message
     assert gateways(world) == ["nobody", "slipway"]
     assert sum(world.live.values()) == 100
     assert [event.type for event in world.events if event.reason == "RoutePending"] == ["Warning"]
