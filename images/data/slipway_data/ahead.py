@@ -11,7 +11,7 @@ import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import chain, islice
@@ -79,14 +79,10 @@ def _answer(pool: ProcessPoolExecutor, future: Future[Answered]) -> Answered:
 
     One that is killed while it writes leaves half an answer in a pipe, for whose other half the pool waits for ever.
     """
-    while True:
-        try:
-            return future.result(LOOK_SECONDS)
-        except TimeoutError:
-            if future.done():
-                raise  # the work's own
-            if any(process.exitcode is not None for process in (pool._processes or {}).values()):
-                raise BrokenProcessPool("a worker ended") from None
+    while not wait([future], LOOK_SECONDS).done:
+        if any(process.exitcode is not None for process in (pool._processes or {}).values()):
+            raise BrokenProcessPool("a worker ended")
+    return future.result()
 
 
 def _unblock(pool: ProcessPoolExecutor) -> None:
