@@ -30,8 +30,6 @@ EXTRAPOLATED = 2.0
 """increase() extrapolates to its window's edges: by so much at most where there are few samples."""
 UNHEARD = 3.0
 """Seconds in which a gateway may follow an edit of the route that the operator has not undone yet."""
-LONGEST_DEAF = 20.0
-"""Seconds for which watches are broken at most (disturbances.deaf)."""
 READY = {"Healthy"}
 RECHECKED = 16
 """One in so many plans that tell nothing is decided again; those that tell something always are."""
@@ -394,8 +392,9 @@ class Rules:
         if route is not None and weights(route).get(name):
             self.broken("drain", f"{kind} {name} is deleted while the route gives it weight")
         # Whose watches are broken cannot know of an edit: docs/explanation/rollout-safety.md promises nothing there.
-        unheard = UNHEARD + (LONGEST_DEAF if world.leader.deaf_until > world.now else 0.0)
-        jumped = world.now - world.clock_jumped_at < 30 or world.now - world.route_edited_at < unheard
+        unheard = world.leader.deaf_since <= world.route_edited_at and world.now < world.leader.deaf_until
+        followed = world.now - world.route_edited_at < UNHEARD
+        jumped = world.now - world.clock_jumped_at < 30 or followed or unheard
         rested = world.now - self._weightless.get(name, float("-inf"))
         if world.gateway.live.get(name) and not jumped:
             self.broken("drain", f"{kind} {name} is deleted while the gateway sends to it")

@@ -170,7 +170,7 @@ MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
         None,
     ),
     "an edit takes the route from the gateway that has it": (
-        setting(traffic, "_before", lambda seen, name: ()),
+        setting(traffic, "before", lambda seen, name: ()),
         {"gateway"},
         None,
     ),

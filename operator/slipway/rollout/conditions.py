@@ -21,7 +21,7 @@ from slipway.api.conditions import (
 from slipway.api.rollout import RolloutState, RolloutStatus
 from slipway.names import REVISION_LABEL, UID_LABEL
 from slipway.plan import Event
-from slipway.rollout import capacity, reasons, shadow, words
+from slipway.rollout import capacity, reasons, shadow, traffic, words
 from slipway.rollout.analysis import admission
 from slipway.rollout.analysis.reach import sparse
 from slipway.rollout.phase import revisions, stepless
@@ -255,7 +255,7 @@ def gives_way(s: Situation) -> Told | None:
 def route_awaited(s: Situation) -> Told | None:
     """Stable serves, but the gateway that the spec names has never yet confirmed it."""
     before, route = s.rollout.status, s.seen.route
-    through = route.before if route is not None else ()
+    through = traffic.before(s.seen, s.rollout.root.name)
     known = route is None or route.known
     if s.carried or (known and not through and before.stable is not None and before.state != "Initializing"):
         return None  # once it served, a route that lags behind one of our writes is no news

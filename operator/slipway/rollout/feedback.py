@@ -34,7 +34,7 @@ def route(rollout: Rollout, status: RolloutStatus, seen: Seen) -> list[Manifest]
     rules = [_rule(rollout, revision) for revision in served if revision in seen.services]
     if not rules:
         return []
-    root, before = rollout.root, seen.route.before if seen.route is not None else ()
+    root, before = rollout.root, traffic.before(seen, rollout.root.name)
     return [
         {
             "apiVersion": f"{GATEWAY_API}/v1",

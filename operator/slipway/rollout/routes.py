@@ -132,16 +132,17 @@ def read_route(manifest: Manifest, rollout: Rollout) -> RouteSeen:
     answers = [_answer(entry, generation) for entry in entries]
     complete = [answer for answer in answers if len(answer) == 2]
     problem = next((words for answer in complete for words in answer.values() if words), "")
+    accepted = bool(complete) and not problem
     return RouteSeen(
         rules=ours if len(ours) == len(rules) else (),
-        accepted=bool(complete) and not problem,
+        accepted=accepted,
         problem=problem,
         known=bool(entries),
         hostnames=tuple(spec.get("hostnames") or ()),
         version=int(told) if (told := str(annotations.get(ROUTE_VERSION) or "0")).isdigit() else 0,
         stable=str(annotations.get(ROUTE_STABLE) or ""),
         last_rollback=_last_rollback(str(annotations.get(ROUTE_ROLLBACK) or "")),
-        before=() if complete and not problem else _before(manifest, rollout),
+        before=() if accepted else _before(manifest, rollout),
     )
 
 

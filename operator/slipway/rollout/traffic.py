@@ -47,16 +47,14 @@ def routes(rollout: Rollout, status: RolloutStatus, seen: Seen) -> list[Route]:
         return []
     named = [_main(rollout, status, weights), *_preview(rollout, status, weights)]
     number, stable, last = status.route_version, status.stable.revision, status.last_rollback
-    wanted = [
-        replace(r, version=number, stable=stable, last_rollback=last, before=_before(seen, r.name)) for r in named
-    ]
+    wanted = [replace(r, version=number, stable=stable, last_rollback=last, before=before(seen, r.name)) for r in named]
     if not seen.contested:
         return wanted
     # The older Rollout has the host name: what is routed stays so, and nothing is added.
     return [replace(r, hostnames=seen.routes[r.name].hostnames) for r in wanted if r.name in seen.routes]
 
 
-def _before(seen: Seen, name: str) -> tuple[Gateway, ...]:
+def before(seen: Seen, name: str) -> tuple[Gateway, ...]:
     """Return the Gateways that must not lose a route yet: an edit names another one, which may not exist."""
     return seen.routes[name].before if name in seen.routes else ()
 
