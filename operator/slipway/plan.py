@@ -211,7 +211,8 @@ class Plan:
     """What should be, as of now. Applying it twice changes nothing.
 
     The engine works in this order, and every write may be the last before a crash:
-    children that go ahead, status (the intent), the other children in the order given, deletions, events.
+    children that go ahead, a last look at what deletions rest on, status (the intent), the other children in the order
+    given, deletions, events.
     """
 
     status: Manifest
@@ -222,6 +223,9 @@ class Plan:
     finds them after a crash in between decides the same."""
     keep: frozenset[tuple[str, str]] = frozenset()
     """(kind, name) of owned objects that are left as they are: neither applied nor deleted."""
+    rests_on: frozenset[tuple[str, str]] = frozenset()
+    """(kind, name) of children that are read anew before anything is deleted. If one of them is not as it was seen, the
+    plan is dropped and made again: whose watch is broken hears of nothing else."""
     unowned: Sequence[Manifest] = ()
     """Objects to apply without an owner reference: they outlive the root (a ModelVersion outlives its TrainingJob)."""
     events: Sequence[Event] = ()

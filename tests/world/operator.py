@@ -112,8 +112,8 @@ class Operator:
     def __init__(self, world: World, name: str) -> None:
         self.world, self.name = world, name
         self.alive, self.leads = True, False
-        self.deaf_since, self.deaf_until = 0.0, 0.0
-        """Watches are broken from then to then; a new list follows."""
+        self.deaf_until = 0.0
+        """Watches are broken until then; a new list follows."""
         self.connection = Connection(world.cluster, self._wrote)
         self.reconciles = 0
         self.failed_calls = 0
@@ -228,7 +228,7 @@ class Operator:
 
     def lose_watches(self, seconds: float) -> None:
         """Hear nothing for a while, then list anew."""
-        self.deaf_since, self.deaf_until = self.world.now, self.world.now + seconds
+        self.deaf_until = self.world.now + seconds
         self.world.at(self.deaf_until, self._hear_again, self.deaf_until)
 
     def _hear_again(self, until: float) -> None:

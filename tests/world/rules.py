@@ -391,10 +391,8 @@ class Rules:
         route = world.gateway.route()
         if route is not None and weights(route).get(name):
             self.broken("drain", f"{kind} {name} is deleted while the route gives it weight")
-        # Whose watches are broken cannot know of an edit: docs/explanation/rollout-safety.md promises nothing there.
-        unheard = world.leader.deaf_since <= world.route_edited_at and world.now < world.leader.deaf_until
         followed = world.now - world.route_edited_at < UNHEARD
-        jumped = world.now - world.clock_jumped_at < 30 or followed or unheard
+        jumped = world.now - world.clock_jumped_at < 30 or followed
         rested = world.now - self._weightless.get(name, float("-inf"))
         if world.gateway.live.get(name) and not jumped:
             self.broken("drain", f"{kind} {name} is deleted while the gateway sends to it")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from slipway.kube import executor
 from slipway.plan import Plan
 from slipway.rollout import decide, objects, traffic
 from slipway.rollout.analysis import evidence, verdict
@@ -50,6 +51,10 @@ def verdict_after_the_hold(s: Situation) -> Situation | None:
 
 def drained_at_once(s: Situation) -> Situation | None:
     return away.drained(replace(s, drain=timedelta(0)))
+
+
+async def looks_at_nothing(run: executor._Run) -> None:
+    pass
 
 
 def passes_with_few_samples(rollout: Any, status: Any, since: str) -> bool:
@@ -115,7 +120,6 @@ def without_the_gateway(patch: pytest.MonkeyPatch) -> None:
 
 def intent_last(patch: pytest.MonkeyPatch) -> None:
     """Write the status after everything else."""
-    from slipway.kube import executor
 
     async def execute(self: Any, key: Any, room: Any, root: Any, plan: Plan, committed: Any, urgent: Any) -> Any:
         memory = self._memories.setdefault(key, executor._Memory())
@@ -163,6 +167,19 @@ IN_BETWEEN = History(
 )
 """The operator dies as the verdict on v2 stands on the route, and not in the status yet."""
 
+UNHEARD_EDIT = History(
+    0,
+    beginning=0,
+    lead=14.0,
+    disturbances=(
+        Disturbance(0.0, "behaves", ("v2", 100.0, 90.0)),
+        Disturbance(6.0, "deaf", (20.0,)),
+        Disturbance(1.0, "edit_route", (50,)),
+        Disturbance(30.0, "wait"),
+    ),
+)
+"""While v2 drains, the watches break, and somebody gives it weight again."""
+
 MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
     "weight for pods that are not ready": (
         setting(Situation, "ready", lambda s, ref: 99),
@@ -201,6 +218,11 @@ MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
     ),
     "a command acts again and again": (setting(commands, "spent", lambda s, name: ""), {"total", "commands"}, None),
     "pods go before their requests are answered": (instead(away.drained, drained_at_once), {"drain"}, None),
+    "nobody looks at the route before pods go": (
+        setting(executor._Run, "sure", looks_at_nothing),
+        {"drain"},
+        UNHEARD_EDIT,
+    ),
     "a drain does not wait for the gateway": (without_the_gateway, {"drain"}, None),
     "stable shrinks as the candidate grows": (setting(objects, "sizes", stable_shrinks), {"capacity"}, None),
     "weights do not add up": (setting(traffic, "shares", stable_keeps_everything), {"weights"}, None),

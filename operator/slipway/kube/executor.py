@@ -116,6 +116,7 @@ class Executor:
         await run.ahead()
         if run.writes and urgent():
             return Outcome(run.writes, AFTERWARDS_SECONDS, AFTERWARDS_SECONDS)
+        await run.sure()
         await run.status(carried(plan.status, root.get("status") or {}))
         committed()
         try:
@@ -266,6 +267,23 @@ class _Run:
             logger.warning("child refused", extra={**place, "why": why[1]})
 
     # Deletions
+
+    async def sure(self) -> None:
+        """Raise `Stale` if the plan deletes something because of what is not so any more.
+
+        Before the status: it says that the object is no longer needed, and a next plan would not ask again.
+        """
+        doomed = _unwanted(self._store, self._room, self._uid, self._plan) if self._plan.rests_on else iter(())
+        if next(doomed, None) is None:
+            return
+        namespace = self._root["metadata"]["namespace"]
+        for kind, name in sorted(self._plan.rests_on):
+            try:
+                news = self._store.put(await self._api.get(kind, namespace, name))
+            except NotFound:
+                continue  # it is made again before anything is deleted
+            if news:
+                raise Stale(f"{kind} {name} changed, and nobody told")
 
     async def prune(self) -> None:
         """Delete owned objects that the plan neither names nor keeps; nothing while a child is refused."""

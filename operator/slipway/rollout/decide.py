@@ -57,6 +57,7 @@ def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> P
             for route in (traffic.routes(rollout, status, seen) if judged_bad(rollout, status) else ())
         ),
         keep=objects.kept(rollout.spec, status, seen),
+        rests_on=frozenset(("HTTPRoute", name) for name in seen.routes),
         events=() if quiet else events,
         asks=(*known.answered, *due) if quiet else due,
         requeue_after=wake_up(replace(settled, status=status)),
