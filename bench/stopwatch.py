@@ -36,10 +36,12 @@ def noted(what: str, of: str) -> Iterator[None]:
 class TimedClient(KubeClient):
     """Notes every apply."""
 
-    async def apply(self, manifest: Manifest, *, manager: str, subresource: str = "") -> dict[str, Any]:
+    async def apply(
+        self, manifest: Manifest, *, manager: str, subresource: str = "", force: bool = True
+    ) -> dict[str, Any]:
         """See `KubeClient.apply`."""
         with noted(APPLY, "/".join(part for part in (manifest["kind"], subresource) if part)):
-            return await super().apply(manifest, manager=manager, subresource=subresource)
+            return await super().apply(manifest, manager=manager, subresource=subresource, force=force)
 
 
 class TimedSources(Sources):

@@ -76,7 +76,9 @@ class Cluster:
 
     # KubeApi
 
-    async def apply(self, manifest: Manifest, *, manager: str, subresource: str = "") -> dict[str, Any]:
+    async def apply(
+        self, manifest: Manifest, *, manager: str, subresource: str = "", force: bool = True
+    ) -> dict[str, Any]:
         wanted = _copy(dict(manifest))
         id = self._id(wanted)
         meta = wanted["metadata"]
@@ -90,6 +92,8 @@ class Cluster:
         config = {"status": wanted.get("status", {})} if subresource else _configuration(wanted)
         after = _copy(before) if before is not None else self._new(wanted)
         owner = (id, f"{manager}/{subresource}")
+        if not force and before is not None and _conflict(before, config, self._applied.get(owner, {})):
+            raise Conflict(f"{id}: another manager set a field otherwise", status=409, reason="Conflict")
         others = [value for (of, who), value in self._applied.items() if of == id and who != owner[1]]
         _drop(after, self._applied.get(owner), config, others)
         after = _merged(after, config)
@@ -272,6 +276,14 @@ def _drop(live: Any, old: Any, new: Any, others: list[Any]) -> None:
                 live.pop(name, None)
         else:
             _drop(live.get(name), value, new[name], theirs)
+
+
+def _conflict(live: Any, config: Any, mine: Any) -> bool:
+    """Tell whether `config` sets a field that is otherwise in `live`, and was not set by `mine`."""
+    if isinstance(live, dict) and isinstance(config, dict):
+        known = mine if isinstance(mine, dict) else {}
+        return any(name in live and _conflict(live[name], value, known.get(name)) for name, value in config.items())
+    return bool(live != config and live != mine)
 
 
 def _merged(live: Any, wanted: Any) -> Any:

@@ -61,9 +61,11 @@ class Wire:
             self.die()
             await asyncio.Event().wait()
 
-    async def apply(self, manifest: Manifest, *, manager: str, subresource: str = "") -> dict[str, Any]:
+    async def apply(
+        self, manifest: Manifest, *, manager: str, subresource: str = "", force: bool = True
+    ) -> dict[str, Any]:
         await self._before(Call(subresource or "apply", manifest["kind"], manifest["metadata"]["name"], manager))
-        answer = await self.cluster.apply(manifest, manager=manager, subresource=subresource)
+        answer = await self.cluster.apply(manifest, manager=manager, subresource=subresource, force=force)
         await self._after()
         return answer
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from slipway.kube.api import ApiError, Conflict, Forbidden, Invalid, Server, Timeout, TooMany, Unreachable
+from slipway.names import UID_LABEL
 from tests.engine.cluster import Cluster
 from tests.engine.faults import Call, Wire
 from tests.engine.replica import Replica
@@ -189,6 +190,39 @@ async def test_an_object_of_somebody_else_is_not_taken_over() -> None:
         assert [m["data"]["value"] for m in cluster.of("ConfigMap")] == ["theirs", "ours"]
         [condition] = cluster.of("Dataset")[0]["status"]["conditions"]
         assert condition["reason"] == "ChildNotOurs"
+
+
+@virtual
+@pytest.mark.parametrize("owner", [None, "another-root"])
+async def test_what_bears_a_spec_is_not_taken_over_either(owner: str | None) -> None:
+    """It is tried without a look before: the server refuses to set otherwise what somebody else has set."""
+    cluster = Cluster()
+    owners = [{"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": owner, "controller": True}] if owner else []
+    meta = {"name": "data", "namespace": "demo", "ownerReferences": owners}
+    theirs = {"rules": [{"backendRefs": [{"name": "theirs"}]}]}
+    api = "gateway.networking.k8s.io/v1"
+    made = await cluster.create({"apiVersion": api, "kind": "HTTPRoute", "metadata": meta, "spec": theirs})
+    await cluster.create(dataset(maps=1, route=True))
+    async with Replica(cluster):
+        await asyncio.sleep(10)
+        assert cluster.of("HTTPRoute") == [made]
+        [condition] = cluster.of("Dataset")[0]["status"]["conditions"]
+        assert condition["reason"] == "ChildNotOurs"
+
+
+@virtual
+async def test_what_is_ours_and_out_of_sight_is_applied() -> None:
+    """A child whose label is gone is out of our sight, and is ours all the same."""
+    cluster = Cluster()
+    await cluster.create(dataset(job=True))
+    async with Replica(cluster):
+        await asyncio.sleep(5)
+        job = await cluster.get("Job", "demo", "data-job")
+        uid = job["metadata"]["labels"].pop(UID_LABEL)
+        await cluster.replace(job)
+        await asyncio.sleep(10)
+        [job] = cluster.of("Job")
+        assert job["metadata"]["labels"][UID_LABEL] == uid
 
 
 @virtual

@@ -75,9 +75,11 @@ class Connection:
     latency: Callable[[], float] = lambda: 0.0
     crashed: bool = False
 
-    async def apply(self, manifest: Manifest, *, manager: str, subresource: str = "") -> dict[str, Any]:
+    async def apply(
+        self, manifest: Manifest, *, manager: str, subresource: str = "", force: bool = True
+    ) -> dict[str, Any]:
         lost = await self._before(str(manifest["kind"]))
-        answer = await self.cluster.apply(manifest, manager=manager, subresource=subresource)
+        answer = await self.cluster.apply(manifest, manager=manager, subresource=subresource, force=force)
         self._after("status" if subresource else "apply", answer, lost)
         return answer
 

@@ -30,8 +30,13 @@ class WatchEvent:
 class KubeApi(Protocol):
     """The calls that the engine makes. Each raises an `ApiError`; tests replace it here and nowhere deeper."""
 
-    async def apply(self, manifest: Manifest, *, manager: str, subresource: str = "") -> dict[str, Any]:
-        """Server-side apply with force; return the object. A metadata.resourceVersion is a precondition."""
+    async def apply(
+        self, manifest: Manifest, *, manager: str, subresource: str = "", force: bool = True
+    ) -> dict[str, Any]:
+        """Server-side apply; return the object. A metadata.resourceVersion is a precondition.
+
+        Without `force` it is a `Conflict` to set what somebody else has set otherwise.
+        """
 
     async def get(self, kind: str, namespace: str, name: str) -> dict[str, Any]:
         """Return one object."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from slipway.kube.api import ApiError, Conflict, KubeApi, NotFound, Server
+from slipway.kube.api import ApiError, Conflict, Invalid, KubeApi, NotFound, Server
 from slipway.kube.clock import Clock
 from slipway.kube.events import Recorder
 from slipway.kube.matching import fingerprint, is_current, mark_of, normal, stamped
@@ -39,6 +39,14 @@ AFTERWARDS_SECONDS = 1.0
 
 class Stale(Exception):
     """The root changed, or went away, since the plan was made; the store knows by now. Plan again."""
+
+
+class _Taken(Exception):
+    """The name of a child is taken by `found`, which is not ours."""
+
+    def __init__(self, found: Manifest) -> None:
+        super().__init__()
+        self.found = found
 
 
 @dataclass
@@ -227,12 +235,10 @@ class _Run:
                 self._memory.written[name] = (cached["metadata"]["uid"], fingerprint(cached, wanted))
             return
         try:
-            owned = controller_uid(wanted) is not None
-            taken = await self._taken(name, cached) if owned else None
-            if taken is not None:
-                self._refuse(name, wanted, cached, foreign(name, taken, self._root))
-                return
-            answer = await self._apply(wanted, MANAGER)
+            answer = await self._made(name, wanted, cached)
+        except _Taken as error:
+            self._refuse(name, wanted, cached, foreign(name, error.found, self._root))
+            return
         except ApiError as error:
             if not is_refusal(error):
                 raise
@@ -242,6 +248,20 @@ class _Run:
         kept = self._store.get(*name) or answer
         self._memory.written[name] = (kept["metadata"]["uid"], fingerprint(kept, wanted))
         logger.info("applied", extra={"object": self._name(self._root), "child": self._name(answer)})
+
+    async def _made(self, name: Name, wanted: Manifest, cached: Manifest | None) -> dict[str, Any]:
+        """Apply a child; raise `_Taken` where that would change somebody else's object."""
+        if controller_uid(wanted) is None:
+            return await self._apply(wanted, MANAGER)
+        if cached is None and "spec" in wanted:
+            # Nearly always there is no such object. If there is, whoever made it set a field of its spec otherwise, and
+            # the server tells: one call instead of two.
+            with suppress(Conflict, Invalid):
+                return await self._apply(wanted, MANAGER, force=False)
+        taken = await self._taken(name, cached)
+        if taken is not None:
+            raise _Taken(taken)
+        return await self._apply(wanted, MANAGER)
 
     async def _taken(self, name: Name, cached: Manifest | None) -> Manifest | None:
         """Return the object under this name if it is not ours. Only what lacks our label is not in the store."""
@@ -305,9 +325,11 @@ class _Run:
 
     # Writes
 
-    async def _apply(self, manifest: Manifest, manager: str, subresource: str = "") -> dict[str, Any]:
+    async def _apply(
+        self, manifest: Manifest, manager: str, subresource: str = "", *, force: bool = True
+    ) -> dict[str, Any]:
         self._engine._fence()
-        answer = await self._api.apply(manifest, manager=manager, subresource=subresource)
+        answer = await self._api.apply(manifest, manager=manager, subresource=subresource, force=force)
         self._written(manifest["kind"], "status" if subresource else "apply")
         if answer["kind"] in ROOT_KINDS or root_uid(answer):
             self._store.put(answer)

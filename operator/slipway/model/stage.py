@@ -43,6 +43,7 @@ def stage(before: Stage, state: VersionState, name: str, digest: str, rollouts: 
         return "Rejected"
     if any(means_it(use.stable) for use in rollouts):
         return "Production"
-    if any(means_it(use.candidate) for use in rollouts):
+    # A first version has nobody beside whom it could be a canary: it serves, or it does not yet.
+    if any(means_it(use.candidate) and use.stable is not None for use in rollouts):
         return "Canary"
     return "Archived" if before in ("Production", "Archived") else "Candidate"

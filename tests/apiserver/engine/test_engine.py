@@ -119,11 +119,11 @@ def files(space: str, *texts: str) -> dict[str, Any]:
     return wanted
 
 
-async def settled(api: KubeClient, space: str, files: int) -> dict[str, Any]:
+async def settled(api: KubeClient, space: str, files: int, made: int | None = None) -> dict[str, Any]:
     async with asyncio.timeout(20):
         while True:
             root = await api.get("Dataset", space, "data")
-            if root.get("status", {}).get("message") == f"{2 * files} of {2 * files}":
+            if root.get("status", {}).get("message") == f"{2 * files if made is None else made} of {2 * files}":
                 return root
             await asyncio.sleep(0.05)
 
@@ -187,6 +187,24 @@ async def test_a_restarted_operator_changes_nothing(api: KubeClient, connection:
         for o in page.items
     }
     assert after == before
+
+
+async def test_what_somebody_else_made_is_not_taken_over(api: KubeClient, connection: Kubeconfig, space: str) -> None:
+    theirs = {"app": "theirs"}
+    container = {"name": "theirs", "image": "theirs"}
+    template = {"metadata": {"labels": theirs}, "spec": {"containers": [container]}}
+    meta = {"name": "data-f0", "namespace": space}
+    spec = {"selector": {"matchLabels": theirs}, "template": template}
+    await api.create({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec})
+    before = await api.get("Deployment", space, "data-f0")
+    async with operator(connection, space) as running:
+        await api.apply(files(space, "a"), manager="user")
+        await settled(api, space, 1, made=1)
+        await running.rest()
+        [condition] = (await api.get("Dataset", space, "data"))["status"]["conditions"]
+        assert (condition["type"], condition["reason"]) == ("ChildrenApplied", "ChildNotOurs")
+        assert f"Deployment {space}/data-f0 exists and was made by someone else" in condition["message"]
+        assert await api.get("Deployment", space, "data-f0") == before
 
 
 async def test_a_definition_upgraded_underneath_changes_nothing_and_stops_nobody(

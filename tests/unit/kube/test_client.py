@@ -109,7 +109,7 @@ async def test_apply_sends_a_forced_server_side_apply(connect: Connect) -> None:
     assert seen == {
         "method": "PATCH",
         "path": "/apis/slipway.dev/v1alpha1/namespaces/demo/datasets/d/status",
-        "query": {"fieldManager": "slipway-status", "force": "true"},
+        "query": {"fieldManager": "slipway-status", "force": "true", "fieldValidation": "Ignore"},
         "type": "application/apply-patch+yaml",
     }
 

@@ -12,8 +12,11 @@ from tests.unit.worlds import root
     ("story", "stages"),
     [
         pytest.param([{}], ["Candidate"], id="named by none"),
-        pytest.param([{"candidate": "v1"}], ["Canary"], id="on its way"),
-        pytest.param([{"candidate": "v1"}, {}], ["Canary", "Candidate"], id="rolled back"),
+        pytest.param([{"candidate": "v1"}], ["Candidate"], id="the first, on its way"),
+        pytest.param([{"stable": "v0", "candidate": "v1"}], ["Canary"], id="on its way"),
+        pytest.param(
+            [{"stable": "v0", "candidate": "v1"}, {"stable": "v0"}], ["Canary", "Candidate"], id="rolled back"
+        ),
         pytest.param([{"stable": "v1"}], ["Production"], id="serving"),
         pytest.param(
             [
@@ -23,7 +26,7 @@ from tests.unit.worlds import root
                 {"stable": "v2", "candidate": "v1"},
                 {"stable": "v1"},
             ],
-            ["Canary", "Production", "Archived", "Canary", "Production"],
+            ["Candidate", "Production", "Archived", "Canary", "Production"],
             id="replaced, and back",
         ),
         pytest.param([{"stable": "v1"}, {"stable": "v1", "candidate": "v1"}], ["Production"] * 2, id="a new template"),
