@@ -172,7 +172,8 @@ class RolloutSpec(Model):
     )
     progress_deadline_seconds: Annotated[Seconds, Field(ge=10)] = Field(
         default=600,
-        description="progressDeadlineSeconds is the time in which the pods of a revision must become ready.",
+        description="progressDeadlineSeconds is the time in which the pods of a revision must become ready, and the "
+        "Gateway accept the route of the first one.",
     )
 
 

@@ -21,7 +21,7 @@ from slipway.api.conditions import (
 from slipway.api.rollout import RolloutState, RolloutStatus
 from slipway.names import REVISION_LABEL, UID_LABEL
 from slipway.plan import Event
-from slipway.rollout import capacity, reasons, shadow, traffic, words
+from slipway.rollout import acceptance, capacity, reasons, shadow, traffic, words
 from slipway.rollout.analysis import admission
 from slipway.rollout.analysis.reach import sparse
 from slipway.rollout.phase import revisions, stepless
@@ -254,11 +254,11 @@ def gives_way(s: Situation) -> Told | None:
 
 def route_awaited(s: Situation) -> Told | None:
     """Stable serves, but the gateway that the spec names has never yet confirmed it."""
-    before, route = s.rollout.status, s.seen.route
+    if not acceptance.awaited(s):
+        return None
     through = traffic.before(s.seen, s.rollout.root.name)
-    known = route is None or route.known
-    if s.carried or (known and not through and before.stable is not None and before.state != "Initializing"):
-        return None  # once it served, a route that lags behind one of our writes is no news
+    if not through and acceptance.late(s):
+        return _never_accepted(s)
     message = (
         f"waiting for Gateway {words.gateway(s)} to accept HTTPRoute {s.rollout.root.name}{words.refusal(s)}. If it "
         "stays so: create that Gateway or correct spec.traffic.gateway, and let a listener of it allow routes from "
@@ -268,6 +268,18 @@ def route_awaited(s: Situation) -> Told | None:
         return Told("Initializing", reasons.ROUTE_PENDING, message)
     still = ", ".join("/".join(gateway) for gateway in through)
     return Told("Degraded", reasons.ROUTE_PENDING, f"requests come through Gateway {still} as before; {message}")
+
+
+def _never_accepted(s: Situation) -> Told:
+    """The gateway had its time. It is waited for all the same, and asks nobody to do anything but to be there."""
+    why = acceptance.why(s)
+    message = acceptance.unheard(s) or (
+        f"Gateway {words.gateway(s)} has not accepted HTTPRoute {s.rollout.root.name} within "
+        f"{s.spec.progress_deadline_seconds} s, and nothing serves{f': {why}' if why else ''}. Create that Gateway or "
+        "correct spec.traffic.gateway, see that its controller runs, and let a listener of it allow routes from "
+        f"namespace {s.rollout.root.namespace} (allowedRoutes)"
+    )
+    return Told("Degraded", reasons.PROGRESS_DEADLINE, message)
 
 
 def stable_scales(s: Situation) -> Told | None:
