@@ -315,6 +315,10 @@ class RolloutStatus(StatusModel):
     steps_hash: Annotated[str, bounded(63, minimum=0)] = Field(
         default="", description="stepsHash tells an edited list of steps from the one that the candidate walks."
     )
+    queries_hash: Annotated[str, bounded(63)] | None = Field(
+        default=None,
+        description="queriesHash tells edited queries of prometheus metrics from those that Prometheus has spoken of.",
+    )
     paused: Paused | None = Field(
         default=None, description="paused says who paused the candidate beside its steps, if anybody did."
     )

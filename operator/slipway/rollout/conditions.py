@@ -77,23 +77,23 @@ def described(s: Situation) -> RolloutStatus:
 
 def _warnings(s: Situation) -> list[Condition]:
     """Return conditions that are there only while they hold."""
-    scarce = sparse(s.rollout, s.status)
-    if not scarce:
-        return []
     before, generation = s.rollout.status.conditions, s.rollout.generation
-    told = "; ".join(scarce)
-    return [condition(before, SAMPLES_UNREACHABLE, "True", SAMPLES_UNREACHABLE, told, generation, s.now)]
+    told = {
+        SAMPLES_UNREACHABLE: "; ".join(sparse(s.rollout, s.status)),
+        reasons.QUERY_REFUSED: admission.warning(s.rollout, s.status, s.seen),
+    }
+    return [condition(before, kind, "True", kind, words, generation, s.now) for kind, words in told.items() if words]
 
 
 def transitions(before: RolloutStatus, after: RolloutStatus) -> list[Event]:
     """Return the events that tell what status says now and did not say before."""
     told = _turned(before, after)
-    warning = find(after.conditions, SAMPLES_UNREACHABLE)
-    news = warning is not None and find(before.conditions, SAMPLES_UNREACHABLE) is None
-    return [
-        *([told] if told is not None else []),
-        *([Event(SAMPLES_UNREACHABLE, warning.message, "Warning")] if warning is not None and news else []),
-    ]
+    warnings = (
+        (find(before.conditions, kind), find(after.conditions, kind))
+        for kind in (SAMPLES_UNREACHABLE, reasons.QUERY_REFUSED)
+    )
+    news = [Event(now.type, now.message, "Warning") for old, now in warnings if now is not None and old is None]
+    return [*([told] if told is not None else []), *news]
 
 
 def _turned(before: RolloutStatus, after: RolloutStatus) -> Event | None:

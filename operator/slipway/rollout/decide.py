@@ -31,13 +31,13 @@ MOST_MOVES = 50
 def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> Plan:
     """Return what `rollout` should have at `now`. Total and idempotent."""
     known = evidence.fold(rollout, {**seen.answers, **measure_job.answers(seen.measuring, now)})
-    judged = shadow.fold(rollout, known.status, seen.answers)
+    judged = admission.fold(rollout, shadow.fold(rollout, known.status, seen.answers), seen)
     drain = timedelta(seconds=settings.drain_seconds)
     settled = settle(Situation(rollout, judged, seen, drain, now))
     status = described(settled)
     told = replace(settled, status=status)
     due = (
-        *admission.checks(rollout, status),
+        *admission.checks(rollout, status, seen),
         *shadow.asks(rollout, status, now),
         *evidence.asks(rollout, status, now),
         *acceptance.asks(told),
