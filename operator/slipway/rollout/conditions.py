@@ -271,13 +271,12 @@ def route_awaited(s: Situation) -> Told | None:
 
 
 def _never_accepted(s: Situation) -> Told:
-    """The gateway had its time. It is waited for all the same, and asks nobody to do anything but to be there."""
-    why = acceptance.why(s)
+    """The gateway had its time; it is waited for all the same."""
+    why = acceptance.why(s) or "create that Gateway or correct spec.traffic.gateway, and see that its controller runs"
     message = acceptance.unheard(s) or (
         f"Gateway {words.gateway(s)} has not accepted HTTPRoute {s.rollout.root.name} within "
-        f"{s.spec.progress_deadline_seconds} s, and nothing serves{f': {why}' if why else ''}. Create that Gateway or "
-        "correct spec.traffic.gateway, see that its controller runs, and let a listener of it allow routes from "
-        f"namespace {s.rollout.root.namespace} (allowedRoutes)"
+        f"{s.spec.progress_deadline_seconds} s, so no request comes through it: {why}. A listener of it has to allow "
+        f"routes from namespace {s.rollout.root.namespace} (allowedRoutes)"
     )
     return Told("Degraded", reasons.PROGRESS_DEADLINE, message)
 

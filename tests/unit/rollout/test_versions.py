@@ -160,8 +160,10 @@ def test_a_gateway_that_never_takes_the_first_route_is_told_of_after_the_deadlin
     [ready, reconciling] = world.status.conditions
     assert (ready.status, ready.reason) == ("False", "ProgressDeadlineExceeded")
     assert (reconciling.type, reconciling.status) == ("Reconciling", "True"), "it is waited for all the same"
-    said = "Gateway gateways/slipway has not accepted HTTPRoute assistant within 120 s, and nothing serves: "
-    assert world.status.message.startswith(f"{said}Gateway gateways/slipway does not exist: create it. Create that")
+    assert world.status.message.startswith(
+        "Gateway gateways/slipway has not accepted HTTPRoute assistant within 120 s, so no request comes through it: "
+        "Gateway gateways/slipway does not exist: create it. A listener of it has to allow routes from namespace games"
+    )
     assert "allowedRoutes" in world.status.message
     assert [event.type for event in world.events if event.reason == "ProgressDeadlineExceeded"] == ["Warning"]
     writes = world.writes
@@ -198,7 +200,7 @@ def test_a_gateway_whose_controller_says_nothing_is_told_apart_from_one_that_is_
         world.reconcile()
         world.now += timedelta(seconds=1)
     assert world.state == "Degraded"
-    assert "nothing serves: it exists, but its controller has not answered" in world.status.message
+    assert "comes through it: it exists, but its controller has not answered" in world.status.message
 
 
 def test_what_was_told_stays_when_an_operator_starts_and_is_looked_at_again() -> None:
