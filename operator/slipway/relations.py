@@ -1,7 +1,8 @@
-"""By which names do roots of a namespace find each other?
+"""By which names do roots find each other?
 
-The store keeps an index of these names: a room that is told of every change cannot compare all with all, which grows
-with their square.
+What a root mentions lies in its own namespace; a Gateway's host names are claimed by the Rollouts of all of them. The
+store keeps an index of these names: a room that is told of every change cannot compare all with all, which grows with
+their square.
 """
 
 from __future__ import annotations
@@ -16,8 +17,17 @@ def relations(root: Manifest) -> frozenset[str]:
     return claims(root) | mentions(root)
 
 
+CLAIM = "host:"
+"""How a relation begins that is found from every namespace."""
+
+
+def searched(namespace: str, relation: str) -> str:
+    """Return where `relation` of a root in `namespace` is looked for; empty means in all namespaces together."""
+    return "" if relation.startswith(CLAIM) else namespace
+
+
 def claims(root: Manifest) -> frozenset[str]:
-    """Return what only one object of a namespace may have: a Rollout's host names, `gateway-namespace/gateway/host`.
+    """Return what only one object of a cluster may have: a Rollout's host names, `host:gateway-namespace/gateway/host`.
 
     Two Rollouts that both route a host name would take each other's requests. The object may be of any shape: what the
     apiserver of another version let pass claims what can be read of it.
@@ -29,7 +39,7 @@ def claims(root: Manifest) -> frozenset[str]:
     gateway = _fields(traffic.get("gateway"))
     where = f"{gateway.get('namespace') or root['metadata']['namespace']}/{gateway.get('name')}"
     hosts = [*_items(traffic.get("hostnames")), *_items(blue_green.get("previewHostnames"))]
-    return frozenset(f"{where}/{host}" for host in hosts)
+    return frozenset(f"{CLAIM}{where}/{host}" for host in hosts)
 
 
 def mentions(root: Manifest) -> frozenset[str]:

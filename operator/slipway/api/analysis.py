@@ -309,7 +309,7 @@ class MetricStatus(StatusModel):
     bound: Decimal | None = Field(default=None, description="bound that the candidate was held against.")
     samples: Count = Field(default=0, description="samples is the number of requests to the candidate in the window.")
     stable_samples: Count = Field(
-        default=0, description="stableSamples is the number of requests to stable that it was compared with."
+        default=0, description="stableSamples is the number of requests to stable over the same time."
     )
     evidence: EvidenceStatus | None = Field(
         default=None, description="evidence of the comparison with stable, where the metric has maxIncreasePercent."

@@ -20,7 +20,8 @@ CONDITIONS = (
     "ChildrenApplied=False while the cluster refuses an object that it needs."
 )
 ROLLOUT_CONDITIONS = (
-    f"{CONDITIONS} SamplesUnreachable=True warns that a metric cannot have its minSamples at the traffic that was seen."
+    f"{CONDITIONS} SamplesUnreachable=True warns that a metric cannot have its minSamples at the traffic that was "
+    "seen; QueryRefused=True, that Prometheus refuses a query, so that the next version gets no traffic."
 )
 SAMPLES_UNREACHABLE = "SamplesUnreachable"
 DATASET_CONDITIONS = (

@@ -172,7 +172,8 @@ class RolloutSpec(Model):
     )
     progress_deadline_seconds: Annotated[Seconds, Field(ge=10)] = Field(
         default=600,
-        description="progressDeadlineSeconds is the time in which the pods of a revision must become ready.",
+        description="progressDeadlineSeconds is the time in which the pods of a revision must become ready, and the "
+        "Gateway accept the route of the first one.",
     )
 
 
@@ -313,6 +314,10 @@ class RolloutStatus(StatusModel):
     steps: Count = Field(default=0, description="steps is the number of steps before all traffic.")
     steps_hash: Annotated[str, bounded(63, minimum=0)] = Field(
         default="", description="stepsHash tells an edited list of steps from the one that the candidate walks."
+    )
+    queries_hash: Annotated[str, bounded(63)] | None = Field(
+        default=None,
+        description="queriesHash tells edited queries of prometheus metrics from those that Prometheus has spoken of.",
     )
     paused: Paused | None = Field(
         default=None, description="paused says who paused the candidate beside its steps, if anybody did."

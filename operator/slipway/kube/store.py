@@ -11,7 +11,7 @@ from slipway.kube.projection import pattern, project, root_uid, version_of
 from slipway.kube.resources import ROOT_KINDS
 from slipway.kube.sharing import shared
 from slipway.plan import Manifest
-from slipway.relations import relations
+from slipway.relations import relations, searched
 
 TOMBSTONES = 20_000
 Name = tuple[str, str, str]
@@ -62,9 +62,9 @@ class Store:
         return [found[name] for name in sorted(found) if kind is None or name[0] == kind]
 
     def related(self, kind: str, namespace: str, relation: str) -> Sequence[Manifest]:
-        """Return the roots of a kind and namespace that have `relation`, sorted by name."""
-        found = self._related.get((kind, namespace, relation), {})
-        return [obj for _, obj in sorted(found.items())]
+        """Return the roots of a kind and namespace (for a claim: of all) that have `relation`, sorted by name."""
+        found = self._related.get((kind, searched(namespace, relation), relation), {})
+        return sorted(found.values(), key=lambda obj: (obj["metadata"]["name"], obj["metadata"].get("namespace", "")))
 
     # What the engine reads besides.
 
@@ -153,7 +153,7 @@ class Store:
         if kind in ROOT_KINDS:
             self._roots[meta["uid"]] = obj
             for relation in relations(obj):
-                self._related.setdefault((kind, namespace, relation), {})[meta["name"]] = obj
+                self._related.setdefault((kind, searched(namespace, relation), relation), {})[meta["uid"]] = obj
         if uid := root_uid(obj):
             self._owned.setdefault(uid, {})[kind, namespace, meta["name"]] = obj
 
@@ -164,10 +164,11 @@ class Store:
         if kind in ROOT_KINDS:
             self._roots.pop(meta["uid"], None)
             for relation in relations(obj):
-                left = self._related[kind, namespace, relation]
-                del left[meta["name"]]
+                where = kind, searched(namespace, relation), relation
+                left = self._related[where]
+                del left[meta["uid"]]
                 if not left:
-                    del self._related[kind, namespace, relation]
+                    del self._related[where]
         if (uid := root_uid(obj)) and uid in self._owned:
             self._owned[uid].pop((kind, namespace, meta["name"]), None)
             if not self._owned[uid]:

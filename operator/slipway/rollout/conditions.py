@@ -21,7 +21,7 @@ from slipway.api.conditions import (
 from slipway.api.rollout import RolloutState, RolloutStatus
 from slipway.names import REVISION_LABEL, UID_LABEL
 from slipway.plan import Event
-from slipway.rollout import capacity, reasons, shadow, traffic, words
+from slipway.rollout import acceptance, capacity, reasons, shadow, traffic, words
 from slipway.rollout.analysis import admission
 from slipway.rollout.analysis.reach import sparse
 from slipway.rollout.phase import revisions, stepless
@@ -77,23 +77,23 @@ def described(s: Situation) -> RolloutStatus:
 
 def _warnings(s: Situation) -> list[Condition]:
     """Return conditions that are there only while they hold."""
-    scarce = sparse(s.rollout, s.status)
-    if not scarce:
-        return []
     before, generation = s.rollout.status.conditions, s.rollout.generation
-    told = "; ".join(scarce)
-    return [condition(before, SAMPLES_UNREACHABLE, "True", SAMPLES_UNREACHABLE, told, generation, s.now)]
+    told = {
+        SAMPLES_UNREACHABLE: "; ".join(sparse(s.rollout, s.status)),
+        reasons.QUERY_REFUSED: admission.warning(s.rollout, s.status, s.seen),
+    }
+    return [condition(before, kind, "True", kind, words, generation, s.now) for kind, words in told.items() if words]
 
 
 def transitions(before: RolloutStatus, after: RolloutStatus) -> list[Event]:
     """Return the events that tell what status says now and did not say before."""
     told = _turned(before, after)
-    warning = find(after.conditions, SAMPLES_UNREACHABLE)
-    news = warning is not None and find(before.conditions, SAMPLES_UNREACHABLE) is None
-    return [
-        *([told] if told is not None else []),
-        *([Event(SAMPLES_UNREACHABLE, warning.message, "Warning")] if warning is not None and news else []),
-    ]
+    warnings = (
+        (find(before.conditions, kind), find(after.conditions, kind))
+        for kind in (SAMPLES_UNREACHABLE, reasons.QUERY_REFUSED)
+    )
+    news = [Event(now.type, now.message, "Warning") for old, now in warnings if now is not None and old is None]
+    return [*([told] if told is not None else []), *news]
 
 
 def _turned(before: RolloutStatus, after: RolloutStatus) -> Event | None:
@@ -254,11 +254,11 @@ def gives_way(s: Situation) -> Told | None:
 
 def route_awaited(s: Situation) -> Told | None:
     """Stable serves, but the gateway that the spec names has never yet confirmed it."""
-    before, route = s.rollout.status, s.seen.route
+    if not acceptance.awaited(s):
+        return None
     through = traffic.before(s.seen, s.rollout.root.name)
-    known = route is None or route.known
-    if s.carried or (known and not through and before.stable is not None and before.state != "Initializing"):
-        return None  # once it served, a route that lags behind one of our writes is no news
+    if not through and acceptance.late(s):
+        return _never_accepted(s)
     message = (
         f"waiting for Gateway {words.gateway(s)} to accept HTTPRoute {s.rollout.root.name}{words.refusal(s)}. If it "
         "stays so: create that Gateway or correct spec.traffic.gateway, and let a listener of it allow routes from "
@@ -268,6 +268,17 @@ def route_awaited(s: Situation) -> Told | None:
         return Told("Initializing", reasons.ROUTE_PENDING, message)
     still = ", ".join("/".join(gateway) for gateway in through)
     return Told("Degraded", reasons.ROUTE_PENDING, f"requests come through Gateway {still} as before; {message}")
+
+
+def _never_accepted(s: Situation) -> Told:
+    """The gateway had its time; it is waited for all the same."""
+    why = acceptance.why(s) or "create that Gateway or correct spec.traffic.gateway, and see that its controller runs"
+    message = acceptance.unheard(s) or (
+        f"Gateway {words.gateway(s)} has not accepted HTTPRoute {s.rollout.root.name} within "
+        f"{s.spec.progress_deadline_seconds} s, so no request comes through it: {why}. A listener of it has to allow "
+        f"routes from namespace {s.rollout.root.namespace} (allowedRoutes)"
+    )
+    return Told("Degraded", reasons.PROGRESS_DEADLINE, message)
 
 
 def stable_scales(s: Situation) -> Told | None:

@@ -14,7 +14,7 @@ from slipway.api.analysis import MetricStatus
 from slipway.api.conditions import moment
 from slipway.api.rollout import RolloutStatus
 from slipway.plan import Event, Plan
-from slipway.rollout import measure_job, objects, reasons, shadow, traffic
+from slipway.rollout import acceptance, measure_job, objects, reasons, shadow, traffic
 from slipway.rollout.analysis import admission, evidence, verdict
 from slipway.rollout.analysis.evidence import PATIENCE, Known
 from slipway.rollout.conditions import described, transitions
@@ -31,14 +31,16 @@ MOST_MOVES = 50
 def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> Plan:
     """Return what `rollout` should have at `now`. Total and idempotent."""
     known = evidence.fold(rollout, {**seen.answers, **measure_job.answers(seen.measuring, now)})
-    judged = shadow.fold(rollout, known.status, seen.answers)
+    judged = admission.fold(rollout, shadow.fold(rollout, known.status, seen.answers), seen)
     drain = timedelta(seconds=settings.drain_seconds)
     settled = settle(Situation(rollout, judged, seen, drain, now))
     status = described(settled)
+    told = replace(settled, status=status)
     due = (
-        *admission.checks(rollout, status),
+        *admission.checks(rollout, status, seen),
         *shadow.asks(rollout, status, now),
         *evidence.asks(rollout, status, now),
+        *acceptance.asks(told),
     )
     events = [
         *_turns(rollout.status.analysis, judged.analysis),
@@ -60,7 +62,7 @@ def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> P
         rests_on=frozenset(("HTTPRoute", name) for name in seen.routes),
         events=() if quiet else events,
         asks=(*known.answered, *due) if quiet else due,
-        requeue_after=wake_up(replace(settled, status=status)),
+        requeue_after=wake_up(told),
     )
 
 
@@ -119,6 +121,9 @@ def _moments(s: Situation) -> Iterable[datetime]:
         yield from _future(s, status.bake_started_at, spec.bake_seconds)
     elif s.at_target is not None and s.stepping:
         yield from _future(s, status.step_started_at, s.step.hold.total_seconds())
+    accepted = acceptance.next_look(s)
+    if accepted is not None:
+        yield accepted
     silence = verdict.silence_deadline(s.rollout, status)
     if silence is not None and silence > s.now:
         yield silence

@@ -59,6 +59,7 @@ def _unreadable(root: Manifest, error: ValidationError, view: View, now: datetim
     generation = int(meta.get("generation") or 0)
     found = status.model_copy(
         update={
+            "queries_hash": None,  # with the conditions goes what was said of them
             "conditions": list(kstatus(status.conditions, told, generation, now)),
             "observed_generation": generation,
             "state": "Stalled",

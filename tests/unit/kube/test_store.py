@@ -133,3 +133,26 @@ def test_roots_are_found_by_what_they_mention_as_long_as_they_do() -> None:
     assert not names("version:v2")
     store.discard("Rollout", "demo", "assistant", "uid-assistant", 4)
     assert not store._related
+
+
+def test_a_claim_is_found_from_every_namespace_as_long_as_it_is_made() -> None:
+    def rollout(namespace: str, at: int, *hosts: str) -> dict[str, Any]:
+        traffic = {"gateway": {"name": "slipway", "namespace": "gateways"}, "hostnames": list(hosts)}
+        made = thing("assistant", at, uid=f"uid-{namespace}", kind="Rollout", spec={"model": "m", "traffic": traffic})
+        made["metadata"]["namespace"] = namespace
+        return made
+
+    def claimants() -> list[str]:
+        found = store.related("Rollout", "whatever", "host:gateways/slipway/a.example")
+        return [root["metadata"]["namespace"] for root in found]
+
+    store = Store()
+    store.put(rollout("two", 1, "a.example", "b.example"))
+    store.put(rollout("one", 2, "a.example"))
+    assert claimants() == ["one", "two"]
+    assert [root["metadata"]["namespace"] for root in store.related("Rollout", "one", "model:m")] == ["one"]
+    store.put(rollout("two", 3, "b.example"))
+    assert claimants() == ["one"]
+    store.discard("Rollout", "one", "assistant", "uid-one", 4)
+    store.discard("Rollout", "two", "assistant", "uid-two", 5)
+    assert not store._related

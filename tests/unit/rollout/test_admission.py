@@ -102,3 +102,112 @@ def test_no_query_is_tested_twice_once_requests_come() -> None:
     world.reconcile()
     assert world.status.percent == 10
     assert not [ask for ask in world.asked if ask.id.startswith("check")]
+
+
+# Without a candidate
+
+
+def analysis(query: str) -> dict[str, Any]:
+    metric = {"name": "mine", "prometheus": {"query": query, "max": "1"}}
+    return {"intervalSeconds": 10, "windowSeconds": 60, "metrics": [metric]}
+
+
+def edited(world: World, query: str) -> World:
+    world.edit(world.root["spec"] | {"analysis": analysis(query)})
+    world.reconcile()
+    return world
+
+
+def answer(world: World, *, refused: bool) -> None:
+    found = Answer(world.now, error=REFUSED, refused=True) if refused else Answer(world.now, (({}, 0.0),))
+    world.facts = Facts({ask.id: found for ask in world.asked})
+    world.reconcile()
+
+
+def warnings(world: World) -> list[str]:
+    return [c.message for c in world.status.conditions if c.type == reasons.QUERY_REFUSED]
+
+
+def test_an_edited_query_is_tested_once_while_all_is_well_and_the_warning_says_what_to_change() -> None:
+    world = edited(serving("v1"), "sum((")
+    assert [ask.id.partition("@")[0] for ask in world.asked] == ["check"]
+    answer(world, refused=True)
+    cure = f"metric mine: {REFUSED} in spec.analysis; until then the next version gets no traffic"
+    assert (world.state, warnings(world)) == ("Healthy", [cure])
+    assert [(event.reason, event.type) for event in world.events] == [("QueryRefused", "Warning")]
+    writes = world.writes
+    world.facts = Facts()
+    for _ in range(3):
+        world.reconcile()
+        assert (world.asked, warnings(world)) == ((), [cure]), "nor by an operator that started anew"
+        world.edit(world.root["spec"] | {"bakeSeconds": 61})
+    assert world.writes == writes + 1, "the edit's generation, and nothing else"
+    answer(edited(world, "up"), refused=False)
+    assert (warnings(world), world.asked) == ([], ())
+    assert len(world.events) == 1
+
+
+def test_a_good_query_is_tested_once_and_costs_one_write() -> None:
+    world = edited(serving("v1"), "up")
+    writes = world.writes
+    answer(world, refused=False)
+    assert (world.writes, world.asked, warnings(world)) == (writes + 1, (), [])
+    world.facts = Facts()
+    for replicas in (3, 4):
+        world.edit(world.root["spec"] | {"serving": world.root["spec"]["serving"] | {"replicas": replicas}})
+        assert world.reconcile().asks == (), "what was not edited is not asked"
+
+
+def test_our_own_queries_are_not_tested() -> None:
+    world = serving("v1")
+    assert (world.reconcile().asks, world.status.queries_hash) == ((), None)
+
+
+def test_a_prometheus_that_is_away_is_asked_again_when_the_rollout_is_looked_at_and_not_before() -> None:
+    world = edited(serving("v1"), "sum((")
+    tell(world, Answer(world.now, error="Prometheus at http://x cannot be reached"))
+    assert world.plan_made is not None
+    assert (world.asked, world.plan_made.requeue_after, warnings(world)) == ((), None, [])
+    world.facts = Facts()
+    world.reconcile()
+    answer(world, refused=True)
+    assert len(warnings(world)) == 1
+
+
+def test_what_a_candidate_was_stopped_by_is_told_when_it_is_withdrawn() -> None:
+    world = warming("sum((")
+    answer(world, refused=True)
+    assert world.state == "Stalled"
+    world.want("v1")
+    for _ in range(30):
+        world.kubelet()
+        world.gateway()
+        answer(world, refused=True)
+        world.now += timedelta(seconds=1)
+    assert (world.state, len(warnings(world)), world.asked) == ("Healthy", 1, ())
+
+
+def test_a_release_with_an_edited_query_asks_it_once() -> None:
+    world = warming("up")
+    answer(world, refused=False)
+    assert world.status.queries_hash is not None
+    world.want("v1")
+    for _ in range(30):
+        world.kubelet()
+        world.gateway()
+        assert world.reconcile().asks == ()
+        world.now += timedelta(seconds=1)
+    assert (world.state, warnings(world)) == ("Healthy", [])
+
+
+def test_an_unreadable_spec_in_between_loses_no_warning() -> None:
+    world = edited(serving("v1"), "sum((")
+    answer(world, refused=True)
+    good = dict(world.root["spec"])
+    world.edit(good | {"strategy": {}})
+    world.reconcile()
+    assert world.state == "Stalled"
+    world.edit(good)
+    world.reconcile()
+    answer(world, refused=True)
+    assert (world.state, len(warnings(world))) == ("Healthy", 1)

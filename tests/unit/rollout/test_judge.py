@@ -189,12 +189,26 @@ def test_the_words_of_a_free_query_are_replaced() -> None:
     assert query(metric, SCOPE) == "f(assistant,assistant,games,c,s,[30s],{{other}})"
 
 
-def test_a_relative_query_asks_for_both_versions_and_an_absolute_one_for_the_candidate() -> None:
-    absolute = AnalysisMetric.model_validate({"name": "e", "errorRate": {"maxPercent": "1"}})
-    relative = AnalysisMetric.model_validate({"name": "e", "errorRate": {"maxIncreasePercent": "1"}})
-    assert 'revision="s"' not in query(absolute, SCOPE)
-    assert f"[60s] @ {NOW.timestamp():.3f}" in query(relative, SCOPE)
-    assert 'namespace="games",rollout="assistant",revision="c"' in query(relative, SCOPE)
+@pytest.mark.parametrize("rule", [{"maxPercent": "1"}, {"maxIncreasePercent": "1"}], ids=["absolute", "relative"])
+def test_one_query_asks_for_both_versions_whatever_the_bound(rule: dict[str, str]) -> None:
+    metric = AnalysisMetric.model_validate({"name": "e", "errorRate": rule})
+    assert 'namespace="games",rollout="assistant",revision="c"' in query(metric, SCOPE)
+    assert 'namespace="games",rollout="assistant",revision="s"' in query(metric, SCOPE)
+    assert f"[60s] @ {NOW.timestamp():.3f}" in query(metric, SCOPE)
+
+
+def test_a_verdict_by_an_absolute_bound_tells_the_figures_of_stable_too() -> None:
+    found = error_rate([*codes("c", 90, 10), *codes("s", 891, 9)], maxPercent="2")
+    assert found.outcome == "Fail"
+    assert found.message == ("10.00 % (10 of 100 requests in 30 s) failed, allowed 2 % (stable: 1.00 % of 900)")
+    assert (found.candidate, found.stable, found.bound, found.stable_samples) == (10.0, 1.0, 2.0, 900)
+
+
+def test_an_absolute_bound_needs_nothing_of_stable() -> None:
+    found = error_rate(codes("c", 100, 0), maxPercent="2")
+    assert found.outcome == "Pass"
+    assert (found.stable, found.stable_samples) == (None, 0)
+    assert found.message == "0.00 % (0 of 100 requests in 30 s) failed, allowed 2 %"
 
 
 @given(st.integers(1, 200), st.data(), st.floats(0.001, 0.99))

@@ -15,9 +15,11 @@ from tests.unit.rollout.world import NAMESPACE, Behaviour, World, canary, rollou
 OLD, NEW = "2026-11-19T00:00:00Z", "2026-11-21T00:00:00Z"
 
 
-def rival(created: str = OLD, *hosts: str, name: str = "first", **changes: Any) -> dict[str, Any]:
+def rival(
+    created: str = OLD, *hosts: str, name: str = "first", namespace: str = NAMESPACE, **changes: Any
+) -> dict[str, Any]:
     traffic = rollout_spec("v1")["traffic"] | ({"hostnames": list(hosts)} if hosts else {})
-    meta = {"name": name, "namespace": NAMESPACE, "uid": f"uid-{name}", "creationTimestamp": created}
+    meta = {"name": name, "namespace": namespace, "uid": f"uid-{namespace}-{name}", "creationTimestamp": created}
     spec = rollout_spec("v1") | {"traffic": traffic} | changes
     return {"apiVersion": "slipway.dev/v1alpha1", "kind": "Rollout", "metadata": meta, "spec": spec}
 
@@ -35,9 +37,21 @@ def test_the_younger_one_starts_nothing_and_says_what_to_do() -> None:
     assert world.objects == {}
     assert world.state == "Stalled"
     assert "assistant.example" in world.status.message
-    assert "older Rollout first" in world.status.message
+    assert "older Rollout first: remove it from the spec of one of the two" in world.status.message
     assert world.plan_made is not None
     assert world.plan_made.requeue_after is None, "its rival's change wakes it"
+    world.rivals.clear()
+    world.until("Healthy")
+
+
+def test_one_of_another_namespace_is_named_with_it_and_with_what_can_be_done_from_here() -> None:
+    world = meeting(rival(OLD, name="assistant", namespace="elsewhere"))
+    assert world.objects == {}
+    assert world.state == "Stalled"
+    assert (
+        "host name assistant.example of Gateway gateways/slipway belongs to the older Rollout assistant of namespace "
+        "elsewhere: take another one here"
+    ) in world.status.message
     world.rivals.clear()
     world.until("Healthy")
 
@@ -46,12 +60,22 @@ def test_the_younger_one_starts_nothing_and_says_what_to_do() -> None:
     "other",
     [
         rival(NEW),
+        rival(NEW, namespace="elsewhere"),
+        rival(namespace="elsewhere", traffic={"gateway": {"name": "slipway"}, "hostnames": ["assistant.example"]}),
         rival(OLD, "other.example"),
         rival(OLD, "*.example"),
         rival(traffic={"gateway": {"name": "other"}, "hostnames": ["assistant.example"]}),
         rival(traffic={"gateway": "nonsense", "hostnames": None}),
     ],
-    ids=["younger", "another host", "a wildcard", "another gateway", "unreadable"],
+    ids=[
+        "younger",
+        "younger elsewhere",
+        "a Gateway elsewhere",
+        "another host",
+        "a wildcard",
+        "another gateway",
+        "unreadable",
+    ],
 )
 def test_who_is_no_older_rival_disturbs_nobody(other: dict[str, Any]) -> None:
     assert meeting(other).state == "Healthy"
@@ -120,7 +144,18 @@ def test_a_rival_wakes_the_other_when_it_comes_changes_or_goes() -> None:
     assert heard({**first, "status": {"state": "Healthy"}}, 3) == {"first"}, "a status concerns nobody else"
     assert heard(rival(OLD, "other.example"), 4) == {"first", "second"}
     assert heard(first, 5) == {"first", "second"}
-    store.discard("Rollout", NAMESPACE, "first", "uid-first", 6)
+    store.discard("Rollout", NAMESPACE, "first", f"uid-{NAMESPACE}-first", 6)
     assert "second" in queue.taken()
-    left = store.related("Rollout", NAMESPACE, "gateways/slipway/assistant.example")
+    left = store.related("Rollout", NAMESPACE, "host:gateways/slipway/assistant.example")
     assert [root["metadata"]["name"] for root in left] == ["second"]
+
+
+def test_a_rival_of_another_namespace_wakes_the_other_too() -> None:
+    queue, store = Heard(), Store()
+    store.on_change = Router({"Rollout": World().room}, store, cast("WorkQueue", queue))
+    first, second = rival(OLD, namespace="elsewhere"), rival(NEW, name="second")
+    for version, root in enumerate((first, second)):
+        store.put({**root, "metadata": {**root["metadata"], "resourceVersion": str(version)}})
+    queue.taken()
+    store.discard("Rollout", "elsewhere", "first", "uid-elsewhere-first", 2)
+    assert "second" in queue.taken()

@@ -33,6 +33,24 @@ def test_a_rolled_back_rollout_tells_what_failed_since_when_and_what_to_do() -> 
     assert places == sorted(places), "in the order in which one wants to know it"
 
 
+def test_a_verdict_by_an_absolute_bound_tells_the_figures_of_both_sides_everywhere() -> None:
+    metrics = [
+        {"name": "errors", "errorRate": {"maxPercent": "5", "minSamples": 20}},
+        {"name": "slow", "latency": {"quantilePercent": 95, "maxMilliseconds": 500, "minSamples": 20}},
+    ]
+    world = canary(10, analysis={"intervalSeconds": 10, "windowSeconds": 60, "metrics": metrics})
+    world.run(15)
+    found = {entry.metric: entry for entry in world.status.analysis}
+    assert found["slow"].stable is not None
+    assert f"(stable: {float(found['slow'].stable):.0f} ms of {found['slow'].stable_samples})" in found["slow"].message
+    world.behaves["v2"] = Behaviour(failing_percent=30)
+    world.until("RollingBack")
+    assert world.status.last_rollback is not None
+    [event] = [event for event in world.events if event.reason == "RolledBack"]
+    for told in (world.status.last_rollback.message, event.message, world.status.message):
+        assert re.search(r"errors failed: .* failed, allowed 5 % \(stable: 0\.00 % of \d+\)", told), told
+
+
 def test_the_documentation_says_of_every_state_what_to_do_and_of_no_other() -> None:
     section = SAFETY.read_text().partition("## The states, and what to do")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \|$", section, flags=re.MULTILINE)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from tests.unit.rollout.world import ROLLOUT, Behaviour, World, canary, model_version, serving
+from slipway.plan import Facts
+from tests.unit.rollout.world import ROLLOUT, START, Behaviour, World, canary, model_version, serving
 
 SAFE_ONLY = {"uri": "s3://models/v2/", "digest": "sha256:" + "0" * 64, "formats": ["SafeTensors"]}
 
@@ -148,6 +151,85 @@ def test_a_gateway_that_never_took_the_route_is_not_healthy() -> None:
     assert "waiting for Gateway gateways/slipway to accept" in world.status.message
     world.absent.clear()
     world.until("Healthy")
+
+
+def test_a_gateway_that_never_takes_the_first_route_is_told_of_after_the_deadline_with_the_cause_and_the_cure() -> None:
+    world = World()
+    world.absent = {"slipway"}
+    world.until("Degraded", 130)
+    [ready, reconciling] = world.status.conditions
+    assert (ready.status, ready.reason) == ("False", "ProgressDeadlineExceeded")
+    assert (reconciling.type, reconciling.status) == ("Reconciling", "True"), "it is waited for all the same"
+    assert world.status.message.startswith(
+        "Gateway gateways/slipway has not accepted HTTPRoute assistant within 120 s, so no request comes through it: "
+        "Gateway gateways/slipway does not exist: create it. A listener of it has to allow routes from namespace games"
+    )
+    assert "allowedRoutes" in world.status.message
+    assert [event.type for event in world.events if event.reason == "ProgressDeadlineExceeded"] == ["Warning"]
+    writes = world.writes
+    world.run(300)
+    assert world.writes == writes, "nothing turns in circles"
+    world.absent.clear()
+    world.until("Healthy", 5)
+
+
+def test_it_is_told_at_the_deadline_and_asked_for_just_before() -> None:
+    world = World()
+    world.absent = {"slipway"}
+    world.run(3)
+    plan = world.reconcile()
+    assert plan.requeue_after is not None
+    deadline = world.now + plan.requeue_after
+    assert timedelta(seconds=115) < deadline - START <= timedelta(seconds=123)
+    assert [ask.at for ask in plan.asks] == [deadline - timedelta(seconds=5)]
+    world.now = deadline - timedelta(seconds=1)
+    world.scrape()
+    world.reconcile()
+    assert world.state == "Initializing"
+    world.now = deadline
+    world.reconcile()
+    assert world.state == "Degraded"
+    assert "does not exist" in world.status.message
+
+
+def test_a_gateway_whose_controller_says_nothing_is_told_apart_from_one_that_is_not_there() -> None:
+    world = World()
+    for _ in range(140):
+        world.kubelet()
+        world.scrape()
+        world.reconcile()
+        world.now += timedelta(seconds=1)
+    assert world.state == "Degraded"
+    assert "comes through it: it exists, but its controller has not answered" in world.status.message
+
+
+def test_what_was_told_stays_when_an_operator_starts_and_is_looked_at_again() -> None:
+    world = World()
+    world.absent = {"slipway"}
+    world.until("Degraded", 130)
+    before, writes = world.status.message, world.writes
+    world.facts, world.asked = Facts(), ()
+    world.reconcile()
+    assert (world.status.message, world.writes) == (before, writes)
+    assert len(world.due) == 1, "it is asked again at once"
+    world.tick()
+    assert world.writes == writes
+
+
+def test_an_edit_while_the_gateway_is_waited_for_is_not_healthy_for_a_moment() -> None:
+    world = World()
+    world.absent = {"slipway", "another"}
+    world.until("Degraded", 130)
+    world.edit(world.root["spec"] | {"traffic": {"gateway": {"name": "another"}, "hostnames": ["a.example"]}})
+    states = set()
+    for _ in range(20):
+        world.tick()
+        states.add(world.state)
+        world.now += timedelta(seconds=1)
+    assert states == {"Degraded"}
+    assert "Gateway games/another has not accepted" in world.status.message
+    world.absent.clear()
+    world.until("Healthy", 5)
 
 
 def test_an_edit_that_names_a_gateway_that_is_not_there_takes_no_traffic_away() -> None:

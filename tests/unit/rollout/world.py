@@ -302,6 +302,8 @@ class World:
         return {"kind": "EndpointSlice", "metadata": meta, "endpoints": endpoints}
 
     def _answer(self, question: Question) -> Answer:
+        if isinstance(question, GatewayFeatures) and question.name in self.absent:
+            return Answer(self.now, error=f"Gateway {question.namespace}/{question.name} does not exist: create it")
         if isinstance(question, GatewayFeatures):
             return Answer(self.now, tuple(({"feature": name}, 1.0) for name in self.features))
         assert isinstance(question, PrometheusQuery)

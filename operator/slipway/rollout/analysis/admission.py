@@ -2,6 +2,9 @@
 
 A query that Prometheus refuses would be an Error at every look: the candidate would hold at its first share until
 somebody reads why. So it gets none. A Prometheus that is away refuses nothing; then the first measurement tells.
+
+Edited queries are asked once without a candidate too, so that whoever edits them reads at once what the next release
+would be stopped by. That they were asked is remembered by their hash in status.
 """
 
 from __future__ import annotations
@@ -21,13 +24,45 @@ from slipway.rollout.phase import answering
 from slipway.rollout.rollout import Rollout
 
 
-def checks(rollout: Rollout, status: RolloutStatus) -> tuple[Ask, ...]:
-    """Return the questions that are put to the test; none once the candidate gets requests."""
-    return tuple(ask for _, ask in _checks(rollout, status))
+def checks(rollout: Rollout, status: RolloutStatus, seen: Seen) -> tuple[Ask, ...]:
+    """Return the questions that are put to the test; none once the candidate gets requests.
+
+    Without a candidate nobody waits: what could not be asked is asked again when the Rollout is looked at anyway.
+    """
+    found = tuple(ask for _, ask in _checks(rollout, status))
+    return found if status.candidate is not None else tuple(ask for ask in found if not _in_vain(ask, seen))
 
 
 def refused(rollout: Rollout, status: RolloutStatus, seen: Seen) -> str:
-    """Return which metric's query Prometheus refuses, in its words; empty where none is known to be refused."""
+    """Return which metric's query Prometheus refuses, in its words; empty where none is, or there is no candidate."""
+    return _refused(rollout, status, seen) if status.candidate is not None else ""
+
+
+def fold(rollout: Rollout, status: RolloutStatus, seen: Seen) -> RolloutStatus:
+    """Return the status with the hash of the spec's queries, once Prometheus has spoken of them all."""
+    now = _hash(rollout)
+    if now is None or status.queries_hash == now:
+        return status if status.queries_hash == now else status.model_copy(update={"queries_hash": now})
+    asked = [ask for _, ask in _checks(rollout, status)]
+    answered = all(ask.id in seen.answers and not _in_vain(ask, seen) for ask in asked)
+    # What a candidate is stopped by is asked once more when it is gone: then it is told without one.
+    if not asked or not answered or refused(rollout, status, seen):
+        return status
+    return status.model_copy(update={"queries_hash": now})
+
+
+def warning(rollout: Rollout, status: RolloutStatus, seen: Seen) -> str:
+    """Return what the next release will be stopped by; empty while nothing is known to be wrong."""
+    if status.queries_hash is None or status.queries_hash != _hash(rollout) or answering(status):
+        return ""  # not asked yet, or answered to this very candidate
+    if rollout.status.queries_hash != status.queries_hash:
+        why = _refused(rollout, rollout.status, seen)
+        return f"{why} in spec.analysis; until then the next version gets no traffic" if why else ""
+    told = find(rollout.status.conditions, reasons.QUERY_REFUSED)
+    return told.message if told is not None else ""
+
+
+def _refused(rollout: Rollout, status: RolloutStatus, seen: Seen) -> str:
     for metric, ask in _checks(rollout, status):
         answer = seen.answers.get(ask.id)
         if answer is not None and answer.refused:
@@ -35,6 +70,12 @@ def refused(rollout: Rollout, status: RolloutStatus, seen: Seen) -> str:
         if answer is None and _was_refused(rollout):
             return f"metric {metric.name}: its query was refused and is asked again"
     return ""
+
+
+def _in_vain(ask: Ask, seen: Seen) -> bool:
+    """Tell whether Prometheus could not be asked."""
+    answer = seen.answers.get(ask.id)
+    return answer is not None and bool(answer.error) and not answer.refused
 
 
 def _was_refused(rollout: Rollout) -> bool:
@@ -46,13 +87,22 @@ def _was_refused(rollout: Rollout) -> bool:
 
 def _checks(rollout: Rollout, status: RolloutStatus) -> Iterator[tuple[AnalysisMetric, Ask]]:
     candidate, stable, analysis = status.candidate, status.stable, rollout.spec.analysis
-    if candidate is None or stable is None or candidate.unjudged:
+    if stable is None or (candidate is None and status.queries_hash == _hash(rollout)):
         return
-    if answering(status) or candidate.traffic_since is not None:
+    if candidate is not None and (candidate.unjudged or answering(status) or candidate.traffic_since is not None):
         return
     window = analysis.window_seconds
-    scope = Scope(rollout, Side(candidate.revision, window), Side(stable.revision, window))
+    asking = candidate if candidate is not None else stable
+    scope = Scope(rollout, Side(asking.revision, window), Side(stable.revision, window))
     for metric in analysis.metrics:
         if metric.prometheus is not None:
             asked = question(metric, scope)
             yield metric, Ask(f"check@{metric.name}@{digest_of(repr(asked))[7:17]}", asked)
+
+
+def _hash(rollout: Rollout) -> str | None:
+    """Return the hash of the spec's own queries and of whom they are asked; None where it has none."""
+    analysis = rollout.spec.analysis
+    queries = [metric.prometheus.query for metric in analysis.metrics if metric.prometheus is not None]
+    server = analysis.prometheus.dump() if analysis.prometheus is not None else {}
+    return digest_of([queries, server])[7:17] if queries else None

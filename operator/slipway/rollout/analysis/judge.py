@@ -6,6 +6,8 @@ measurement of a thousand (exact binomial tail). So a total outage at a bound of
 after 5; 1 failure of 3 requests never fails.
 
 A bound relative to stable fails by evidence (comparison.py), and passes where the window's figures are within it.
+Stable's figures are told with the candidate's whatever the bound: who reads of a verdict wants to know whether stable
+did any better.
 """
 
 from __future__ import annotations
@@ -75,9 +77,10 @@ def _error_rate(
     compared = theirs.percent + float(rule.max_increase_percent or 0) if relative else None
     known = compared if theirs.requests >= rule.min_samples else None
     found = Judgement(
-        "Pass", "", candidate=mine.percent, stable=theirs.percent if known is not None else None,
-        bound=_least(absolute, known), samples=mine.requests, stable_samples=theirs.requests if relative else 0,
+        "Pass", "", candidate=mine.percent, stable=theirs.percent if theirs.requests else None,
+        bound=_least(absolute, known), samples=mine.requests, stable_samples=theirs.requests,
     )  # fmt: skip
+    beside = _beside(f"{theirs.percent:.2f} %", theirs.requests, compared=known is not None)
     counted = f"{mine.failures} of {mine.requests} {words.many} in {scope.candidate.window} s"
     figures = f"{mine.percent:.2f} % ({counted}) {words.bad}"
     if evidence is not None and proven(evidence):
@@ -85,12 +88,12 @@ def _error_rate(
     if not mine.requests:
         return _says(found, "NoData", f"no {words.many} in {scope.candidate.window} s")
     if absolute is not None and mine.percent > absolute:
-        against = f"{figures}, allowed {absolute:.6g} %"
+        against = f"{figures}, allowed {absolute:.6g} %{beside}"
         if mine.requests >= rule.min_samples:
             return _says(found, "Fail", against)
         if mine.failures >= EARLY_FAILURES and tail(mine.failures, mine.requests, absolute / 100) <= EARLY_DOUBT:
             return _says(found, "Fail", f"{against}; beyond doubt although minSamples is {rule.min_samples}")
-    said = f"{figures}, {_against(found.bound, known, f'stable has {theirs.percent:.2f} %', '%')}"
+    said = f"{figures}, {_against(found.bound, '%')}{beside}"
     beyond = known is not None and mine.percent > known
     over = scope.stable.until is not None
     relation = Relation(rule.min_samples, evidence, beyond, over, words.many) if relative else None
@@ -107,17 +110,18 @@ def _latency(rule: Latency, series: Series, scope: Scope, evidence: EvidenceStat
     compared = baseline * (1 + (rule.max_increase_percent or 0) / 100) if relative else None
     known = compared if others >= rule.min_samples else None
     found = Judgement(
-        "Pass", "", candidate=value if ours else None, stable=baseline if known is not None else None,
-        bound=_least(absolute, known), samples=ours, stable_samples=others if relative else 0,
+        "Pass", "", candidate=value if ours else None, stable=baseline if others else None,
+        bound=_least(absolute, known), samples=ours, stable_samples=others,
     )  # fmt: skip
+    beside = _beside(f"{baseline:.0f} ms", others, compared=known is not None)
     figures = f"p{rule.quantile_percent} is {value:.0f} ms ({ours} requests in {scope.candidate.window} s)"
     if evidence is not None and proven(evidence):
         return _says(found, "Fail", _more_slow(evidence, rule))
     if not ours:
         return _says(found, "NoData", f"no requests in {scope.candidate.window} s")
     if absolute is not None and value > absolute and ours >= rule.min_samples:
-        return _says(found, "Fail", f"{figures}, allowed {absolute:.6g} ms")
-    words = f"{figures}, {_against(found.bound, known, f'stable has {baseline:.0f} ms', 'ms')}"
+        return _says(found, "Fail", f"{figures}, allowed {absolute:.6g} ms{beside}")
+    words = f"{figures}, {_against(found.bound, 'ms')}{beside}"
     beyond = known is not None and value > known
     over = scope.stable.until is not None
     relation = Relation(rule.min_samples, evidence, beyond, over) if relative else None
@@ -192,10 +196,15 @@ def _says(found: Judgement, outcome: Outcome, message: str) -> Judgement:
     return replace(found, outcome=outcome, message=message)
 
 
-def _against(bound: float | None, known: float | None, stable: str, unit: str) -> str:
-    if bound is None:
-        return "no bound yet"
-    return f"allowed {bound:.6g} {unit}" + (f" ({stable})" if known is not None else "")
+def _against(bound: float | None, unit: str) -> str:
+    return "no bound yet" if bound is None else f"allowed {bound:.6g} {unit}"
+
+
+def _beside(figure: str, samples: int, *, compared: bool) -> str:
+    """Return stable's figure, and how much it is worth where nothing is held against it."""
+    if compared:
+        return f" (stable has {figure})"
+    return f" (stable: {figure} of {samples})" if samples else ""
 
 
 def _least(*bounds: float | None) -> float | None:

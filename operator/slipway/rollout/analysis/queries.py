@@ -80,6 +80,11 @@ class Scope:
     fresh: Fresh | None = None
     """None where nothing is compared with stable, or nothing is to be weighed."""
 
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """Both: stable's figures are told beside the candidate's, whether these are held against them or not."""
+        return self.candidate, self.stable
+
     def selector(self, side: Side, **more: str) -> str:
         """Return the label matchers of a side's serving pods."""
         root = self.rollout.root
@@ -90,14 +95,11 @@ class Scope:
 def query(metric: AnalysisMetric, scope: Scope) -> str:
     """Return the instant query for `metric`; its parts stand on lines of their own."""
     if metric.error_rate is not None:
-        sides = _sides(scope, metric.error_rate.max_increase_percent)
-        return JOIN.join([*(_answers(scope, side) for side in sides), *_weighed(scope, (CODES, RESETS))])
+        return JOIN.join([*(_answers(scope, side) for side in scope.sides), *_weighed(scope, (CODES, RESETS))])
     if metric.feedback is not None:
-        sides = _sides(scope, metric.feedback.max_increase_percent)
-        return _voted(metric.feedback, [*(_given(scope, side) for side in sides), *_weighed(scope, (VOTES,))])
+        return _voted(metric.feedback, [*(_given(scope, side) for side in scope.sides), *_weighed(scope, (VOTES,))])
     if metric.latency is not None:
-        sides = _sides(scope, metric.latency.max_increase_percent)
-        return JOIN.join([*(_buckets(scope, side) for side in sides), *_weighed(scope, (TIMES,), before=True)])
+        return JOIN.join([*(_buckets(scope, side) for side in scope.sides), *_weighed(scope, (TIMES,), before=True)])
     assert metric.prometheus is not None
     return filled(metric.prometheus.query, scope)
 
@@ -119,10 +121,6 @@ CODES = Counter("envoy_http_downstream_rq_xx", CODE)
 RESETS = Counter("envoy_http_downstream_rq_tx_reset")
 TIMES = Counter("envoy_http_downstream_rq_time_bucket", "le")
 VOTES = Counter(votes.SERIES, votes.ROUTE, votes.HOST)
-
-
-def _sides(scope: Scope, relative: object) -> tuple[Side, ...]:
-    return (scope.candidate,) if relative is None else (scope.candidate, scope.stable)
 
 
 def _answers(scope: Scope, side: Side) -> str:
