@@ -211,3 +211,21 @@ def test_an_unreadable_spec_in_between_loses_no_warning() -> None:
     world.reconcile()
     answer(world, refused=True)
     assert (world.state, len(warnings(world))) == ("Healthy", 1)
+
+
+def test_a_return_that_is_not_judged_answers_no_query() -> None:
+    world = serving("v1", rollbackWindow={"revisions": 1})
+    world.want("v2")
+    world.until("Baking")
+    world.until("Healthy")
+    world.run(20)
+    edited(world, "sum((")
+    answer(world, refused=True)
+    world.want("v1")
+    for _ in range(30):
+        world.kubelet()
+        world.gateway()
+        answer(world, refused=True)
+        world.now += timedelta(seconds=1)
+    assert world.status.stable is not None
+    assert (world.state, world.status.stable.version, len(warnings(world))) == ("Healthy", "v1", 1)

@@ -20,7 +20,7 @@ from slipway.rollout import reasons
 from slipway.rollout.analysis.queries import Scope, Side
 from slipway.rollout.analysis.questions import question
 from slipway.rollout.observe import Seen
-from slipway.rollout.phase import answering
+from slipway.rollout.phase import answering, judged
 from slipway.rollout.rollout import Rollout
 
 
@@ -53,8 +53,8 @@ def fold(rollout: Rollout, status: RolloutStatus, seen: Seen) -> RolloutStatus:
 
 def warning(rollout: Rollout, status: RolloutStatus, seen: Seen) -> str:
     """Return what the next release will be stopped by; empty while nothing is known to be wrong."""
-    if status.queries_hash is None or status.queries_hash != _hash(rollout) or answering(status):
-        return ""  # not asked yet, or answered to this very candidate
+    if status.queries_hash is None or status.queries_hash != _hash(rollout) or judged(status):
+        return ""  # not asked yet, or answered for this very candidate
     if rollout.status.queries_hash != status.queries_hash:
         why = _refused(rollout, rollout.status, seen)
         return f"{why} in spec.analysis; until then the next version gets no traffic" if why else ""
