@@ -57,7 +57,7 @@ class Router:
         kind, meta = change.subject["kind"], change.subject["metadata"]
         for claim in before | after:
             others = self._store.related(kind, meta["namespace"], claim)
-            yield from (other for other in others if other["metadata"]["name"] != meta["name"])
+            yield from (other for other in others if other["metadata"]["uid"] != meta["uid"])
 
     def _add(self, root: Manifest | None) -> None:
         if root is not None and root["kind"] in self._rooms:

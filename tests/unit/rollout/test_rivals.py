@@ -159,3 +159,19 @@ def test_a_rival_of_another_namespace_wakes_the_other_too() -> None:
     queue.taken()
     store.discard("Rollout", "elsewhere", "first", "uid-elsewhere-first", 2)
     assert "second" in queue.taken()
+
+
+def test_a_namesake_of_another_namespace_is_woken_like_any_rival() -> None:
+    heard: list[Key] = []
+
+    class Queue:
+        def add(self, key: Key, priority: Priority) -> None:
+            heard.append(key)
+
+    store = Store()
+    store.on_change = Router({"Rollout": World().room}, store, cast("WorkQueue", Queue()))
+    for version, root in enumerate((rival(OLD, namespace="elsewhere"), rival(NEW))):
+        store.put({**root, "metadata": {**root["metadata"], "resourceVersion": str(version)}})
+    heard.clear()
+    store.discard("Rollout", "elsewhere", "first", "uid-elsewhere-first", 2)
+    assert Key("Rollout", NAMESPACE, "first") in heard
