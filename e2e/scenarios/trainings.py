@@ -83,7 +83,16 @@ class Trainings:
         ready = f"--timeout={PATIENCE_SECONDS:.0f}s"
         self.kubectl("wait", f"dataset/{DATA}", "--for=condition=Ready", ready)
 
-    def start(self, name: str, recipe: Mapping[str, Any], *, nodes: int = 1, cpu: str = "500m", **spec: Any) -> None:
+    def start(
+        self,
+        name: str,
+        recipe: Mapping[str, Any],
+        *,
+        nodes: int = 1,
+        cpu: str = "500m",
+        memory: str = "3Gi",
+        **spec: Any,
+    ) -> None:
         """Make a run. What it learns depends on `recipe` alone: up to one CPU it has one thread."""
         base = json.loads(self.kubectl("get", "modelversion", ONE, "-o", "json"))["spec"]["artifact"]
         made = {
@@ -91,7 +100,7 @@ class Trainings:
             "dataset": {"name": DATA},
             "baseModel": {"uri": base["uri"], "digest": base["digest"]},
             "recipe": {"causalLM": {"maxTokens": 64, "learningRate": "1e-3", **recipe}},
-            "resources": {"nodes": nodes, "cpu": cpu, "memory": "3Gi", "storage": "4Gi"},
+            "resources": {"nodes": nodes, "cpu": cpu, "memory": memory, "storage": "4Gi"},
             "export": ["SafeTensors"],
             "seed": 1,
             **spec,
