@@ -71,7 +71,7 @@ test-blender: venv ## what models write for Blender, run in the real one
 	@$(CHECKS) blender
 
 .PHONY: test-kills
-test-kills: venv ## runs killed at random moments, preempted by Kueue, and on two nodes, on a real cluster
+test-kills: venv ## runs killed at random moments and for memory, preempted by Kueue, on two nodes, and a search, on a real cluster
 	@$(CHECKS) kills
 
 .PHONY: test-ray

@@ -14,6 +14,7 @@ from kubernetes import client, config
 
 from e2e.cluster.base import Cluster
 from e2e.demo.tape import Mark
+from e2e.scenarios import memory
 from e2e.scenarios.manifests import NAMESPACE
 from e2e.scenarios.sigkill import sigkill
 from e2e.scenarios.trainings import Trainings
@@ -30,8 +31,13 @@ Way = Callable[[Cluster, str], None]
 
 
 def kill(cluster: Cluster, pod: str) -> None:
-    """SIGKILL the program, as the kernel does where memory is out; only where the node is this machine."""
+    """SIGKILL the program, as a node that is lost does; only where the node is this machine."""
     sigkill(cluster, NAMESPACE, pod, PROGRAM)
+
+
+def starve(cluster: Cluster, pod: str) -> None:
+    """Let something else in the pod take its memory, until the kernel kills the program; only where it is ours."""
+    memory.starve(cluster, pod, PROGRAM)
 
 
 def evict(cluster: Cluster, pod: str) -> None:

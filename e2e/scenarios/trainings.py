@@ -83,7 +83,16 @@ class Trainings:
         ready = f"--timeout={PATIENCE_SECONDS:.0f}s"
         self.kubectl("wait", f"dataset/{DATA}", "--for=condition=Ready", ready)
 
-    def start(self, name: str, recipe: Mapping[str, Any], *, nodes: int = 1, cpu: str = "500m", **spec: Any) -> None:
+    def start(
+        self,
+        name: str,
+        recipe: Mapping[str, Any],
+        *,
+        nodes: int = 1,
+        cpu: str = "500m",
+        memory: str = "3Gi",
+        **spec: Any,
+    ) -> None:
         """Make a run. What it learns depends on `recipe` alone: up to one CPU it has one thread."""
         base = json.loads(self.kubectl("get", "modelversion", ONE, "-o", "json"))["spec"]["artifact"]
         made = {
@@ -91,7 +100,7 @@ class Trainings:
             "dataset": {"name": DATA},
             "baseModel": {"uri": base["uri"], "digest": base["digest"]},
             "recipe": {"causalLM": {"maxTokens": 64, "learningRate": "1e-3", **recipe}},
-            "resources": {"nodes": nodes, "cpu": cpu, "memory": "3Gi", "storage": "4Gi"},
+            "resources": {"nodes": nodes, "cpu": cpu, "memory": memory, "storage": "4Gi"},
             "export": ["SafeTensors"],
             "seed": 1,
             **spec,
@@ -137,17 +146,18 @@ class Trainings:
         status = self.until(name, "succeeded", lambda s: s.state == "Succeeded", seconds)
         assert status.artifact is not None
         assert status.report is not None
-        bucket, _, artefact = status.artifact.uri.removeprefix("s3://").partition("/")
-        page = status.report.removeprefix("s3://").partition("/")[2]
-        with prompts.store(self.cluster, bucket, NAMESPACE) as store:
-
-            def read(key: str) -> bytes:
-                return bytes(obstore.get(store, key).bytes())
-
-            manifest = ArtifactManifest.model_validate_json(read(artefact + MANIFEST))
-            history = [json.loads(line) for line in read(artefact + HISTORY).splitlines()]
-            report = TrainingReport.model_validate_json(read(f"{page.rpartition('/')[0]}/{REPORT_DATA}"))
+        folder, artefact = status.report.rpartition("/")[0], status.artifact.uri
+        found = self.stored(artefact + MANIFEST, artefact + HISTORY, f"{folder}/{REPORT_DATA}")
+        manifest = ArtifactManifest.model_validate_json(found[0])
+        history = [json.loads(line) for line in found[1].splitlines()]
+        report = TrainingReport.model_validate_json(found[2])
         return Result(status, report, history, {file.path: file.sha256 for file in manifest.files})
+
+    def stored(self, *uris: str) -> list[bytes]:
+        """Return what the store has at each of these addresses, all in one bucket."""
+        bucket = uris[0].removeprefix("s3://").partition("/")[0]
+        with prompts.store(self.cluster, bucket, NAMESPACE) as store:
+            return [bytes(obstore.get(store, uri.removeprefix(f"s3://{bucket}/")).bytes()) for uri in uris]
 
 
 @contextmanager

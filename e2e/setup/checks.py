@@ -22,7 +22,7 @@ from e2e.setup.torch import python_with_torch
 REPOSITORY = Path(__file__).resolve().parents[2]
 TWO = ("-n", "2", "--dist", "loadfile")
 """Two workers, however many cores there are: each of these tests has one core's work, and gigabytes to do it on."""
-TRAININGS = ("tests/e2e/test_interruptions.py", "tests/e2e/test_nodes.py")
+TRAININGS = ("tests/e2e/test_interruptions.py", "tests/e2e/test_nodes.py", "tests/e2e/test_search.py")
 NO_TESTS = 5  # pytest's exit code when it collected nothing
 
 
@@ -108,7 +108,7 @@ def e2e() -> list[list[str]]:
 
 
 def kills() -> list[list[str]]:
-    """Return runs whose pods are killed, preempted or several, on a real cluster with the real Kueue and JobSet."""
+    """Return runs whose pods are killed, preempted, several or trials, on a real cluster with real Kueue and JobSet."""
     return [pytest("-s", *TRAININGS)]
 
 

@@ -13,7 +13,7 @@ from typing import Final, Generic, TypeVar
 from slipway.causes import with_cure
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import NODE_LOST, Counted, Estimated, Evaluated, Failed, Prepared, Trained
-from slipway.jobs import EVICTED, PodEnd, Run
+from slipway.jobs import EVICTED, OOM_KILLED, PodEnd, Run
 from slipway.names import ATTEMPT_LABEL
 
 OUT_OF_MEMORY: Final = "OutOfMemory"
@@ -177,10 +177,15 @@ def _killed(end: PodEnd, terms: Terms[R]) -> Hopeless | None:
     """Return what follows where a pod was ended for what it used; None: it ended by itself."""
     if end.reason == EVICTED:
         return Hopeless(STORAGE_EXCEEDED, f"pod {end.pod} was evicted: {end.last_words}; {terms.more_storage}")
-    if end.exit_code == KILLED or end.reason == "OOMKilled":
-        said = f"pod {end.pod} was killed ({end.reason or end.exit_code}), most often for memory; {terms.more_memory}"
-        return Hopeless(OUT_OF_MEMORY, said)
+    if end.reason == OOM_KILLED:
+        return Hopeless(OUT_OF_MEMORY, f"{_starved(end)}; {terms.more_memory}")
+    if end.exit_code == KILLED:
+        return Hopeless(OUT_OF_MEMORY, f"pod {end.pod} was killed, most often for memory; {terms.more_memory}")
     return None
+
+
+def _starved(end: PodEnd) -> str:
+    return f"pod {end.pod} was killed for memory ({OOM_KILLED})"
 
 
 def _complaint(end: PodEnd) -> str:
@@ -189,6 +194,8 @@ def _complaint(end: PodEnd) -> str:
         return disruption(end)
     if isinstance(end.result, Failed):
         return f"{end.result.reason}: {end.result.message.rstrip('.')}"
+    if end.reason == OOM_KILLED:  # the last lines of its log are of what it did, not of why it ended
+        return _starved(end)
     words = f": {end.last_words.rstrip('.')}" if end.last_words else ""
     return f"pod {end.pod} ended with code {end.exit_code}{words}"
 

@@ -7,6 +7,7 @@ a place in a queue by Kueue. All three are asked for, now and then, and only whi
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -23,6 +24,8 @@ FRAMEWORKS: Final = {"Job": "batch/job", "JobSet": "jobset.x-k8s.io/jobset"}
 NO_POD: Final = ("FailedCreate", "JobCreationFailed", "HeadlessServiceCreationFailed")
 """Words of the controllers of Jobs and JobSets."""
 PULL_SECRET: Final = "FailedToRetrieveImagePullSecret"
+PASSES: Final = re.compile(r"failed to sync (?:secret|configmap) cache")
+"""A kubelet that has not heard yet of what a new pod mounts: it says so once, and the image is pulled after it."""
 PATIENCE: Final = ((timedelta(minutes=5), 20), (timedelta(hours=1), 60), (timedelta.max, 300))
 """Up to which age of the wait it is asked every how many seconds."""
 SKEW: Final = 5.0
@@ -96,7 +99,7 @@ def _told(run: Run, question: Question, answer: Answer, now: datetime) -> Run:
     begun = beginning(run, now).timestamp() - SKEW
     if answer.error:
         return run if run.trouble else replace(run, trouble=answer.error)
-    heard = [(at, labels) for labels, at in answer.series if at >= begun and _explains(labels["reason"], run)]
+    heard = [(at, labels) for labels, at in answer.series if at >= begun and _explains(labels, run)]
     if not heard:
         return run
     _, newest = max(heard, key=lambda one: (one[1]["reason"] == PULL_SECRET, one[0]))
@@ -106,8 +109,11 @@ def _told(run: Run, question: Question, answer: Answer, now: datetime) -> Run:
     return replace(run, trouble=f"{subject}{said}", trouble_reason=newest["reason"])
 
 
-def _explains(reason: str, run: Run) -> bool:
-    """Tell whether a warning with `reason` says more than is known already."""
+def _explains(warning: Mapping[str, str], run: Run) -> bool:
+    """Tell whether `warning` says more than is known already, and something that lasts."""
+    reason = warning["reason"]
+    if PASSES.search(warning["message"]):
+        return False
     if run.waiter is None:
         return reason in NO_POD
     return reason == PULL_SECRET if run.waiter.reason else reason.startswith("Failed")

@@ -20,6 +20,7 @@ SUSPENDED = "Suspended"
 """Condition of a Job that its controller knows to be suspended."""
 LAST_WORDS = 500
 EVICTED = "Evicted"
+OOM_KILLED = "OOMKilled"
 _WAITING_IS_NORMAL = ("", "ContainerCreating", "PodInitializing")
 
 
@@ -35,7 +36,7 @@ class PodEnd:
     last_words: str
     """What stands in the termination message when it is none of our results: the end of the log."""
     reason: str = ""
-    """The kubelet's word, for example OOMKilled; Evicted where the pod itself used more than it may."""
+    """The kubelet's word, for example OOM_KILLED; Evicted where the pod itself used more than it may."""
     said: str = ""
     """The whole termination message."""
     disrupted: bool = False

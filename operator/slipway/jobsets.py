@@ -14,6 +14,7 @@ from slipway.attempt import KILLED
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.result import NODE_LOST, UNEXPECTED, Failed, Trained
 from slipway.jobs import (
+    OOM_KILLED,
     SUSPENDED,
     Member,
     Phase,
@@ -178,7 +179,7 @@ def _weight(end: PodEnd) -> int:
         return 5
     if isinstance(end.result, Failed) and end.result.reason != UNEXPECTED:
         return 1
-    if end.reason == "OOMKilled":
+    if end.reason == OOM_KILLED:
         return 2
     if end.disrupted:
         return 3

@@ -1,8 +1,9 @@
 """Whatever ends its pods on a real node, a run comes to the bits of one that was left alone, and tells what befell it.
 
-Three runs of one recipe go at the same time: one is left alone, two are struck twice each. More blows on one run would
-take minutes: after each, the Job controller waits twice as long as before until it makes the next pod. Then the node of
-a fourth is drained, and a fifth waits in a queue of the real Kueue, and has to give its place away.
+Runs of one recipe go at the same time: one is left alone, two are struck twice each, and of one the kernel kills the
+program for the memory of its pod. More blows on one run would take minutes: after each, the Job controller waits twice
+as long as before until it makes the next pod. Then the node of a fifth is drained, another one has a leak, and the last
+one waits in a queue of the real Kueue, and has to give its place away.
 """
 
 from __future__ import annotations
@@ -23,10 +24,24 @@ from e2e.cluster.embedded.node import EmbeddedCluster
 from e2e.demo.__main__ import fresh
 from e2e.demo.prepare import out
 from e2e.demo.tape import Tape
-from e2e.scenarios.kills import Blow, Way, await_step, delete, delete_by_force, drained, evict, kill, strayed, strike
+from e2e.scenarios.kills import (
+    Blow,
+    Way,
+    await_step,
+    delete,
+    delete_by_force,
+    drained,
+    evict,
+    kill,
+    starve,
+    strayed,
+    strike,
+)
 from e2e.scenarios.manifests import NAMESPACE
+from e2e.scenarios.memory import leak, leaking, open_leak
 from e2e.scenarios.trainings import Result, Trainings, prepared
-from slipway.api.trainingjob_status import Restarts
+from slipway.api.trainingjob_status import BatchLayout, Restarts
+from slipway.contract.result import KILLED, Rung
 from tests.apiserver.kueue import queues
 from tests.apiserver.kueue.manager import NAMESPACE as KUEUE
 from tests.apiserver.kueue.manager import kueue
@@ -40,6 +55,7 @@ EARLY, LATE = range(5, 9), range(10, 14)
 eviction to its SIGTERM pass up to two seconds.
 """
 WEIGHTS = "adapter/adapter_model.safetensors"
+AT_A_TIME = 3
 SECONDS = 420.0
 """For a run that is struck: it starts three times, beside two others, and waits 30 s for pods."""
 
@@ -77,9 +93,9 @@ def with_kueue(cluster: Cluster, folder: Path) -> Iterator[None]:
 def blows(trainings: Trainings) -> Mapping[str, Sequence[Blow]]:
     """What befalls which run, at moments that SLIPWAY_SEED draws."""
     chance = random.Random(int(os.environ.get("SLIPWAY_SEED", "5")))
-    ways: dict[str, tuple[Way, ...]] = {"alone": (), "killed": (kill, evict), "deleted": (delete_by_force, delete)}
-    if not isinstance(trainings.cluster, EmbeddedCluster):
-        del ways["killed"]
+    ways: dict[str, tuple[Way, ...]] = {"alone": (), "deleted": (delete_by_force, delete)}
+    if isinstance(trainings.cluster, EmbeddedCluster):
+        ways |= {"killed": (kill, evict), "starved": (starve,)}
     return {
         name: [
             Blow(way, chance.choice(when), chance.uniform(0, 1))
@@ -98,7 +114,7 @@ def runs(trainings: Trainings, blows: Mapping[str, Sequence[Blow]]) -> Runs:
         strike(trainings, name, blows[name])
         return trainings.result(name, SECONDS)
 
-    with ThreadPoolExecutor(len(blows), "run") as pool:
+    with ThreadPoolExecutor(AT_A_TIME, "run") as pool:
         return {name: pool.submit(performed, name) for name in blows}
 
 
@@ -116,8 +132,12 @@ def test_a_run_that_is_left_alone_does_each_step_once(alone: Result) -> None:
 
 @pytest.mark.parametrize(
     ("name", "restarts"),
-    [("killed", Restarts(failed=1, preempted=1)), ("deleted", Restarts(failed=0, preempted=2))],
-    ids=["killed", "deleted"],
+    [
+        ("killed", Restarts(failed=1, preempted=1)),
+        ("deleted", Restarts(failed=0, preempted=2)),
+        ("starved", Restarts(failed=1, preempted=0)),
+    ],
+    ids=["killed", "deleted", "starved"],
 )
 def test_a_run_whose_pods_are_struck_ends_in_the_same_bits(
     trainings: Trainings,
@@ -138,6 +158,70 @@ def test_a_run_whose_pods_are_struck_ends_in_the_same_bits(
 def learned(result: Result) -> tuple[object, ...]:
     """Return everything that a run must have in common with one of the same recipe, to the last bit."""
     return result.steps, result.measurements, result.files[WEIGHTS]
+
+
+def test_a_run_that_the_kernel_killed_for_memory_says_so_and_keeps_its_layout(trainings: Trainings, runs: Runs) -> None:
+    if "starved" not in runs:
+        pytest.skip(f"the kernel of the {trainings.cluster.provider} cluster is not ours to ask")
+    result = runs["starved"].result()
+    told = killed_for_memory(trainings, "starved")
+    assert f"waits for its pod: {told}; trying again" in messages(trainings, "starved")
+    # Its program held little of what it may: whatever else was in its pod, smaller pieces would not have helped.
+    assert [restart.ended for restart in result.report.restarts] == [KILLED]
+    assert result.report.rungs == ()
+
+
+def test_a_run_that_grew_until_the_kernel_killed_it_goes_on_with_smaller_pieces(
+    trainings: Trainings, alone: Result
+) -> None:
+    trainings.kubectl("apply", "-f", "-", stdin=json.dumps(leak()))
+    trainings.start("leaking", RECIPE, cpu="250m", memory="2Gi", checkpoint=SAVED, pod=leaking())
+    pod = trainings.running_pod("leaking")
+    await_step(trainings.cluster, pod, EARLY.start)
+    open_leak(trainings.cluster, pod)
+    result = trainings.result("leaking")
+    told = killed_for_memory(trainings, "leaking")
+    assert f"waits for its pod: {told}; trying again" in messages(trainings, "leaking")
+    assert result.status.restarts == Restarts(failed=1, preempted=0)
+    (restart,) = result.report.restarts
+    assert restart.ended == KILLED
+    assert restart.step >= EARLY.start - EARLY.start % EVERY
+
+    half = RECIPE["batchSize"] // 2
+    assert result.report.rungs == (Rung(step=restart.step + 1, micro_batch=half, recompute=False, reason=KILLED),)
+    assert result.status.layout == BatchLayout(micro_batch_size=half, recompute=False)
+    # The same rows in each step, but for the order of sums from the first step with smaller pieces on.
+    assert result.steps[: restart.step] == alone.steps[: restart.step]
+    assert [line["step"] for line in result.steps] == [line["step"] for line in alone.steps]
+    assert [line["loss"] for line in result.steps] == pytest.approx([line["loss"] for line in alone.steps], rel=1e-3)
+
+
+def test_a_run_that_is_killed_for_memory_as_often_as_it_may_says_what_to_do(trainings: Trainings) -> None:
+    trainings.kubectl("apply", "-f", "-", stdin=json.dumps(leak()))
+    trainings.start("hopeless", RECIPE, cpu="250m", memory="2Gi", retries=0, pod=leaking())
+    pod = trainings.running_pod("hopeless")
+    await_step(trainings.cluster, pod, 1)
+    open_leak(trainings.cluster, pod)
+    status = trainings.until("hopeless", "failed", lambda status: status.state == "Failed")
+    told = killed_for_memory(trainings, "hopeless")
+    assert status.message.startswith(f"{told}; raise spec.resources.memory")
+    assert {one.type: one.reason for one in status.conditions}["Succeeded"] == "OutOfMemory"
+    assert status.restarts == Restarts(failed=1, preempted=0)
+    assert len(trainings.pods("hopeless")) == 1
+
+
+def killed_for_memory(trainings: Trainings, name: str) -> str:
+    """Return what is to be told of the first pod of a run, once it is seen that the kernel killed it for memory."""
+    first = min(trainings.pods(name), key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+    ended = first["status"]["containerStatuses"][0]["state"]["terminated"]
+    assert (ended["reason"], ended["exitCode"]) == ("OOMKilled", 137)
+    return f"pod {first['metadata']['name']} was killed for memory (OOMKilled)"
+
+
+def messages(trainings: Trainings, name: str) -> str:
+    """Return everything that a run's status told, a line each."""
+    sightings = trainings.tape.history("TrainingJob", name)
+    return "\n".join(str(sighting.status.get("message")) for sighting in sightings)
 
 
 def test_a_run_whose_node_is_drained_waits_for_it_and_ends_in_the_same_bits(

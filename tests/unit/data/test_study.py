@@ -110,6 +110,24 @@ def test_numbers_lie_where_they_should(values: list[str], log: bool, places: lis
     assert scale.ticks[0].label == f"{float(values[0]):.3g}"
 
 
+@pytest.mark.parametrize(
+    ("values", "log", "labels"),
+    [
+        (["0", "1", "2"], False, ["0", "1", "2"]),
+        (["0", "9"], False, ["0", "3", "6", "9"]),
+        (["0", "10"], False, ["0", "3", "6", "9"]),
+        (["1024", "4096"], False, ["1024", "1792", "2560", "3328", "4096"]),
+        (["7"], False, ["7"]),
+        (["0.5", "2"], False, ["0.5", "0.875", "1.25", "1.62", "2"]),
+        (["1", "10000"], True, ["1", "10", "100", "1e+03", "1e+04"]),
+    ],
+)
+def test_between_whole_numbers_only_whole_ones_are_labelled(values: list[str], log: bool, labels: list[str]) -> None:
+    scale = numbers(values, WIDTH, log=log)
+    assert [tick.label for tick in scale.ticks] == labels
+    assert all(0 <= tick.at <= WIDTH for tick in scale.ticks)
+
+
 def test_choices_share_the_axis() -> None:
     scale = choices(["LoRA", "DoRA"], 100.0)
     assert [scale.place(name) for name in ("LoRA", "DoRA")] == [25.0, 75.0]

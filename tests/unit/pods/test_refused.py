@@ -109,6 +109,18 @@ def test_what_only_events_of_the_pod_say_is_told(status: dict[str, Any], event, 
     assert said in made.status()["message"]
 
 
+@pytest.mark.parametrize("what", ["configmap", "secret"])
+def test_a_mount_that_came_too_soon_is_no_trouble_while_the_image_is_pulled(what: str) -> None:
+    made = started()
+    made.pod(waits("ContainerCreating"), "pod-1")
+    made.wait(GRACE.total_seconds())
+    said = f"failed to sync {what} cache: timed out waiting for the condition"
+    warn(made, "FailedMount", f'MountVolume.SetUp failed for volume "job" : {said}', 18)
+    made.settle()
+    assert made.condition("Ready")["reason"] == "WaitingForPod"
+    assert made.status()["message"].endswith("waits for its pod")
+
+
 def test_a_pod_that_says_itself_what_is_wrong_is_not_asked_about() -> None:
     made = started()
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "3 Insufficient cpu."}

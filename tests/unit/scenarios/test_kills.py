@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from e2e.scenarios.kills import TOLD, Blow, Way, delete, delete_by_force, kill, strayed
+from e2e.scenarios.kills import TOLD, Blow, Way, delete, delete_by_force, kill, starve, strayed
 from slipway.contract.training_report import Restart
 
 
@@ -18,6 +18,8 @@ def restart(step: int, reached: int, ended: str) -> Restart:
         (kill, restart(8, 8, "Killed"), True),
         (kill, restart(4, 4, "Killed"), False),
         (kill, restart(0, 8, "Killed"), False),
+        (starve, restart(8, 8, "Killed"), True),
+        (starve, restart(0, 8, "Killed"), False),
         (delete, restart(11, 11, "Stopped"), True),
         (delete, restart(8, 8, "Killed"), False),
         (delete, restart(8, 8, "Stopped"), False),

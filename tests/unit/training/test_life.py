@@ -203,15 +203,36 @@ def test_what_the_pod_says_is_what_status_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "reason", "told"),
-    [(137, "OOMKilled", "OutOfMemory"), (1, "Error", "TrainingFailed")],
+    ("code", "reason", "told", "said"),
+    [
+        (137, "OOMKilled", "OutOfMemory", "was killed for memory (OOMKilled); raise spec.resources.memory"),
+        (137, "Error", "OutOfMemory", "was killed, most often for memory; raise spec.resources.memory"),
+        (1, "Error", "TrainingFailed", "ended with code 1: Traceback: boom"),
+    ],
 )
-def test_a_pod_that_says_nothing_is_understood_by_its_code(code, reason, told) -> None:
+def test_a_pod_that_says_nothing_is_understood_by_its_code(code, reason, told, said) -> None:
     made = running()
     made.end(code, "Traceback: boom", reason, "pod-1")
     made.finish("Failed", "BackoffLimitExceeded")
     made.settle()
     assert made.condition("Stalled")["reason"] == told
+    assert made.status()["message"].startswith(f"pod pod-1 {said}")
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("OOMKilled", "pod pod-1 was killed for memory (OOMKilled); trying again"),
+        ("Error", "pod pod-1 ended with code 137: step 7 of 24; trying again"),
+    ],
+)
+def test_a_run_that_is_tried_again_says_what_its_last_pod_was_killed_for(reason: str, told: str) -> None:
+    made = running()
+    made.end(137, "step 7 of 24", reason, "pod-1")
+    made.settle()
+    assert made.status()["state"] == "Queued"
+    assert made.status()["restarts"] == {"failed": 1, "preempted": 0}
+    assert made.status()["message"].endswith(f"waits for its pod: {told}")
 
 
 def test_a_pod_that_wrote_more_than_it_may_is_told_apart_from_one_killed_for_memory() -> None:

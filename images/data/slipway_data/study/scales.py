@@ -27,7 +27,10 @@ class Scale:
 
 
 def numbers(values: Sequence[str], length: float, *, log: bool = False) -> Scale:
-    """Return the scale of numbers: linear, or by magnitude. One value alone lies in the middle."""
+    """Return the scale of numbers: linear, or by magnitude. One value alone lies in the middle.
+
+    Where all values are whole numbers, so are the labels: there is no trial 0.5.
+    """
     bent: Callable[[float], float] = math.log10 if log else float
     points = [bent(float(value)) for value in values] or [0.0]
     low, high = min(points), max(points)
@@ -36,10 +39,12 @@ def numbers(values: Sequence[str], length: float, *, log: bool = False) -> Scale
     def place(value: str) -> float:
         return (bent(float(value)) - low) / width * length if width else length / 2
 
-    steps = [low + width * n / 4 for n in range(5)] if width else [low]
-    labels = [f"{10**step if log else step:.3g}" for step in steps]
-    at = [n * length / 4 for n in range(5)] if width else [length / 2]
-    return Scale(place, tuple(Tick(where, label) for where, label in zip(at, labels, strict=True)))
+    whole = not log and all(value.removeprefix("-").isdecimal() for value in values)
+    step = math.ceil(width / 4) if whole else width / 4
+    shares = [n * step / width for n in range(5) if n * step <= width] if width else [0.5]
+    labelled = [low + width * share if width else low for share in shares]
+    labels = [f"{value:.0f}" if whole else f"{10**value if log else value:.3g}" for value in labelled]
+    return Scale(place, tuple(Tick(share * length, label) for share, label in zip(shares, labels, strict=True)))
 
 
 def choices(names: Sequence[str], length: float) -> Scale:
