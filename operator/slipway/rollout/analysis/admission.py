@@ -2,6 +2,7 @@
 
 A query that Prometheus refuses would be an Error at every look: the candidate would hold at its first share until
 somebody reads why. So it gets none. A Prometheus that is away refuses nothing; then the first measurement tells.
+A dry run holds nobody, whatever is wrong with its query: its Error is shown.
 """
 
 from __future__ import annotations
@@ -53,6 +54,6 @@ def _checks(rollout: Rollout, status: RolloutStatus) -> Iterator[tuple[AnalysisM
     window = analysis.window_seconds
     scope = Scope(rollout, Side(candidate.revision, window), Side(stable.revision, window))
     for metric in analysis.metrics:
-        if metric.prometheus is not None:
+        if metric.prometheus is not None and not metric.dry_run:
             asked = question(metric, scope)
             yield metric, Ask(f"check@{metric.name}@{digest_of(repr(asked))[7:17]}", asked)
