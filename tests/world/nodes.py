@@ -70,8 +70,7 @@ class Nodes:
     def _selected(self, service: str) -> list[dict[str, Any]]:
         """Return the pods that a Service selects: those of a Rollout that was made anew are none of the former one."""
         found = self._world.find("Service", service)
-        wanted = found["spec"]["selector"].items() if found is not None else ()
-        return [pod for pod in self.pods(service) if wanted <= pod["metadata"]["labels"].items()] if wanted else []
+        return [pod for pod in self.pods(service) if found is not None and _selects(found["spec"]["selector"], pod)]
 
     def replicate(self, name: str) -> None:
         """Bring the number of pods to what the Deployment asks for."""
@@ -81,7 +80,11 @@ class Nodes:
             return
         deployment = world.find("Deployment", name)
         wanted = int(deployment["spec"]["replicas"]) if deployment else 0
+        selector = deployment["spec"]["selector"]["matchLabels"] if deployment else {}
         alive = [pod for pod in self.pods(name) if not pod["metadata"].get("deletionTimestamp")]
+        for pod in [pod for pod in alive if not _selects(selector, pod)]:
+            alive.remove(pod)
+            self.evict(pod["metadata"]["name"])  # of a former Deployment, which the garbage collector took
         alive.sort(key=lambda pod: (not is_ready(pod), pod["metadata"]["name"]))
         for pod in alive[wanted:]:
             self.evict(pod["metadata"]["name"])
@@ -201,6 +204,10 @@ class Nodes:
     def _soon(self, what: Any, name: str, low: float, high: float, why: object) -> None:
         world = self._world
         world.after(world.chance.between(low, high, what.__name__, name, why), what, name)
+
+
+def _selects(selector: dict[str, str], pod: dict[str, Any]) -> bool:
+    return bool(selector) and selector.items() <= pod["metadata"]["labels"].items()
 
 
 def is_ready(pod: dict[str, Any]) -> bool:
