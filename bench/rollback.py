@@ -224,7 +224,7 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.rollback", description=__doc__)
     parser.add_argument("--repetitions", type=int, default=30)
-    parser.add_argument("--scrapes", type=int, default=12)
+    parser.add_argument("--scrapes", type=int, default=30)
     parser.add_argument(
         "--on",
         choices=("node", "control-plane"),
@@ -273,7 +273,11 @@ def main() -> None:
     where = (
         "### Where the time goes\n\nFrom the bad answer to the watch's news of the route, in Slipway, without users."
     )
-    text = f"{lines}\n\nMeasured on {machine()}. Client limits: {limits}.\n\n{where}\n\n{stages.table()}"
+    often = (
+        f"{arguments.repetitions} rollbacks under requests, {arguments.scrapes} by Prometheus, the median of "
+        f"{FLEET_REPETITIONS} for a fleet"
+    )
+    text = f"{lines}\n\nMeasured on {machine()}: {often}. Client limits: {limits}.\n\n{where}\n\n{stages.table()}"
     publish("bench-rollback", text, result)
 
 

@@ -271,6 +271,7 @@ RESYNC = "every ten minutes the metadata of all objects is compared with what th
 REHEARSED = (
     "the standby has decided before; the metadata of all objects is compared once, which grows with their number"
 )
+QUEUED = "everybody's turns; verdicts do not wait behind them (next row)"
 MEASURED = "a hundred Rollouts are measured each second on the same two cores"
 LINES = (
     ("all reconciled after a bulk apply, s", "converge_s", "", MORE),
@@ -288,7 +289,7 @@ LINES = (
         "",
         "the peer waits until the Lease runs out",
     ),
-    (f"wait in the queue with {BUSY} moving, p99, s (upper bound of the bucket)", "queue_p99_s", "", ""),
+    (f"wait in the queue with {BUSY} moving, p99, s (upper bound of the bucket)", "queue_p99_s", "", QUEUED),
 )
 
 
@@ -345,7 +346,9 @@ def main() -> None:
             found[size, names[0]], [one for name, one in zip(names[1:], theirs, strict=True) if name in present]
         )
         limits = "; ".join(f"{side.name}: {side.limits}" for side, _ in sides if (size, side.name) in found)
-        measured_on = f"Measured on {machine()}. Client limits: {limits}."
+        alone = "" if present else " The peer is not measured at this size: its runs would take most of an hour."
+        verdicts = f"Once each, but for {VERDICTS} verdicts."
+        measured_on = f"Measured on {machine()}. {verdicts} Client limits: {limits}.{alone}"
         write(f"bench-scale-{size}", f"{table(present, lines)}\n\n{measured_on}")
     result: dict[str, Any] = {str(size): found[size, names[0]].json() for size in sizes}
     for key, name in (("argo_rollouts", "argo-rollouts"), ("argo_rollouts_1000_qps", names[1])):

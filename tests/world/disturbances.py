@@ -11,8 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.world import measures
 from tests.world.apiserver import Trouble
 from tests.world.gateway import GATEWAY
+from tests.world.measures import Measure
 from tests.world.prometheus import Behaviour
 from tests.world.world import World, steps
 
@@ -22,7 +24,9 @@ MOODS = ("Follows", "Follows", "Sleeps", "Refuses")
 TROUBLES = ("TooMany", "Server", "Unreachable", "Hang", "AnswerLost", "Forbidden")
 KINDS = ("", "", "Rollout", "HTTPRoute", "Deployment", "Service")
 STEPS = ((10, 50), (5, 20, 60), (100,), (30,), (25, 50))
-JUMPS = (-400.0, -20.0, 20.0, 90.0, 700.0)
+JUMPS = (-120.0, -20.0, 20.0, 90.0, 700.0)
+"""Seconds; 120 are more than anything in a history is to last."""
+MOODS_OF_SOURCES = ("Good", "Low", "Away", "Failing", "Empty", "Odd")
 COMMANDS = ("retry", "abort", "pause", "resume", "promote", "skip-step", "promote-full")
 
 
@@ -138,6 +142,18 @@ def prometheus(world: World, up: bool, delay: float) -> None:
     world.prometheus.delay = delay
 
 
+def sources(world: World, mood: Any) -> None:
+    """The user's own web server and the pods that measure fail in some way, or work again."""
+    world.sources.mood = mood
+
+
+def measure(world: World, more: tuple[Measure, ...]) -> None:
+    """Somebody edits what is measured beside errors and latency."""
+    analysis = world.spec["analysis"]
+    kept = [metric for metric in analysis["metrics"] if not metric["name"].startswith(measures.OWN)]
+    world.edit(analysis=analysis | {"metrics": [*kept, *measures.written(more)]})
+
+
 def behaves(world: World, version: str, failing: float, milliseconds: float) -> None:
     """A version begins to answer well or badly."""
     world.prometheus.account()
@@ -217,6 +233,8 @@ ALL: dict[str, tuple[Callable[..., None], int, Draw]] = {
     "freeze": (freeze, 2, lambda r: (r.choice((3.0, 15.0)),)),
     "gateway": (gateway, 6, lambda r: (r.choice(MOODS),)),
     "prometheus": (prometheus, 6, lambda r: (r.random() < 0.5, r.choice((0.05, 0.05, 4.0)))),
+    "sources": (sources, 4, lambda r: (r.choice(MOODS_OF_SOURCES),)),
+    "measure": (measure, 3, lambda r: (measures.draw(r),)),
     "behaves": (behaves, 12, lambda r: (r.choice(VERSIONS), r.choice((0.0, 1.0, 8.0, 100.0)), r.choice((90.0, 350.0)))),
     "load": (load, 4, lambda r: (r.choice((0.0, 0.5, 60.0)),)),
     "trouble": (trouble, 8, lambda r: (r.choice(TROUBLES), r.choice((1, 2, 5, 12)), r.choice(KINDS))),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from slipway.names import child_name
 from tests.unit.rollout.gateway import backends, copied
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Gateway:
         """The same for requests to host names of a preview."""
         self.copies: dict[str, int] = {}
         """Percent of users' requests that are copied, by Service."""
+        self.votes: set[str] = set()
+        """Services to which votes on their own version are sent."""
         self._confirmed: tuple[str, int] | None = None
         """What it said it took of the route (uid, generation): it sends so soon, even if it falls asleep before."""
 
@@ -53,6 +56,9 @@ class Gateway:
         """Return all routes as they are in the cluster."""
         return self._world.cluster.of("HTTPRoute")
 
+    def _named(self, part: str) -> dict[str, Any] | None:
+        return self._world.find("HTTPRoute", child_name(self._world.name, part))
+
     def take_over(self) -> None:
         """Send requests as the route says now."""
         route = self.route()
@@ -63,8 +69,9 @@ class Gateway:
         route = route if route is not None and GATEWAY in gateways(route) else None
         self.live = shares(route) if route is not None else {}
         self.copies = copied(route) if route is not None else {}
-        others = [one for one in self.routes() if one["metadata"]["name"] != self._world.name]
-        self.preview = shares(others[0]) if others else {}
+        preview, votes = (self._named(part) for part in ("preview", "feedback"))
+        self.preview = shares(preview) if preview is not None else {}
+        self.votes = {name for found in every_weight(votes) for name in found} if votes is not None else set()
 
     def report(self) -> None:
         """Write the route's status."""

@@ -17,8 +17,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.world.disturbances import Disturbance, draw, name_gateway
+from tests.world import measures
+from tests.world.disturbances import Disturbance, draw, measure, name_gateway
 from tests.world.gateway import GATEWAY
+from tests.world.measures import Measure
 from tests.world.rules import Broken, BrokenRule
 from tests.world.world import World, steps
 
@@ -28,6 +30,8 @@ MOST = 6
 """Disturbances of one history."""
 BAD = 0.35
 """Share of histories in which v2 is a bad version from the beginning."""
+MEASURED = 0.15
+"""Share of histories that measure more than errors and latency from the beginning."""
 DIES_AT_THE_VERDICT = 0.3
 """Share of those in which the operator dies between two of its next writes, among which those of the verdict may be."""
 LAST = (1.0, 1.0, 6.0, 15.0)
@@ -95,6 +99,8 @@ BEGINNINGS: tuple[dict[str, Any], ...] = (
     _spec((50,), 2, ABSOLUTE, "Rollback") | {"strategy": SHADOWED},
     _spec((50,), 2, RELATIVE, "Hold") | {"strategy": {"abTest": TEST | {"headers": TESTERS}}},
 )
+USUAL = tuple(measures.draw(random.Random(number)) for number in range(len(BEGINNINGS)))
+"""By beginning: what is measured where v2 has been on its way with more metrics before the disturbances begin."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +112,14 @@ class History:
     """Which of BEGINNINGS."""
     lead: float
     disturbances: tuple[Disturbance, ...]
+    measures: tuple[Measure, ...] = ()
+    """What is measured from the beginning, beside the metrics of the beginning."""
 
     def __str__(self) -> str:
         lines = "".join(f"\n    Disturbance{one}," for one in self.disturbances)
-        return f"History(seed={self.seed}, beginning={self.beginning}, lead={self.lead:g}, disturbances=({lines}\n))"
+        begins = f"seed={self.seed}, beginning={self.beginning}, lead={self.lead:g}"
+        more = "".join(f"\n    {one}," for one in self.measures)
+        return f"History({begins}, disturbances=({lines}\n)" + (f", measures=({more}\n))" if more else ")")
 
 
 def generate(seed: int) -> History:
@@ -121,13 +131,18 @@ def generate(seed: int) -> History:
         disturbances.insert(0, Disturbance(0.0, "behaves", ("v2", dice.choice((8.0, 40.0, 100.0)), 90.0)))
         if dice.random() < DIES_AT_THE_VERDICT:
             disturbances.insert(1, Disturbance(0.0, "crash", (dice.randint(1, 4),)))
-    return History(seed, beginning, lead, (*disturbances, Disturbance(dice.choice(LAST), "wait")))
+    more: tuple[Measure, ...] = ()
+    if dice.random() < MEASURED:
+        more = USUAL[beginning] if lead else measures.draw(dice)
+        disturbances[:0] = [] if lead else [Disturbance(0.0, "want", ("v2",))]
+    return History(seed, beginning, lead, (*disturbances, Disturbance(dice.choice(LAST), "wait")), more)
 
 
 @functools.cache
-def _begun(index: int) -> dict[float, bytes]:
+def _begun(index: int, more: tuple[Measure, ...]) -> dict[float, bytes]:
     """Return the frozen worlds of a beginning, by the seconds for which v2 has been on its way."""
     world = World(0, **BEGINNINGS[index])
+    measure(world, more)
     world.until_state("Healthy")
     world.run(1.0)
     found = {0.0: world.freeze()}
@@ -139,15 +154,25 @@ def _begun(index: int) -> dict[float, bytes]:
     return found
 
 
-def begin(history: History) -> World:
+def begin(history: History, trace: list[str] | None = None) -> World:
     """Return the world in which the history begins."""
-    return World.thaw(_begun(history.beginning)[history.lead], history.seed)
+    index, more, lead = history.beginning, history.measures, history.lead
+    if more in ((), USUAL[index]):  # no other is kept: few histories would begin with the same
+        world = World.thaw(_begun(index, more)[lead], history.seed)
+        world.trace = trace
+        return world
+    world = World.thaw(_begun(index, ())[0.0], history.seed)
+    world.trace = trace
+    measure(world, more)
+    if lead:
+        world.want("v2")
+        world.run(lead)
+    return world
 
 
 def live(history: History, trace: list[str] | None = None) -> World:
     """Live a history to its end; raise BrokenRule."""
-    world = begin(history)
-    world.trace = trace
+    world = begin(history, trace)
     go_on(world, history)
     return world
 
@@ -169,6 +194,7 @@ def mend(world: World) -> None:
         world.nodes.turn(version, "Good")
     world.nodes.frozen = False
     world.gateway.turn("Follows")
+    world.sources.mood = "Good"
     name_gateway(world, GATEWAY)
     world.prometheus.account()
     world.prometheus.up, world.prometheus.delay, world.prometheus.requests_per_second = True, 0.05, 60.0
@@ -247,6 +273,8 @@ def _less(history: History) -> Iterator[History]:
     for i, one in enumerate(found):
         if one.after:
             yield replace(history, disturbances=(*found[:i], replace(one, after=0.0), *found[i + 1 :]))
+    for i in range(len(history.measures)):
+        yield replace(history, measures=(*history.measures[:i], *history.measures[i + 1 :]))
 
 
 def explain(history: History, broken: Broken) -> str:

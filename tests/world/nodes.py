@@ -26,6 +26,10 @@ class Nodes:
         """By version; Good where nothing is said."""
         self.frozen = False
         """Nothing new starts or stops: the controllers of the cluster are behind."""
+        self.turns = 0
+        """Changes of serving pods."""
+        self._hit: set[str] = set()
+        """Services of which a pod was lost or failed, until all of them are ready again."""
         self._born = 0
         self._pods: dict[str, dict[str, dict[str, Any]]] = {}
 
@@ -39,7 +43,8 @@ class Nodes:
                 self._soon(self.publish, name, 0.02, 0.5, obj["metadata"]["resourceVersion"])
             case "Service":
                 self._drop("EndpointSlice", f"{name}-slice")
-            case "Pod":
+            case "Pod" if REVISION_LABEL in (obj["metadata"].get("labels") or {}):
+                self.turns += 1
                 service = self.service_of(obj)
                 self._pods.setdefault(service, {}).pop(name, None)
                 if not gone:
@@ -60,7 +65,12 @@ class Nodes:
 
     def endpoints(self, service: str) -> list[str]:
         """Return the pods that really answer: ready and not going."""
-        return [pod["metadata"]["name"] for pod in self.pods(service) if is_ready(pod)]
+        return [pod["metadata"]["name"] for pod in self._selected(service) if is_ready(pod)]
+
+    def _selected(self, service: str) -> list[dict[str, Any]]:
+        """Return the pods that a Service selects: those of a Rollout that was made anew are none of the former one."""
+        found = self._world.find("Service", service)
+        return [pod for pod in self.pods(service) if found is not None and _selects(found["spec"]["selector"], pod)]
 
     def replicate(self, name: str) -> None:
         """Bring the number of pods to what the Deployment asks for."""
@@ -70,7 +80,11 @@ class Nodes:
             return
         deployment = world.find("Deployment", name)
         wanted = int(deployment["spec"]["replicas"]) if deployment else 0
+        selector = deployment["spec"]["selector"]["matchLabels"] if deployment else {}
         alive = [pod for pod in self.pods(name) if not pod["metadata"].get("deletionTimestamp")]
+        for pod in [pod for pod in alive if not _selects(selector, pod)]:
+            alive.remove(pod)
+            self.evict(pod["metadata"]["name"])  # of a former Deployment, which the garbage collector took
         alive.sort(key=lambda pod: (not is_ready(pod), pod["metadata"]["name"]))
         for pod in alive[wanted:]:
             self.evict(pod["metadata"]["name"])
@@ -138,6 +152,7 @@ class Nodes:
         self.fates[version] = fate
         for pod in self.all():
             if pod["metadata"]["labels"].get(VERSION_LABEL) == version and not (fate == "Good" and is_ready(pod)):
+                self._hit.add(self.service_of(pod))
                 self.live(pod["metadata"]["name"])
 
     def evict(self, name: str) -> None:
@@ -155,8 +170,17 @@ class Nodes:
         pod = self._world.find("Pod", name)
         if pod is not None:
             self._world.prometheus.account()
+            self._hit.add(self.service_of(pod))
             self._drop("Pod", name)
             self._soon(self.replicate, self.service_of(pod), 0.05, 0.5, name)
+
+    def in_trouble(self, service: str) -> bool:
+        """Tell whether a disturbance keeps pods of a Deployment from being ready, or may have."""
+        return service in self._hit or self.fates.get(self._world.version_of(service), "Good") != "Good"
+
+    def recovered(self, service: str) -> None:
+        """Note that all pods that a Deployment asks for are ready."""
+        self._hit.discard(service)
 
     def publish(self, service: str) -> None:
         """Write the EndpointSlice of a Service as its pods are."""
@@ -165,7 +189,7 @@ class Nodes:
             return
         endpoints = [
             {"conditions": {"ready": is_ready(pod)}, "targetRef": {"name": pod["metadata"]["name"]}}
-            for pod in self.pods(service)
+            for pod in self._selected(service)
         ]
         meta = {"name": f"{service}-slice", "namespace": found["metadata"]["namespace"]}
         meta["labels"] = found["metadata"]["labels"]
@@ -180,6 +204,10 @@ class Nodes:
     def _soon(self, what: Any, name: str, low: float, high: float, why: object) -> None:
         world = self._world
         world.after(world.chance.between(low, high, what.__name__, name, why), what, name)
+
+
+def _selects(selector: dict[str, str], pod: dict[str, Any]) -> bool:
+    return bool(selector) and selector.items() <= pod["metadata"]["labels"].items()
 
 
 def is_ready(pod: dict[str, Any]) -> bool:

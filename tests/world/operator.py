@@ -158,7 +158,7 @@ class Operator:
         except Exception as error:  # the reconciler would retry it for ever
             self.world.rules.broken("total", f"the room raised {type(error).__name__}: {error}")
             raise
-        self.world.rules.planned(self, root, plan, now)
+        self.world.rules.planned(self, root, plan, facts, now)
         return plan
 
     def _reconciled(self, succeeded: bool) -> None:

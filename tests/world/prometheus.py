@@ -10,16 +10,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from slipway.names import REVISION_LABEL
-from slipway.plan import Answer, Ask, GatewayFeatures, PrometheusQuery
+from slipway.names import REVISION_LABEL, child_name
+from slipway.plan import Answer, Ask, GatewayFeatures, PrometheusQuery, WebRequest
+from slipway.rollout.analysis import votes
 from slipway.rollout.shadow import MIRROR, PERCENTAGE
 from tests.world import promql
+from tests.world.measures import NO_QUERY
 from tests.world.nodes import is_ready
 
 if TYPE_CHECKING:
     from tests.world.world import World
 
 SCRAPE_SECONDS = 2.0
+VOTING = 0.5
+"""Share of answers that users vote on, where votes are taken; each failed answer is a negative vote."""
 BOUNDS = (50.0, 100.0, 150.0, 200.0, 400.0, 800.0)
 
 
@@ -39,6 +43,8 @@ class Counters:
     since: float
     requests: float = 0.0
     failed: float = 0.0
+    voted: float = 0.0
+    voted_down: float = 0.0
     slow: dict[float, float] = field(default_factory=dict)
 
 
@@ -77,10 +83,27 @@ class Prometheus:
         at = world.calendar()
         if isinstance(ask.question, GatewayFeatures):
             return Answer(at, tuple(({"feature": name}, 1.0) for name in (MIRROR, PERCENTAGE)))
-        assert isinstance(ask.question, PrometheusQuery)
+        found = self._get(ask.question) if isinstance(ask.question, PrometheusQuery) else self._elsewhere(ask.question)
+        if found.series:
+            world.rules.answered(ask.id.partition("@")[0], at)
+        return found
+
+    def _get(self, question: PrometheusQuery) -> Answer:
+        at = self._world.calendar()
         if not self.up:
             return Answer(at, error="connection refused")
-        return Answer(at, tuple(promql.evaluate(ask.question.query, self.samples, world.now)))
+        if question.query == NO_QUERY:
+            return Answer(at, error="unclosed left parenthesis", refused=True)
+        return Answer(at, tuple(promql.evaluate(question.query, self.samples, self._world.now)))
+
+    def _elsewhere(self, question: object) -> Answer:
+        assert isinstance(question, WebRequest)
+        return self._world.sources.get(question)
+
+    def failing_percent(self, revision: str) -> float:
+        """Return how many of a hundred answers of a revision fail."""
+        version = self._world.version_of(child_name(self._world.name, revision))
+        return self.behaves.get(version, Behaviour()).failing_percent
 
     def account(self) -> None:
         """Count the requests since the last call; called before anything changes that they depend on."""
@@ -93,15 +116,15 @@ class Prometheus:
             if requests:
                 version = world.version_of(service)
                 self.users[version] = self.users.get(version, 0.0) + requests
-                self._serve(service, requests)
+                self._serve(service, requests, VOTING if service in world.gateway.votes else 0.0)
         for service, share in world.gateway.copies.items():
             self._serve(service, self.requests_per_second * span * share / 100)
         for service, share in world.gateway.preview.items():
             requests = self.previews_per_second * span * share / 100
             if requests:
-                self._serve(service, requests)
+                self._serve(service, requests, VOTING if service in world.gateway.votes else 0.0)
 
-    def _serve(self, service: str, requests: float) -> None:
+    def _serve(self, service: str, requests: float, voting: float = 0.0) -> None:
         world = self._world
         pods = [pod for pod in world.nodes.pods(service) if is_ready(pod)]
         if not pods:
@@ -114,6 +137,8 @@ class Prometheus:
             part = requests / len(pods)
             counters.requests += part
             counters.failed += part * how.failing_percent / 100
+            counters.voted += part * voting
+            counters.voted_down += part * voting * how.failing_percent / 100
             self.served[version] = self.served.get(version, 0.0) + part
             for bound in BOUNDS:
                 if how.milliseconds <= bound:
@@ -144,15 +169,20 @@ class Prometheus:
 
     def _series(self, pod: str, counters: Counters) -> Iterator[tuple[promql.Key, float]]:
         world = self._world
-        common = {"namespace": world.namespace, "rollout": world.name, "revision": counters.revision, "pod": pod}
-        yield promql.key("envoy_server_uptime", common), float(int(world.now - counters.since))
-        common["envoy_http_conn_manager_prefix"] = "serving"
+        here = {"namespace": world.namespace, "rollout": world.name, "revision": counters.revision, "pod": pod}
+        yield promql.key("envoy_server_uptime", here), float(int(world.now - counters.since))
+        common = here | {"envoy_http_conn_manager_prefix": "serving"}
         failed, good = float(int(counters.failed)), float(int(counters.requests - counters.failed))
         for name, value in (("2", good), ("5", failed)):
             labels = {**common, "envoy_response_code_class": name}
             yield promql.key("envoy_http_downstream_rq_xx", labels), value
         yield promql.key("envoy_http_downstream_rq_tx_reset", common), 0.0
-        if world.latency_judged:
+        if "feedback" in world.measured:
+            down = float(int(counters.voted_down))
+            for route, votes_there in (("up", float(int(counters.voted)) - down), ("down", down)):
+                labels = {**here, **votes.HOST, votes.ROUTE: route}
+                yield promql.key(votes.SERIES, labels), votes_there
+        if "latency" in world.measured:
             for bound in (*BOUNDS, float("inf")):
                 count = good + failed if bound == float("inf") else float(int(counters.slow.get(bound, 0.0)))
                 labels = {**common, "le": "+Inf" if bound == float("inf") else f"{bound:g}"}

@@ -1,7 +1,7 @@
 """What does a PromQL query find in samples? The part of the language that the operator's questions use.
 
 Selectors with `=` matchers, ranges, `@` and `offset`; increase, rate, last_over_time, timestamp; sum, max, min and
-count by labels; label_replace without a pattern; arithmetic, comparisons, `and`, `or` and `unless`, with `ignoring`;
+count by labels; label_replace by a constant; arithmetic, comparisons, `and`, `or` and `unless`, with `ignoring`;
 numbers. Anything else is an error, so that a question in new words is noticed instead of being answered wrongly.
 """
 
@@ -66,8 +66,8 @@ def compile_query(query: str) -> Query:
 class _Parser:
     def __init__(self, text: str) -> None:
         self._tokens: list[str] = []
-        position = 0
-        while position < len(text.rstrip()):
+        position, text = 0, text.rstrip()
+        while position < len(text):
             match = TOKEN.match(text, position)
             assert match is not None, f"PromQL not understood at {text[position:]!r}"
             self._tokens.append(match[1])
@@ -162,10 +162,15 @@ class _Parser:
             texts.append(self.take()[1:-1])
         self.take(")")
         label, value, source, pattern = texts
-        assert (source, pattern) == ("", ""), "label_replace with a pattern is not understood"
+        assert "$" not in value, "label_replace by a part of the label is not understood"
+
+        def relabelled(labels: Labels) -> Labels:
+            found = dict(labels)
+            matches = re.fullmatch(pattern, found.get(source, "")) is not None
+            return tuple(sorted({**found, label: value}.items())) if matches else labels
 
         def replaced(samples: Samples, now: float) -> Vector:
-            return {tuple(sorted({**dict(ls), label: value}.items())): v for ls, v in inner(samples, now).items()}
+            return {relabelled(labels): v for labels, v in inner(samples, now).items()}
 
         return replaced
 

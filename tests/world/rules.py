@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from slipway.names import REVISION_LABEL
+from slipway.api.conditions import timestamp
+from slipway.names import REVISION_LABEL, child_name
 from slipway.plan import Event, Facts, Manifest, Plan
 from slipway.rollout import pods
 from slipway.rollout.pods import Pods
 from slipway.rollout.routes import ROUTE_ROLLBACK
+from tests.world.capacity import Capacity, carrying, no_surge, raised, unready
 from tests.world.gateway import every_weight, gateways, shares, weights
+from tests.world.judgement import unproven
+from tests.world.verdicts import faults
 from tests.world.words import detail, revision, revision_of, told
 
 if TYPE_CHECKING:
@@ -31,6 +35,7 @@ EXTRAPOLATED = 2.0
 UNHEARD = 3.0
 """Seconds in which a gateway may follow an edit of the route that the operator has not undone yet."""
 READY = {"Healthy"}
+NO_ROUTE: Manifest = {"spec": {"rules": []}}
 RECHECKED = 16
 """One in so many plans that tell nothing is decided again; those that tell something always are."""
 
@@ -79,6 +84,11 @@ class Rules:
         self._weightless: dict[str, float] = {}
         """Service → since when the gateway really sends it nothing."""
         self._seen_live: dict[str, int] | None = None
+        self._capacity = Capacity(world)
+        self._figures: set[tuple[str, str]] = set()
+        """(metric, time) of every answer that had figures."""
+        self._asked_for: dict[str, int] = {}
+        """By Deployment: the replicas last written."""
         self._condemned: set[str] = set()
         """Revisions on which a route bears a verdict since the status was last written."""
 
@@ -94,6 +104,10 @@ class Rules:
         self._status = {}
         self.trusted = False
 
+    def answered(self, metric: str, at: datetime) -> None:
+        """Note that a source gave figures for a metric."""
+        self._figures.add((metric, timestamp(at)))
+
     # After every event
 
     def look(self) -> None:
@@ -105,12 +119,14 @@ class Rules:
                 self._weightless.pop(service, None)
             for service in [name for name, share in live.items() if not share]:
                 self._weightless.setdefault(service, self._world.now)
+        for words in self._capacity.short(self._status) if self.trusted else ():
+            self.broken("ready", words)
         if self.found:
             raise BrokenRule(self.found[0])
 
     # At a plan
 
-    def planned(self, operator: Operator, root: Manifest, plan: Plan, now: datetime) -> None:
+    def planned(self, operator: Operator, root: Manifest, plan: Plan, facts: Facts, now: datetime) -> None:
         """Check a plan before anything of it is written."""
         self.reconciles += 1
         if plan.status.get("candidate") or (root.get("status") or {}).get("candidate"):
@@ -123,11 +139,24 @@ class Rules:
         first = next((number for number, kind in enumerate(kinds) if kind != "HTTPRoute"), len(kinds))
         if "HTTPRoute" in kinds[first:]:
             self.broken("order", f"a route waits behind {kinds[first]}, which the API server may refuse")
+        self._capacity.planned(root["spec"]["serving"]["replicas"])
+        for rule, words in faults(root, status, self._borne(operator), now):
+            self.broken(rule, words)
+        if self.trusted and raised(root.get("status") or {}, status):
+            for words in unready(root, status, self._seen(operator)):
+                self.broken("ready", words)
         if self.reconciles % RECHECKED == 0 or plan.events:
-            self._decide_again(operator, root, plan, now)
+            self._decide_again(operator, root, plan, facts, now)
 
-    def _decide_again(self, operator: Operator, root: Manifest, plan: Plan, now: datetime) -> None:
-        again = self._world.room.plan({**root, "status": plan.status}, operator.store, Facts(), now)
+    def _borne(self, operator: Operator) -> list[Any]:
+        """Return the verdicts that the route bears, as far as the operator has heard of it."""
+        route = operator.store.get("HTTPRoute", self._world.namespace, self._world.name)
+        return [json.loads(((route or {}).get("metadata", {}).get("annotations") or {}).get(ROUTE_ROLLBACK) or "null")]
+
+    def _decide_again(self, operator: Operator, root: Manifest, plan: Plan, facts: Facts, now: datetime) -> None:
+        asked = {ask.id for ask in plan.asks}
+        kept = Facts({id: answer for id, answer in facts.answers.items() if id in asked})
+        again = self._world.room.plan({**root, "status": plan.status}, operator.store, kept, now)
         if again.status != plan.status:
             differs = [name for name in plan.status if again.status.get(name) != plan.status[name]]
             self.broken("idempotent", f"deciding again changes {differs}")
@@ -144,7 +173,9 @@ class Rules:
             self._status_written(obj["status"], obj)
             return
         self._world.say(f"{operator.name} {verb} {kind}/{name}{detail(obj)}")
-        if verb == "delete":
+        if name == child_name(self._world.name, "feedback"):
+            self._votes_routed(obj)
+        elif verb == "delete":
             self._deleted(kind, name, obj)
         elif kind == "HTTPRoute":
             self._routed(operator, obj)
@@ -155,12 +186,13 @@ class Rules:
         before, self._status = self._status, after
         self._world.say(f"status {told(after)}")
         self._explained(after, root)
+        self._spoken(before, after)
         self._note_attempt(after)
         if not self.trusted:
             self.trusted = bool(before)
             return
-        self._promoted(before, after)
-        self._raised(before, after)
+        self._promoted(before, after, root["spec"])
+        self._raised(before, after, root["spec"])
         self._obeyed(before, after)
         self._remembered(before, after)
         self._heeded(before, after)
@@ -188,7 +220,15 @@ class Rules:
         if candidate and stable and status["percent"] and candidate["version"] not in message and readable:
             self.broken("explained", f"{candidate['version']} has {status['percent']} %, the message does not say so")
 
-    def _promoted(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+    def _spoken(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Nothing passes by silence: there was an answer with figures for every Pass."""
+        known = {(entry["metric"], entry["at"]) for entry in before.get("analysis") or ()}
+        for entry in after.get("analysis") or ():
+            answer = (entry["metric"], entry["at"])
+            if entry["outcome"] == "Pass" and answer not in known and answer not in self._figures:
+                self.broken("silence", f"{entry['metric']} passes at {entry['at']}, and nobody gave figures then")
+
+    def _promoted(self, before: dict[str, Any], after: dict[str, Any], spec: Manifest) -> None:
         """Only Pass promotes, measured in the bake; and stable is never forgotten."""
         old, new = before.get("stable"), after.get("stable")
         if not old:
@@ -210,14 +250,11 @@ class Rules:
         if not baked:
             self.broken("judged", f"{new['version']} became stable without a bake")
             return
-        metrics = {metric["name"] for metric in self._world.root["spec"]["analysis"]["metrics"]}
-        entries = {entry["metric"]: entry for entry in after.get("analysis") or ()}
-        for name in metrics:
-            entry = entries.get(name)
-            if entry is None or entry["outcome"] != "Pass" or entry["at"] < baked:
-                self.broken("judged", f"{new['version']} became stable, {name} is {entry}, the bake began {baked}")
+        held = unproven(spec, after.get("analysis") or (), baked)
+        if held:
+            self.broken("judged", f"{new['version']} became stable in spite of {held} since its bake began at {baked}")
 
-    def _raised(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+    def _raised(self, before: dict[str, Any], after: dict[str, Any], spec: Manifest) -> None:
         """A step ends when its metrics pass, measured in it, or when a command says so."""
         mine, then = after.get("candidate"), before.get("candidate")
         if not mine or not then or mine["revision"] != then["revision"] or not before.get("stepStartedAt"):
@@ -226,9 +263,9 @@ class Rules:
             return
         if any(self._done(before, after, name) for name in ("skip-step", "promote", "promote-full")):
             return
-        for entry in after.get("analysis") or ():
-            if entry["outcome"] != "Pass" or entry["at"] < before["stepStartedAt"]:
-                self.broken("judged", f"step {before['step']} passed, {entry['metric']} is {entry['outcome']}")
+        held = unproven(spec, after.get("analysis") or (), before["stepStartedAt"])
+        if held:
+            self.broken("judged", f"step {before['step']} passed in spite of {held}")
 
     def _done(self, before: dict[str, Any], after: dict[str, Any], name: str) -> bool:
         """Tell whether command `name` was carried out by this write."""
@@ -269,11 +306,6 @@ class Rules:
             if (entry["revision"], entry["at"]) not in known:
                 self._failed[entry["digest"], entry["template"]] = entry["reason"]
         candidate = after.get("candidate")
-        limits = {m["name"]: m.get("failureLimit", 0) for m in self._world.root["spec"]["analysis"]["metrics"]}
-        for entry in after.get("analysis") or ():
-            over = entry["outcome"] == "Fail" and entry["failures"] > limits.get(entry["metric"], 1_000)
-            if candidate and after.get("stable") and over:
-                self.broken("verdict", f"{candidate['version']} stays though {entry['metric']} failed")
         if candidate and after.get("stable") and (candidate["digest"], candidate["template"]) in self._failed:
             self.broken("pingpong", f"{candidate['version']} is tried again though it failed, without retry")
 
@@ -339,6 +371,13 @@ class Rules:
         if found != {name: share for name, share in intended.items() if share}:
             self.broken("intent", f"shares {found} are written, status intends {intended}")
 
+    def _votes_routed(self, route: Manifest) -> None:
+        """A vote goes to the version that it speaks of, whatever its share."""
+        for rule in route["spec"]["rules"]:
+            meant = [header["value"] for match in rule["matches"] for header in match["headers"]]
+            if meant != [revision(ref["name"]) for ref in rule["backendRefs"]]:
+                self.broken("votes", f"votes on {meant} go to {[ref['name'] for ref in rule['backendRefs']]}")
+
     def _condemned_by(self, route: Manifest, candidate: str) -> bool:
         """Tell whether a route bears a verdict on the candidate that the status does not."""
         notes = route["metadata"].get("annotations") or {}
@@ -369,10 +408,13 @@ class Rules:
         stable, candidate = (revision_of(self._status, who) for who in ("stable", "candidate"))
         root = operator.store.get("Rollout", self._world.namespace, self._world.name)
         full = root["spec"]["serving"]["replicas"] if root is not None else 0
-        size = deployment["spec"]["replicas"]
-        canary = self._world.spec["strategy"].get("canary") or {}
-        if (canary.get("capacity") or {}).get("mode") == "NoSurge":
+        size, name = deployment["spec"]["replicas"], deployment["metadata"]["name"]
+        before, self._asked_for[name] = self._asked_for.get(name, 0), size
+        if no_surge(self._world.spec):
             return  # both share the pods that one has; what serves meanwhile is the rule about endpoints
+        sent = max(self._world.gateway.live.get(name, 0), weights(self._world.gateway.route() or NO_ROUTE).get(name, 0))
+        if sent and size < before and size < carrying(self._capacity.full, sent):
+            self.broken("capacity", f"{mine} is sent {sent} % and shrinks from {before} to {size} replicas")
         if mine == stable and size < full:
             self.broken("capacity", f"stable gets {size} of {full} replicas")
         if mine == candidate and stable and size * 100 < full * self._status["percent"]:

@@ -15,13 +15,14 @@ import pytest
 
 from slipway.kube import executor
 from slipway.plan import Plan
-from slipway.rollout import decide, objects, traffic
-from slipway.rollout.analysis import evidence, verdict
-from slipway.rollout.rules import RULES, away, commands, memory, moves, towards
+from slipway.rollout import decide, feedback, objects, reasons, traffic
+from slipway.rollout.analysis import admission, evidence, verdict
+from slipway.rollout.rules import RULES, away, commands, memory, moves, towards, warm
 from slipway.rollout.situation import Situation
 from tests.world.disturbances import Disturbance
 from tests.world.histories import History, begin, generate, go_on, in_bulk
-from tests.world.rules import Broken, BrokenRule
+from tests.world.measures import Measure
+from tests.world.rules import Broken, BrokenRule, Rules
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 MOST = 250
@@ -75,6 +76,73 @@ def stable_shrinks(spec: Any, status: Any, deployed: Any) -> Any:
 def stable_keeps_everything(status: Any) -> dict[str, int]:
     found = SHARES(status)
     return {name: 100 if status.stable and name == status.stable.revision else share for name, share in found.items()}
+
+
+def stable_shrinks_unwatched(patch: pytest.MonkeyPatch) -> None:
+    """Let stable shrink, while nobody looks at how many pods its Deployment asks for."""
+    patch.setattr(objects, "sizes", stable_shrinks)
+    patch.setattr(Rules, "_sized", lambda rules, operator, deployment: None)
+
+
+def retiring_shrinks(spec: Any, status: Any, deployed: Any) -> Any:
+    going = {ref.revision for ref in status.retiring}
+    return [(ref, 1 if ref.revision in going else size) for ref, size in SIZES(spec, status, deployed)]
+
+
+def warm_returns_at_once(s: Situation) -> Situation | None:
+    return warm.warm_returns(ready_anyway(s))
+
+
+def serves_with_one_pod(s: Situation) -> Situation | None:
+    candidate = s.status.candidate
+    return towards.first_version_serves(ready_anyway(s)) if candidate and s.ready(candidate) else None
+
+
+def ready_anyway(s: Situation) -> Situation:
+    pods = {revision: replace(found, ready=99) for revision, found in s.seen.pods.items()}
+    return replace(s, seen=replace(s.seen, pods=pods))
+
+
+def passes_without_an_answer(metric: Any, answer: Any, scope: Any, evidence: Any = None) -> Any:
+    found = JUDGE(metric, answer, scope, evidence)
+    return replace(found, outcome="Pass") if found.outcome in ("Error", "NoData") else found
+
+
+def all_metrics_act(rollout: Any, status: Any) -> Any:
+    return verdict.in_force(rollout, status)
+
+
+def all_metrics_are_critical(rollout: Any, status: Any) -> Any:
+    return tuple(metric.model_copy(update={"critical": True}) for metric in ACTING(rollout, status))
+
+
+def some_metrics_are_enough(rollout: Any, status: Any, since: str) -> bool:
+    return all(not metric.critical for metric in verdict.holding(rollout, status, since))
+
+
+def asks_for_dry_runs_too(rollout: Any, status: Any) -> Any:
+    metrics = [metric.model_copy(update={"dry_run": False}) for metric in rollout.spec.analysis.metrics]
+    analysis = rollout.spec.analysis.model_copy(update={"metrics": metrics})
+    return CHECKS(replace(rollout, spec=rollout.spec.model_copy(update={"analysis": analysis})), status)
+
+
+def silence_ends_it_in_any_case(s: Situation) -> Situation | None:
+    silence = verdict.silent(s.rollout, s.status, s.now)
+    return moves.roll_back(s, reasons.NO_DATA, "silence") if silence is not None else None
+
+
+def votes_follow_the_weights(*arguments: Any) -> Any:
+    found = VOTED(*arguments)
+    first = next((route["spec"]["rules"][0]["backendRefs"] for route in found), None)
+    for route in found:
+        for rule in route["spec"]["rules"]:
+            rule["backendRefs"] = first
+    return found
+
+
+def silence_is_not_told(s: Situation) -> Any:
+    status = DESCRIBED(s)
+    return status.model_copy(update={"message": status.message.partition("; waiting for")[0]})
 
 
 def for_whatever_version(s: Situation, name: Any, act: Any) -> Situation | None:
@@ -135,6 +203,7 @@ def intent_last(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(executor.Executor, "execute", execute)
 
 
+JUDGE, ACTING, CHECKS, VOTED = evidence.judge, verdict.acting, admission._checks, feedback.route
 ALL_PASS, SIZES, SHARES = verdict.all_pass, objects.sizes, traffic.shares
 ON_CANDIDATE, CHILDREN, DESCRIBED, SCOPE = commands.on_candidate, objects.children, decide.described, evidence._scope
 AGAIN = History(
@@ -179,6 +248,48 @@ UNHEARD_EDIT = History(
     ),
 )
 """While v2 drains, the watches break, and somebody gives it weight again."""
+
+DRY = History(
+    0, beginning=1, lead=0.0, measures=(Measure("never there", "DryRun"),),
+    disturbances=(Disturbance(0.0, "want", ("v2",)), Disturbance(60.0, "wait")),
+)  # fmt: skip
+"""A metric is tried that never gives figures, and silence is a reason to return."""
+
+TRIED = replace(DRY, measures=(Measure("never good enough", "DryRun"),))
+"""A metric is tried that no version passes."""
+
+UNREADABLE = replace(DRY, measures=(Measure("never understood", "DryRun"),))
+"""A metric is tried whose query Prometheus refuses."""
+
+OUTVOTED = History(
+    0,
+    beginning=0,
+    lead=0.0,
+    measures=(Measure("web", "Advisory"), Measure("prometheus", "Advisory", weight=3)),
+    disturbances=(Disturbance(0.0, "sources", ("Low",)), Disturbance(0.0, "want", ("v2",)), Disturbance(60.0, "wait")),
+)
+"""A metric of little weight fails, which is borne."""
+
+LOST = History(
+    0, beginning=0, lead=14.0, disturbances=(Disturbance(0.0, "prometheus", (False, 0.05)), Disturbance(60.0, "wait"))
+)
+"""Prometheus is lost while v2 has a share, and noData says Hold."""
+
+NO_ROOM = History(
+    0, beginning=7, lead=0.0,
+    disturbances=(
+        Disturbance(0.0, "want", ("v2",)),
+        Disturbance(25.0, "fate", ("v1", "BadImage")),
+        Disturbance(1.0, "want", ("v1",)),
+        Disturbance(5.0, "wait"),
+    ),
+)  # fmt: skip
+"""v1 is kept warm and loses its pods, and somebody wants it back."""
+
+ANEW = History(
+    0, beginning=2, lead=0.0, disturbances=(Disturbance(0.0, "recreate"), Disturbance(20.0, "wait"))
+)  # fmt: skip
+"""The Rollout is created again, with four pods."""
 
 MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
     "weight for pods that are not ready": (
@@ -225,6 +336,38 @@ MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
     ),
     "a drain does not wait for the gateway": (without_the_gateway, {"drain"}, None),
     "stable shrinks as the candidate grows": (setting(objects, "sizes", stable_shrinks), {"capacity"}, None),
+    "stable shrinks, and only its ready pods tell": (stable_shrinks_unwatched, {"ready"}, None),
+    "what retires shrinks at once": (setting(objects, "sizes", retiring_shrinks), {"capacity"}, None),
+    "a share rises before its pods are ready": (setting(Situation, "needed", 1), {"ready"}, None),
+    "a warm version takes all before it is ready": (
+        instead(warm.warm_returns, warm_returns_at_once),
+        {"ready"},
+        NO_ROOM,
+    ),
+    "the first version serves with one pod": (
+        instead(towards.first_version_serves, serves_with_one_pod),
+        {"ready"},
+        ANEW,
+    ),
+    "silence passes": (setting(evidence, "judge", passes_without_an_answer), {"silence"}, LOST),
+    "silence on Hold sends back": (instead(away.silent_too_long, silence_ends_it_in_any_case), {"silence"}, LOST),
+    "silence has no consequence": (without(away.silent_too_long), {"silence"}, None),
+    "silence is not told": (setting(decide, "described", silence_is_not_told), {"silence"}, LOST),
+    "a dry run is awaited": (setting(verdict, "acting", all_metrics_act), {"silence"}, DRY),
+    "a dry run sends back": (setting(verdict, "acting", all_metrics_act), {"verdict"}, TRIED),
+    "a dry run's query holds": (setting(admission, "_checks", asks_for_dry_runs_too), {"verdict"}, UNREADABLE),
+    "every metric is critical": (setting(verdict, "acting", all_metrics_are_critical), {"verdict"}, OUTVOTED),
+    "metrics that are not critical need not pass": (
+        setting(verdict, "all_pass", some_metrics_are_enough),
+        {"judged"},
+        None,
+    ),
+    "metrics that are not critical never send back": (
+        setting(verdict, "_failed_weight", lambda metrics, failed: 0.0),
+        {"verdict"},
+        None,
+    ),
+    "votes go where requests go": (setting(feedback, "route", votes_follow_the_weights), {"votes"}, None),
     "weights do not add up": (setting(traffic, "shares", stable_keeps_everything), {"weights"}, None),
     "routes are written last": (setting(objects, "children", routes_last), {"order"}, None),
     "a verdict that the route alone bears is not heeded": (

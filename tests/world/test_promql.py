@@ -36,11 +36,21 @@ def samples() -> Samples:
         ('missing or hits{pod="2"}', 2.0),
         ('hits unless hits{pod="1"}', 2.0),
         ('label_replace(hits{pod="2"}, "part", "x", "", "")', 2.0),
+        ('label_replace(hits{pod="2"}, "part", "x", "pod", "1|2") and ignoring (part) hits', 2.0),
     ],
 )
 def test_a_query_has_its_value(query: str, value: float) -> None:
     [(_, found)] = evaluate(query, samples(), 40.0)
     assert found == pytest.approx(value, rel=0.01)
+
+
+def test_label_replace_takes_only_what_matches_as_a_whole() -> None:
+    found = evaluate('label_replace(hits, "kind", "bad", "pod", "2|3")', samples(), 40.0)
+    assert {(labels["pod"], labels.get("kind")) for labels, _ in found} == {("1", None), ("2", "bad")}
+    assert all(
+        "kind" not in labels
+        for labels, _ in evaluate('label_replace(hits, "kind", "x", "revision", "")', samples(), 40.0)
+    )
 
 
 @pytest.mark.parametrize("query", ["hits > 100", "increase(hits[5s])", "nothing", f"hits @ {EPOCH - 5:.0f}"])

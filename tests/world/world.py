@@ -25,6 +25,7 @@ from tests.world.nodes import Nodes
 from tests.world.operator import EPOCH, Answers, Operator
 from tests.world.prometheus import Prometheus
 from tests.world.rules import Rules
+from tests.world.sources import Sources
 
 DRAIN_SECONDS = 5
 SETTINGS = Settings(
@@ -53,6 +54,7 @@ class World:
         self.nodes = Nodes(self)
         self.gateway = Gateway(self)
         self.prometheus = Prometheus(self)
+        self.sources = Sources(self)
         self.room = Room(SETTINGS)
         self.rules = Rules(self)
         self.trace: list[str] | None = None
@@ -61,8 +63,8 @@ class World:
         self._generation = 0
         self._edits = 0
         self.spec = rollout_spec("v1", hold=hold, bake=bake) | spec
-        self.latency_judged = any("latency" in m for m in self.spec["analysis"]["metrics"])
-        self.cluster.listeners += [self.nodes.heard, self.gateway.heard, self._collect]
+        self.measured = measured(self.spec)
+        self.cluster.listeners += [self.nodes.heard, self.gateway.heard, self.sources.heard, self._collect]
         for version in ("v1", "v2", "v3"):
             self.set_version(version)
         self.create()
@@ -178,6 +180,7 @@ class World:
     def edit(self, **spec: Any) -> None:
         """Replace fields of the spec."""
         self.spec = self.spec | copy.deepcopy(spec)
+        self.measured = measured(self.spec)
         if self.exists:
             self.cluster.put({**self.root, "spec": copy.deepcopy(self.spec)})
 
@@ -321,6 +324,11 @@ class World:
     def reasons(self) -> list[str]:
         """Return the reasons of all events told so far."""
         return [event.reason for event in self.rules.events]
+
+
+def measured(spec: Mapping[str, Any]) -> frozenset[str]:
+    """Return the kinds of metrics in a spec, for Prometheus to scrape no more than somebody looks at."""
+    return frozenset(key for metric in spec["analysis"]["metrics"] for key in metric)
 
 
 def digest(text: str) -> str:

@@ -62,7 +62,7 @@ def _sum_up(pods: list[Manifest], ready: int, refused: str) -> Pods:
     return Pods(
         ready=ready,
         restarts=max((_restarts(pod) for pod in pods), default=0),
-        problem=with_cure(problem)[1],
+        problem=with_cure(problem)[1] if problem else "",
         hopeless=bool(troubles) and troubles[0][0],
     )
 

@@ -64,6 +64,24 @@ def test_a_query_that_does_not_parse_moves_no_traffic_and_says_what_to_change() 
     assert (world.state, world.status.percent) == ("Progressing", 10)
 
 
+def test_a_dry_run_whose_query_does_not_parse_holds_nobody() -> None:
+    world = warming("up")
+    tried = {"name": "tried", "prometheus": {"query": "sum((", "max": "1"}, "dryRun": True}
+    spec = world.root["spec"]["analysis"]
+    world.want("v2", analysis=spec | {"metrics": [*spec["metrics"], tried]})
+    world.reconcile()
+    for _ in range(20):
+        world.kubelet()
+        world.gateway()
+        refused = Answer(world.now, error=REFUSED, refused=True)
+        fine = Answer(world.now, ((({}), 0.0),))
+        world.facts = Facts({ask.id: refused if "tried@" in ask.id else fine for ask in world.asked})
+        world.reconcile()
+        world.now += timedelta(seconds=1)
+    assert (world.state, world.status.percent) == ("Progressing", 10)
+    assert {entry.metric: entry.outcome for entry in world.status.analysis} == {"mine": "Pass", "tried": "Error"}
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_nobody_reaches_a_candidate_by_another_way_while_a_query_does_not_parse(way: str) -> None:
     world = warming("sum((", WAYS[way])

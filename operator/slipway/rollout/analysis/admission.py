@@ -2,6 +2,7 @@
 
 A query that Prometheus refuses would be an Error at every look: the candidate would hold at its first share until
 somebody reads why. So it gets none. A Prometheus that is away refuses nothing; then the first measurement tells.
+A dry run holds nobody, whatever is wrong with its query: its Error is shown.
 
 Edited queries are asked once without a candidate too, so that whoever edits them reads at once what the next release
 would be stopped by. That they were asked is remembered by their hash in status.
@@ -95,14 +96,18 @@ def _checks(rollout: Rollout, status: RolloutStatus) -> Iterator[tuple[AnalysisM
     asking = candidate if candidate is not None else stable
     scope = Scope(rollout, Side(asking.revision, window), Side(stable.revision, window))
     for metric in analysis.metrics:
-        if metric.prometheus is not None:
+        if _tested(metric):
             asked = question(metric, scope)
             yield metric, Ask(f"check@{metric.name}@{digest_of(repr(asked))[7:17]}", asked)
+
+
+def _tested(metric: AnalysisMetric) -> bool:
+    return metric.prometheus is not None and not metric.dry_run
 
 
 def _hash(rollout: Rollout) -> str | None:
     """Return the hash of the spec's own queries and of whom they are asked; None where it has none."""
     analysis = rollout.spec.analysis
-    queries = [metric.prometheus.query for metric in analysis.metrics if metric.prometheus is not None]
+    queries = [metric.prometheus.query for metric in analysis.metrics if metric.prometheus and _tested(metric)]
     server = analysis.prometheus.dump() if analysis.prometheus is not None else {}
     return digest_of([queries, server])[7:17] if queries else None
