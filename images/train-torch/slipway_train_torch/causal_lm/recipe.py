@@ -220,8 +220,9 @@ class Recipe:
                 # No device may have room for all of it: it is read to the host, and goes to the devices in parts.
                 where = replace(self.device, torch=torch.device("cpu"))
             model = base.load(self.scratch / "base", uri, where, dtype, self.tokenizer, quantised=quantised)[0]
-        self.vocabulary = vocabulary.extended(model, self.tokenizer, self.recipe.new_tokens, self.scratch / "dataset")
         head_weight(model)  # refused before anything is made ready for it
+        self.require_own_tokenizer(model, where)
+        self.vocabulary = vocabulary.extended(model, self.tokenizer, self.recipe.new_tokens, self.scratch / "dataset")
         export.check(self.job, model.config, self.scratch / "base")
         pad = self.tokenizer.pad_token_id
         self.pad = pad if pad is not None else self.tokenizer.eos_token_id
@@ -229,6 +230,14 @@ class Recipe:
         if self.recipe.new_tokens is not None:
             self.load_data()
         return model, layout
+
+    def require_own_tokenizer(self, model: Any, where: device.Device) -> None:
+        """Raise BadConfig where the rows' tokens are noise to the base model `model`; one process asks for all."""
+        if not self.ranks.first:
+            return
+        examples = (example for row in self.rows for example in row)
+        if (why := vocabulary.foreign(model, where, examples, len(self.tokenizer.get_vocab()))) is not None:
+            raise base.misfit(self.job.base_model.uri, why)
 
     def bring(self, artifact: ArtifactRef, name: str, without: str | None = None) -> None:
         """Fetch an artefact into the scratch folder, once for all processes of the pod."""
