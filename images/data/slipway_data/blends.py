@@ -89,9 +89,10 @@ def report(job: PrepareDataset) -> FilesRead | None:
     return descriptions.report(job, listed(), exchange()) if asked_for(job.steps) else None
 
 
-def settle(job: PrepareDataset) -> None:
-    """Keep what Blender said, and nothing else of what it said before; to be called when the Dataset is published."""
-    descriptions.settle(job, listed() if asked_for(job.steps) else Index(fetched=()), exchange())
+def settle(job: PrepareDataset, *, published: bool = True) -> None:
+    """Keep what Blender said, and nothing else of what it said before; that only where the Dataset is `published`."""
+    index = listed() if asked_for(job.steps) else Index(fetched=())
+    descriptions.settle(job, index, exchange(), published=published)
 
 
 def _write(folder: Path, index: Index) -> None:

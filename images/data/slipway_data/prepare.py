@@ -75,6 +75,7 @@ def made(job: PrepareDataset, origin: Origin) -> Prepared:
         return _made(job, origin, made_from, again)
     except BadData as fault:
         fault.inputs = made_from
+        blends.settle(job, published=False)
         raise
     finally:
         again.leave()

@@ -19,7 +19,7 @@ from slipway.contract.job import PrepareDataset
 from slipway.contract.result import Prepared
 from slipway_data import blends
 from slipway_data.prepare import prepare
-from slipway_pod.errors import StoreUnreachable
+from slipway_pod.errors import BadData, StoreUnreachable
 from slipway_pod.store import Bucket
 from tests.unit.data.keeping import FOLDER, Memory
 from tests.unit.data.test_read_blend import STONE
@@ -188,3 +188,14 @@ def test_no_more_is_kept_than_may_be(pod: Pod, monkeypatch: pytest.MonkeyPatch) 
     assert sum(len(pod.memory.get(key)) for key in kept) <= most
     assert pod.run(pod.job(parsedRows={"maxMebibytes": 1})).artifact == first.artifact
     assert pod.memory.keys(KEEP) == kept
+
+
+def test_data_that_is_refused_keeps_what_blender_said(pod: Pod) -> None:
+    pod.run()
+    pod.put("b", "Sand")
+    with pytest.raises(BadData):
+        pod.run(pod.job(quality={"minRows": 100}))
+    assert len(pod.memory.keys(KEEP)) == 4
+    pod.run()
+    assert pod.asked == []
+    assert len(pod.memory.keys(KEEP)) == 3

@@ -44,8 +44,11 @@ def bring(job: PrepareDataset, index: Index, exchange: Path) -> None:
         log.warning("what Blender said before is not used: %s", error)
 
 
-def settle(job: PrepareDataset, index: Index, exchange: Path) -> None:
-    """Let what Blender said this time be what is kept, and nothing else; to be called when the Dataset is published."""
+def settle(job: PrepareDataset, index: Index, exchange: Path, *, published: bool) -> None:
+    """Let what Blender said this time be what is kept, and nothing else where the Dataset is `published`.
+
+    Where it was refused, the next preparation need not ask again, and may want what this one did not.
+    """
     bucket, place = _opened(job)
     try:
         there = {one.key: one.bytes for one in bucket.list(place)}
@@ -63,7 +66,7 @@ def settle(job: PrepareDataset, index: Index, exchange: Path) -> None:
                 wanted.add(key)
                 if not known:
                     bucket.put(key, packed)
-        for key in there.keys() - wanted:
+        for key in there.keys() - wanted if published else ():
             bucket.delete(key)
     except (PodError, OSError) as error:
         log.warning("what Blender said is not kept: %s", error)
