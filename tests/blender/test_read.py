@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pyarrow.parquet
 import pytest
 
 from e2e.setup import blender
-from slipway.contract.blends import DESCRIBED, FILES
+from slipway.contract.blends import DESCRIBED, FILES, TAKEN
 from slipway.contract.execution import Task
 from slipway.contract.job import PrepareDataset, Store
 from slipway.contract.result import Failed, Prepared, parse_result
@@ -149,6 +150,43 @@ def test_what_is_no_blend_or_broken_is_told_and_the_good_file_is_kept(pod: Pod, 
         assert rejected[name]["message"].startswith("it is not read: ")
     assert "no .blend by its name" in rejected["notes.txt"]["message"]
     assert {"half.blend", "wild.blend"} <= names | set(rejected), "each is read as far as it goes, or told"
+
+
+BUT_ONE = """
+from slipway.contract.job import PrepareDataset
+from slipway_eval_blender import read
+from slipway_pod.run import main
+plain, left = read.describe, [1]
+
+def describe(*arguments):
+    assert left.pop(), "one file changed"
+    return plain(*arguments)
+
+read.describe = describe
+main(read.read, PrepareDataset)
+"""
+"""A container that can ask Blender once."""
+
+
+def test_blender_is_asked_of_files_that_it_does_not_know(pod: Pod, scene: Path, python: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.blend"
+    subprocess.run([str(python), "-c", MAKE.replace("Stone", "Sand"), str(other)], check=True, capture_output=True)
+    for name, file in (("a", scene), ("b", scene), ("c", other)):
+        (pod.raw / f"{name}.blend").write_bytes(file.read_bytes())
+    first = pod.run()
+    assert isinstance(first, Prepared)
+    (pod.raw / "b.blend").write_bytes(scene.read_bytes()[:-1])  # of other bytes, and the same to Blender or broken
+    shutil.rmtree(pod.folder / "exchange")
+    second = pod.run(("-c", BUT_ONE))
+    assert isinstance(second, Prepared)
+    assert [path.name for path in (pod.folder / "exchange" / TAKEN).iterdir()] in (["0", "2"], ["2", "0"])
+    [kept] = (pod.folder / "store").glob("**/parsed-rows")
+    shutil.rmtree(kept)
+    shutil.rmtree(pod.folder / "exchange")
+    third = pod.run()
+    assert isinstance(third, Prepared)
+    assert third.artifact.digest == second.artifact.digest
+    assert not list((pod.folder / "exchange" / TAKEN).iterdir())
 
 
 def test_every_script_makes_in_blender_what_it_was_read_from(pod: Pod, scene: Path, container: Container) -> None:

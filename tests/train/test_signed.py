@@ -16,6 +16,7 @@ from slipway.contract.signature import PROVENANCE, beside
 from slipway_pod import trust
 from slipway_pod.errors import KeyUnusable
 from slipway_pod.store import open_uri
+from slipway_train_torch.causal_lm import saving
 from slipway_train_torch.evaluate.job import evaluate
 from tests.train.runs import Bench
 
@@ -73,7 +74,7 @@ def test_a_resumed_run_remembers_when_it_began(bench: Bench) -> None:
     first.setup()
     first.state.started = "2026-11-28T07:00:00Z"
     first.step()
-    first.save()
+    saving.save(first)
     result = bench.run(bench.job(max_steps=2))
     assert isinstance(result, Trained)
     told = provenance(result.artifact.uri, bench.store)

@@ -12,6 +12,7 @@ from slipway.contract.model import ADAPTER_GGUF, CARD, ModelCard
 from slipway.contract.result import Trained
 from slipway_pod.artifact import publish_at
 from slipway_pod.errors import BadConfig
+from slipway_train_torch.causal_lm import saving
 from slipway_train_torch.causal_lm.stops import PATIENCE
 from tests.train.conftest import SmolLM2, reference, write_dataset
 from tests.train.runs import Bench
@@ -41,7 +42,7 @@ def test_held_out_loss_falls_and_the_artefact_is_whole(
     run.evaluate()
     before = run.state.validation_loss
     run.train()
-    result = run.publish()
+    result = saving.publish(run)
 
     after = run.state.validation_loss
     assert before is not None

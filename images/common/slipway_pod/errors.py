@@ -125,6 +125,16 @@ def no_room(error: BaseException) -> bool:
     return False
 
 
+def told(error: Exception) -> PodError | None:
+    """Return what `error` is for people; None where it is nothing that anybody foresaw."""
+    if isinstance(error, PodError):
+        return error
+    if no_room(error):
+        said = f"no room on the pod's disk ({error}): raise resources.storage, or give the node a larger disk"
+        return DiskFull("DiskFull", said)
+    return None
+
+
 def shortened(text: str, limit: int) -> str:
     """Return `text` with at most `limit` characters, ending in an ellipsis where it was cut."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

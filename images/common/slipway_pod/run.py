@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from slipway.contract.exitcodes import ExitCode
 from slipway.contract.job import JOB_FILE, TERMINATION_LOG, JobBase, parse_job
 from slipway.contract.result import UNEXPECTED, AnyResult, Preempted, encode
-from slipway_pod.errors import BadConfig, DiskFull, OutOfMemory, PodError, no_room
+from slipway_pod.errors import BadConfig, OutOfMemory, PodError, told
 
 SomeJob = TypeVar("SomeJob", bound=JobBase)
 
@@ -66,10 +66,9 @@ def attempt(
         message = "the pod ran out of memory: raise resources.memory"
         return ExitCode.OUT_OF_MEMORY, OutOfMemory("OutOfMemory", message).result()
     except Exception as error:
-        if no_room(error):
-            log.exception("the disk is full")
-            full = f"no room on the pod's disk ({error}): raise resources.storage, or give the node a larger disk"
-            return DiskFull.code, DiskFull("DiskFull", full).result()
+        if (fault := told(error)) is not None:
+            log.exception("%s", fault.reason)
+            return fault.code, fault.result()
         log.exception("unexpected")
         message = f"{type(error).__name__}: {error}. This is not expected; the pod's log has the trace"
         return ExitCode.UNEXPECTED, PodError(UNEXPECTED, message).result()

@@ -18,6 +18,7 @@ from itertools import chain, islice
 
 from slipway_data.alone import Alone, Done, Work
 from slipway_data.counts import Counts
+from slipway_data.known import Known
 from slipway_data.rows import Rejected, Row
 from slipway_pod.errors import OutOfMemory
 
@@ -32,7 +33,7 @@ LOOK_SECONDS = 1.0
 WORTH_A_POOL = 4
 """Batches from which the start of processes (a second or so) is soon made up for."""
 
-Numbered = tuple[int, Row | Rejected]
+Numbered = tuple[int, Row | Rejected | Known]
 Batch = list[Numbered]
 
 

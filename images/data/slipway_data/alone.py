@@ -14,6 +14,7 @@ from itertools import takewhile
 from slipway.api.dataset_steps import Deduplicate, Filter, Redact, Step
 from slipway_data.counts import Counts
 from slipway_data.filters import Filtered
+from slipway_data.known import Known
 from slipway_data.raw import Refused
 from slipway_data.redact import Redactor
 from slipway_data.rows import Preference, Rejected, Row
@@ -32,6 +33,8 @@ class Work:
 
     steps: tuple[tuple[int, Filter | Redact], ...] = ()
     banding: tuple[int, int] | None = None
+    tells: bool = False
+    """Whether it tells of each row what it counted, for who keeps it with the row."""
 
     @classmethod
     def of(cls, steps: Sequence[Step]) -> Work:
@@ -56,6 +59,8 @@ class Done:
     item: Row | Rejected
     step: int
     added: int = 0
+    counted: Counts | None = None
+    """What the steps counted of it, where they tell that."""
 
 
 class Alone:
@@ -63,19 +68,39 @@ class Alone:
 
     def __init__(self, work: Work) -> None:
         self.counts = Counts()
-        self._changes = [(number, change(step, number, self.counts)) for number, step in work.steps]
+        self._here = Counts() if work.tells else self.counts
+        self._changes = [(number, change(step, number, self._here)) for number, step in work.steps]
         self._banding = work.banding
+        self._tells = work.tells
 
-    def __call__(self, item: Row | Rejected) -> Done:
-        """Return what becomes of a row; what was rejected before stays so."""
+    def __call__(self, item: Row | Rejected | Known) -> Done:
+        """Return what becomes of a row; what was rejected before stays so, and what is known is not done again."""
+        if isinstance(item, Known):
+            self.counts.add(item.counted)
+            return Done(self._drawn(item.item), item.step)
+        item, done = self._changed(item)
+        if not self._tells:
+            return Done(self._drawn(item), done)
+        counted = Counts()
+        counted.add(self._here)
+        self.counts.add(self._here)
+        self._here.clear()
+        return Done(self._drawn(item), done, counted=counted)
+
+    def _changed(self, item: Row | Rejected) -> tuple[Row | Rejected, int]:
+        """Return a row after the steps, and the number of the last that it went through."""
         done = 0
         for number, step in self._changes:
             if isinstance(item, Rejected):
-                return Done(item, done)
+                break
             item, done = step(item), number
-        if self._banding is not None and isinstance(item, Row):
-            item = replace(item, drawn=sketch(item.content.text, *self._banding))
-        return Done(item, done)
+        return item, done
+
+    def _drawn(self, item: Row | Rejected) -> Row | Rejected:
+        """Return a row with its sketch, where the next step needs one."""
+        if self._banding is None or isinstance(item, Rejected):
+            return item
+        return replace(item, drawn=sketch(item.content.text, *self._banding))
 
 
 def change(step: Filter | Redact, number: int, counts: Counts) -> Change:

@@ -8,6 +8,7 @@ prepares the Dataset then reads descriptions in the place of files.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -17,11 +18,13 @@ from pathlib import Path
 
 from slipway.api.dataset_steps import Parse, Step
 from slipway.contract.blends import DESCRIBED, FILE_LIMIT, FILES, INDEX, REFUSED, Fetched, Index, is_blend
+from slipway.contract.dataset_report import FilesRead
 from slipway.contract.execution import EXCHANGE
 from slipway.contract.job import PrepareDataset
 from slipway.contract.result import Unchanged
 from slipway_data.look import looked
 from slipway_data.raw import RawFile, Refused
+from slipway_data.reuse import descriptions
 from slipway_data.rows import UNREADABLE_FILE
 from slipway_data.sources.origin import Origin
 from slipway_pod import run
@@ -55,7 +58,9 @@ def bring(job: PrepareDataset) -> None:
         _write(folder, Index(fetched=(), unchanged=origin))
         return
     fetched = tuple(_fetched(file, folder / FILES / str(at)) for at, file in enumerate(origin.files))
-    _write(folder, Index(revision=origin.revision, digest=origin.digest, fetched=fetched))
+    index = Index(revision=origin.revision, digest=origin.digest, fetched=fetched)
+    descriptions.bring(job, index, folder)
+    _write(folder, index)
     log.info("%d files brought, %d of them .blend", len(fetched), sum(is_blend(one.path) for one in fetched))
     origin.done()
 
@@ -65,15 +70,29 @@ def described() -> Origin | Unchanged:
 
     There are none where the container that brings them found that the source is as it was.
     """
-    folder = exchange()
-    try:
-        index = Index.model_validate_json((folder / INDEX).read_bytes())
-    except OSError as error:
-        raise BadConfig(
-            "NotRead", f"{folder / INDEX} is not there: the containers that bring and read come before"
-        ) from error
+    folder, index = exchange(), listed()
     files = (_file(folder, at, one) for at, one in enumerate(index.fetched))
     return index.unchanged or Origin.of(files, index.revision, known=index.digest)
+
+
+def listed() -> Index:
+    """Return the index of the exchange folder; raise BadConfig where there is none."""
+    place = exchange() / INDEX
+    try:
+        return Index.model_validate_json(place.read_bytes())
+    except OSError as error:
+        raise BadConfig("NotRead", f"{place} is not there: the containers that bring and read come before") from error
+
+
+def report(job: PrepareDataset) -> FilesRead | None:
+    """Return of how many files it was known what Blender says; None where rows do not come from there."""
+    return descriptions.report(job, listed(), exchange()) if asked_for(job.steps) else None
+
+
+def settle(job: PrepareDataset, *, published: bool = True) -> None:
+    """Keep what Blender said, and nothing else of what it said before; that only where the Dataset is `published`."""
+    index = listed() if asked_for(job.steps) else Index(fetched=())
+    descriptions.settle(job, index, exchange(), published=published)
 
 
 def _write(folder: Path, index: Index) -> None:
@@ -81,18 +100,19 @@ def _write(folder: Path, index: Index) -> None:
 
 
 def _fetched(file: RawFile, target: Path) -> Fetched:
-    size = 0
+    size, digest = 0, hashlib.sha256()
     try:
         with target.open("wb") as out:
             for piece in file.checked():
                 size += len(piece)
                 if size > FILE_LIMIT:
                     raise Refused(UNREADABLE_FILE, f"larger than {FILE_LIMIT >> 20} MiB: split it into several files")
+                digest.update(piece)
                 out.write(piece)
     except Refused as error:
         target.unlink(missing_ok=True)
         return Fetched(path=file.path, refused=error.message)
-    return Fetched(path=file.path)
+    return Fetched(path=file.path, sha256=digest.hexdigest() if is_blend(file.path) else "")
 
 
 def _file(folder: Path, at: int, fetched: Fetched) -> RawFile:

@@ -37,7 +37,7 @@ ATTEMPTS = 3
 """How often a cluster that listens is asked to take this pod in; each that fails takes half a minute."""
 MOST_ON_THEIR_WAY = 512
 """Batches, each of a megabyte or so: with more, memory would grow with the cluster."""
-DECIDES = ("detect-secrets", "numpy", "py3langid", "pydantic")
+DECIDES = ("detect-secrets", "numpy", "phonenumbers", "py3langid", "pydantic", "python-stdnum")
 """Packages that decide what becomes of a row."""
 
 Versions = Mapping[str, str]

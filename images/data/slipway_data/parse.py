@@ -22,6 +22,7 @@ from slipway_data import (
     read_parquet,
     read_t3d,
 )
+from slipway_data.known import Known
 from slipway_data.raw import RawFile
 from slipway_data.read_feedback import Feedback
 from slipway_data.report.kept import texts
@@ -40,7 +41,7 @@ READERS: dict[str, Reader] = {
 
 def everything(
     files: Sequence[RawFile], job: PrepareDataset, database: sqlite3.Connection, kept: KeptRows | None = None
-) -> Iterator[tuple[int, Row | Rejected]]:
+) -> Iterator[tuple[int, Row | Rejected | Known]]:
     """Yield the rows of all `files`, and what is no row, each with the number of files read by then.
 
     Rows that are `kept` are taken from there, the others are kept.
@@ -57,13 +58,13 @@ def everything(
         yield len(files), item if isinstance(item, Rejected) else _row(job, "", item)
 
 
-def rows(file: RawFile, job: PrepareDataset, kept: KeptRows | None = None) -> Iterator[Row | Rejected]:
+def rows(file: RawFile, job: PrepareDataset, kept: KeptRows | None = None) -> Iterator[Row | Rejected | Known]:
     """Yield the rows of one file, each with its group, and what is no row."""
     if licence.asked_for(job.steps) and licence.is_licence(file.path):
         return
     read = partial(_read, job=job)
     for item in read(file) if kept is None else kept.rows(file, read):
-        yield item if isinstance(item, Rejected) else _row(job, file.path, item)
+        yield item if isinstance(item, Rejected | Known) else _row(job, file.path, item)
 
 
 def columns(steps: Sequence[Step]) -> frozenset[str]:

@@ -8,6 +8,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic_core import from_json, to_json
@@ -74,6 +75,7 @@ def made(job: PrepareDataset, origin: Origin) -> Prepared:
         return _made(job, origin, made_from, again)
     except BadData as fault:
         fault.inputs = made_from
+        blends.settle(job, published=False)
         raise
     finally:
         again.leave()
@@ -106,8 +108,9 @@ def _made(job: PrepareDataset, origin: Origin, made_from: Inputs, again: KeptRow
         rows = Rows(**splits, rejected=tally.rejected, duplicates=tally.duplicates)
         made = recipe(job)
         rendered = None if rendering is None else rendering.report()
+        reading = blends.report(job) or again.report
         seen = (kept, grouped, licensed, shown, tally.counts)
-        report = build.built(job, made, len(found), rows, funnel, *seen, rendered, exports.reports(), again.report)
+        report = build.built(job, made, len(found), rows, funnel, *seen, rendered, exports.reports(), reading)
         split = OF_A_MIX if job.members else job.split
         fault = judge(tally, splits, job.quality, split, rows, report.steps) or exports.fault(rows)
         if fault is None and rendering is not None:
@@ -130,6 +133,7 @@ def _made(job: PrepareDataset, origin: Origin, made_from: Inputs, again: KeptRow
         page = reports.publish(job, build.published(report, artifact.digest), artifact.digest)
     origin.done()
     again.settle()
+    blends.settle(job)
     log.info("%s: %s", artifact.digest, rows)
     sent = exports.statuses(artifact) or None
     return Prepared(artifact=artifact, rows=rows, report=page, exports=sent, revision=origin.revision, inputs=made_from)
@@ -168,7 +172,7 @@ def _through_steps(
     again: KeptRows,
 ) -> None:
     """Bring every row through the steps into the table, and write the others down."""
-    work = Work.of(job.steps)
+    work = replace(Work.of(job.steps), tells=again.after_steps)
     licences = licence.Licences(found, database)
     through = list(changes(job, licences, database, tally, ties, len(work.steps)))
 
@@ -177,7 +181,7 @@ def _through_steps(
         funnel.stopped(step, entry)
         write(entry.line())
 
-    stream = _done(parse.everything(found, job, database, again), work, tally.counts, job.engine)
+    stream = again.passing(_done(parse.everything(found, job, database, again), work, tally.counts, job.engine))
     for step, change in enumerate(through, start=1 + len(work.steps)):
         stream = change.stage(stream, step) if isinstance(change, Stage) else _each(stream, step, change)
     for number, done in stream:

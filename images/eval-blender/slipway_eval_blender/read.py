@@ -3,17 +3,37 @@
     python -m slipway_eval_blender.read
 
 Each in a process of its own: what is no .blend, or crashes Blender, is written down as that, and the next one is read.
+Of what this very version said before of the same bytes, nobody is asked.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
+import sys
+from importlib import metadata
 from pathlib import Path
 
+from pydantic import ValidationError
+
+import slipway.contract
+import slipway_eval_blender
 from slipway.contract.blend import Blend
-from slipway.contract.blends import DESCRIBED, FILES, INDEX, REFUSED, SECONDS, Index, is_blend
+from slipway.contract.blends import (
+    DESCRIBED,
+    FILES,
+    INDEX,
+    KEPT,
+    READER,
+    REFUSED,
+    SECONDS,
+    TAKEN,
+    Index,
+    KeptDescription,
+    is_blend,
+)
 from slipway.contract.execution import EXCHANGE, RESOURCES
 from slipway.contract.job import PrepareDataset
 from slipway_eval_blender.describing import describe
@@ -33,13 +53,39 @@ def read(job: PrepareDataset) -> None:
     index = Index.model_validate_json((exchange / INDEX).read_bytes())
     warn_of_kernel()
     _, share = room(RESOURCES)
-    (exchange / DESCRIBED).mkdir(exist_ok=True)
+    mine = version()
+    (exchange / READER).write_text(mine, encoding="utf-8")
+    for name in (DESCRIBED, TAKEN):
+        (exchange / name).mkdir(exist_ok=True)
     wanted = [at for at, one in enumerate(index.fetched) if is_blend(one.path) and not one.refused]
     for done, at in enumerate(wanted, start=1):
+        if (known := kept(exchange / KEPT / f"{at}.json", mine)) is not None:
+            (exchange / DESCRIBED / f"{at}.json").write_text(known, encoding="utf-8")
+            (exchange / TAKEN / str(at)).touch()
+            continue
         found = described(exchange / FILES / str(at), share)
         log.info("%d/%d %s: %s", done, len(wanted), index.fetched[at].path, found if isinstance(found, str) else "read")
         said = {REFUSED: found} if isinstance(found, str) else found.dump()
         (exchange / DESCRIBED / f"{at}.json").write_text(json.dumps(said), encoding="utf-8")
+
+
+def kept(file: Path, reader: str) -> str | None:
+    """Return what is kept in `file`; None where nothing is, or a reader of another version than `reader` said it."""
+    try:
+        found = KeptDescription.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return found.said if found.reader == reader else None
+
+
+def version() -> str:
+    """Return a digest of all that decides what is said of a file: this code, Blender, and the Python that runs it."""
+    found = hashlib.sha256(f"{sys.version} {metadata.version('bpy')} {metadata.version('pydantic')}".encode())
+    for package in (slipway_eval_blender, slipway.contract):
+        for root in map(Path, package.__path__):
+            for path in sorted(root.rglob("*.py")):
+                found.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()
 
 
 def described(file: Path, share: Share) -> Blend | str:

@@ -10,7 +10,7 @@ from slipway.api.base import Model, Rule
 
 
 class ParsedRows(Model):
-    """What the reader made of each file is kept in the object store, as it is before any step.
+    """What the reader made of each file is kept in the object store: as it is before any step, or redacted.
 
     A preparation takes the rows of files that are as they were from there, be it that the source changed or spec. The
     data, and its digest, are the same as without.
@@ -18,9 +18,12 @@ class ParsedRows(Model):
 
     keep: Literal["Auto", "Always", "Never"] = Field(
         default="Auto",
-        description="keep is Auto, Always or Never. Kept rows are raw: nothing is redacted in them. With Auto they are "
-        "kept unless a step redacts and the raw files do not lie in the installation's object store anyway (those of "
-        "source.github do). What was kept is deleted by the next preparation that keeps nothing.",
+        description="keep is Auto, Always or Never. With Auto, where a step redacts, rows are kept as the filter and "
+        "redact steps at the beginning left them, and not at all where a redact step comes after another kind of step, "
+        "or the files are .blend; "
+        "else they are raw, and so are those of source.github, whose files lie in the installation's object store "
+        "anyway. Always keeps them raw whatever the steps are. What was kept is deleted by the next preparation that "
+        "keeps nothing.",
     )
     max_mebibytes: Annotated[int, Field(ge=1, le=1_048_576)] = Field(
         default=1024,
@@ -31,8 +34,6 @@ class ParsedRows(Model):
 
 PARSED_ROWS_RULE = Rule(
     "!has(self.parsedRows) || self.parsedRows.keep != 'Always' || !(has(self.source.inline) || "
-    "has(self.source.feedback) || has(self.source.datasets) || "
-    "has(self.steps[0].parse) && self.steps[0].parse.__as__ == 'Blend')",
-    "no rows are kept of source inline, feedback and datasets, and none of .blend files: set parsedRows.keep to Auto "
-    "or Never",
+    "has(self.source.feedback) || has(self.source.datasets))",
+    "no rows are kept of source inline, feedback and datasets: set parsedRows.keep to Auto or Never",
 )

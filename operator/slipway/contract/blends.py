@@ -2,17 +2,22 @@
 
 files/N            the files of the source, numbered
 described/N.json   what Blender says of each .blend: Blend, or `{"refused": "why"}`
+kept/N.json        what was kept of what Blender said of a file with these bytes, if something was: KeptDescription
+reader             the version of the reader that Blender's container has
+taken/N            empty; there where the description is the kept one
 index.json         Index, written last by who fetches
 """
 
 from __future__ import annotations
 
+import json
 import re
 
 from slipway.api.base import StatusModel
 from slipway.contract.result import Unchanged
 
 FILES, DESCRIBED, INDEX = "files", "described", "index.json"
+KEPT, READER, TAKEN = "kept", "reader", "taken"
 REFUSED = "refused"
 FILE_LIMIT = 256 * 1024 * 1024
 SECONDS = 60
@@ -26,6 +31,21 @@ class Fetched(StatusModel):
     path: str
     refused: str = ""
     """Why it was not fetched."""
+    sha256: str = ""
+    """Of a .blend that was fetched."""
+
+
+class KeptDescription(StatusModel):
+    """What a reader of version `reader` said, as JSON."""
+
+    reader: str
+    said: str
+
+    @staticmethod
+    def refuses(said: str) -> bool:
+        """Tell whether a description says nothing but why there is none."""
+        found = json.loads(said)
+        return isinstance(found, dict) and REFUSED in found
 
 
 class Index(StatusModel):

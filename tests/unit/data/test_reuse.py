@@ -131,10 +131,10 @@ def test_every_file_of_the_code_that_reads_counts(monkeypatch: pytest.MonkeyPatc
 
 
 def test_every_library_that_a_reader_leans_on_counts() -> None:
-    """What is imported by slipway_data's readers and what they import of it, from elsewhere."""
+    """What is imported by slipway_data's readers and first steps, and what they import of it, from elsewhere."""
     ours = ("slipway", "slipway_data", "slipway_formats", "slipway_pod")
     folder = Path(str(slipway_data.__path__[0]))
-    waiting, seen, found = sorted(folder.glob("read_*.py")), set[Path](), set[str]()
+    waiting, seen, found = [*sorted(folder.glob("read_*.py")), folder / "alone.py"], set[Path](), set[str]()
     while waiting:
         file = waiting.pop()
         if file in seen or not file.exists():
@@ -179,11 +179,12 @@ def test_a_hundred_changes_leave_no_more_than_one_preparation(memory: Memory) ->
     assert memory.bytes() < 3 * size
 
 
-@pytest.mark.parametrize("how", ["never", "a step that redacts"])
+@pytest.mark.parametrize("how", ["never", "a step that redacts behind one that compares"])
 def test_what_was_kept_goes_when_nothing_is_to_be_kept(memory: Memory, how: str) -> None:
     memory.prepare()
     assert memory.keys(FOLDER)
-    job = memory.job(parsedRows=NEVER) if how == "never" else memory.job("JSONL", {"redact": {"kinds": ["Email"]}})
+    steps = {"deduplicate": {"method": "Exact"}}, {"redact": {"kinds": ["Email"]}}
+    job = memory.job(parsedRows=NEVER) if how == "never" else memory.job("JSONL", *steps)
     made = memory.prepare(job)
     assert memory.keys(FOLDER) == set()
     assert memory.report(made).reading is None

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from slipway_data.known import Known
 from slipway_data.raw import RawFile
 from slipway_data.reuse import index, lines, packs
 from slipway_data.reuse.index import Part
@@ -59,7 +60,7 @@ class Before:
             self.drop(stale)
         return None
 
-    def rows(self, key: str) -> Iterator[Parsed | Rejected]:
+    def rows(self, key: str) -> Iterator[Parsed | Rejected | Known]:
         """Yield the rows under `key`; raise Broken where it turns out that they are not as they were written."""
         for part in self.live[key]:
             yield from lines.read(self._reader.part(part))

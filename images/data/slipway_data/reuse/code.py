@@ -1,4 +1,4 @@
-"""Which code reads files? Rows that another code read may be other rows."""
+"""Which code reads files, and does what is kept of the steps? Rows that another code read may be other rows."""
 
 from __future__ import annotations
 
@@ -18,16 +18,21 @@ PACKAGES = (slipway.api, slipway.contract, slipway_data, slipway_formats)
 """Whatever a reader may lean on, and more. Versions that people are to raise get forgotten."""
 LIBRARIES = (
     "boolean-py",
+    "detect-secrets",
     "identify",
     "license-expression",
     "markdown-it-py",
     "mdit-py-plugins",
+    "numpy",
+    "phonenumbers",
+    "py3langid",
     "pyarrow",
     "pydantic",
     "pydantic-core",
+    "python-stdnum",
     "pyyaml",
 )
-"""What readers read with, and read by."""
+"""What readers read with and by, and steps that look at one row alone."""
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from slipway_data.known import Known
 from slipway_data.reuse import lines
 from slipway_data.reuse.index import Part
 from slipway_data.reuse.packs import Writer
@@ -19,7 +20,7 @@ class Keeping:
         self._on = True
         writer.begin(self._parts)
 
-    def add(self, item: Parsed | Rejected) -> None:
+    def add(self, item: Parsed | Rejected | Known) -> None:
         """Keep a row; raise what went wrong in the store."""
         if not self._on:
             return

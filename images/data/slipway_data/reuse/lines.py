@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 
-from slipway_data.rows import Parsed, Rejected, content_of
+from slipway_data.counts import Counts
+from slipway_data.known import Known
+from slipway_data.rows import Parsed, Rejected, Row, content_of
 
 BLOCK = 256 * 1024
 """Bytes of lines that are packed together."""
@@ -37,7 +40,7 @@ class Lines:
         self._lines: list[bytes] = []
         self._bytes = 0
 
-    def add(self, item: Parsed | Rejected) -> bytes:
+    def add(self, item: Parsed | Rejected | Known) -> bytes:
         """Take a row, and return a block when one is full, else nothing; raise Inexact."""
         line = _line(item)
         self._lines.append(line)
@@ -54,7 +57,7 @@ class Lines:
         return _SIZES.pack(len(packed), len(plain)) + packed
 
 
-def read(blocks: bytes) -> Iterator[Parsed | Rejected]:
+def read(blocks: bytes) -> Iterator[Parsed | Rejected | Known]:
     """Yield the rows of `blocks`; raise Broken where they are no blocks."""
     view, at = memoryview(blocks), 0
     while at < len(view):
@@ -71,23 +74,48 @@ def read(blocks: bytes) -> Iterator[Parsed | Rejected]:
         yield from items
 
 
-def _line(item: Parsed | Rejected) -> bytes:
-    if isinstance(item, Rejected):
-        values: list[Any] = [item.id, item.reason, item.message, item.like, item.similarity_percent]
-    else:
-        if not _exact(columns := item.columns):
-            raise Inexact
-        values = [item.id, item.content.dump(), item.project, columns, item.group, item.split]
+def _line(item: Parsed | Rejected | Known) -> bytes:
+    values = [*_values(item.item), item.step, *_counted(item.counted)] if isinstance(item, Known) else _values(item)
     # Half a pair of surrogates, which no UTF-8 has, is spelled out: such rows are rejected only later.
     return json.dumps(values, separators=(",", ":")).encode()
 
 
-def _item(line: bytes) -> Parsed | Rejected:
+def _values(item: Parsed | Rejected | Row) -> list[Any]:
+    match item:
+        case Rejected():
+            return [item.id, item.reason, item.message, item.like, item.similarity_percent]
+        case Row():
+            own: list[Any] = [item.path]
+        case Parsed():
+            own = []
+    if not _exact(item.columns):
+        raise Inexact
+    return [item.id, item.content.dump(), item.project, item.columns, item.group, item.split, *own]
+
+
+def _item(line: bytes) -> Parsed | Rejected | Known:
     values = json.loads(line)
-    if len(values) == 5:
-        return Rejected(*values)
-    id, content, project, columns, group, split = values
-    return Parsed(id, content_of(content), project, columns, group, split)
+    match len(values):
+        case 5:
+            return Rejected(*values)
+        case 6:
+            id, content, project, columns, group, split = values
+            return Parsed(id, content_of(content), project, columns, group, split)
+    *own, step, replaced, scores, costs = values
+    counts = Counts(*(Counter({_key(key): count for key, count in pairs}) for pairs in (replaced, scores, costs)))
+    if len(own) == 5:
+        return Known(Rejected(*own), step, counts)
+    id, content, project, columns, group, split, path = own
+    return Known(Row(id, group, content_of(content), path, project, columns, split), step, counts)
+
+
+def _counted(counts: Counts) -> list[list[Any]]:
+    return [list(counter.items()) for counter in (counts.replaced, counts.scores, counts.costs)]
+
+
+def _key(key: Any) -> Any:
+    """Return what a counter counted; JSON has no tuples."""
+    return tuple(key) if isinstance(key, list) else key
 
 
 def _exact(value: object) -> bool:

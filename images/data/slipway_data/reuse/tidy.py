@@ -73,8 +73,9 @@ def swept(
 
 
 def forgotten(bucket: Bucket, folder: str) -> int:
-    """Delete everything in `folder`, its index first; return how many objects there were."""
-    found = sorted((one.key for one in bucket.list(f"{folder}/")), key=lambda key: not key.endswith(f"/{index.INDEX}"))
+    """Delete the index in `folder` and all packs, in this order; return how many objects there were."""
+    found = [key for key in (f"{folder}/{index.INDEX}",) if bucket.exists(key)]
+    found += [one.key for one in bucket.list(packs.pack_key(folder, ""))]
     for key in found:
         bucket.delete(key)
     return len(found)

@@ -53,11 +53,7 @@ def load(
         model = AutoModelForCausalLM.from_pretrained(**where, **how)
     # In a GGUF file both are one; what transformers adds to its tokens is never said.
     if weights.folder is not None and (wrong := vocabulary.misfit(model, tokenizer)) is not None:
-        raise BadConfig(
-            "TokenizerDoesNotFit",
-            f"the tokenizer and the weights of the base model {uri} are not of one model: {wrong}. Bring the tokenizer "
-            "that the weights were trained with (to give a model more tokens, use recipe.causalLM.newTokens)",
-        )
+        raise misfit(uri, wrong)
     if quantised:
         four_bits.settle(model, uri)
     _forget_quantisation(model)
@@ -66,6 +62,15 @@ def load(
     model.config.name_or_path = uri
     # One in 4 bits was read to its place.
     return model if quantised else model.to(device.torch), tokenizer
+
+
+def misfit(uri: str, why: str) -> BadConfig:
+    """Return the error of a base model whose tokenizer is another model's."""
+    return BadConfig(
+        "TokenizerDoesNotFit",
+        f"the tokenizer and the weights of the base model {uri} are not of one model: {why}. Bring the tokenizer "
+        "that the weights were trained with (to give a model more tokens, use recipe.causalLM.newTokens)",
+    )
 
 
 def _where(weights: Weights) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How does one run of the recipe causalLM go, from its job to its artefact?"""
+"""How does one run of the recipe causalLM go, from its job to its last step? `saving.py` saves and publishes it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from typing import Any
 
 import torch
 
-from slipway.api.base import significant
 from slipway.api.causal_lm import CausalLM
 from slipway.api.common import ArtifactRef
 from slipway.contract.dataset import EXPORTS
 from slipway.contract.job import Train
 from slipway.contract.result import Preempted, Rung, Trained
 from slipway.contract.training_report import Outcome
-from slipway_pod.artifact import fetch, publish, verify
+from slipway_pod.artifact import fetch
 from slipway_pod.errors import BadData
 from slipway_pod.progress import Reporter
 from slipway_pod.seal import Seal
@@ -36,11 +35,12 @@ from slipway_train_torch.causal_lm import (
     faster,
     flat,
     methods,
+    saving,
     telling,
     vocabulary,
 )
 from slipway_train_torch.causal_lm.batches import Row
-from slipway_train_torch.causal_lm.checkpoint import Checkpoints, State, collected, mark
+from slipway_train_torch.causal_lm.checkpoint import Checkpoints, State, mark
 from slipway_train_torch.causal_lm.four_bits import numel
 from slipway_train_torch.causal_lm.grace import Grace
 from slipway_train_torch.causal_lm.ladder import Ladder
@@ -58,7 +58,7 @@ from slipway_train_torch.causal_lm.processes import ranks
 from slipway_train_torch.causal_lm.schedule import factor
 from slipway_train_torch.causal_lm.sharding import passes
 from slipway_train_torch.causal_lm.sharding.divide import divide, mesh, within
-from slipway_train_torch.causal_lm.sharding.parts import undivide, whole
+from slipway_train_torch.causal_lm.sharding.parts import whole
 from slipway_train_torch.causal_lm.sharding.turns import turn
 from slipway_train_torch.causal_lm.stages.plan import Passed, Place
 from slipway_train_torch.causal_lm.stops import PATIENCE, Limits, Step, require_targets
@@ -117,8 +117,8 @@ class Recipe:
         with self.progress, self.journal.failure():
             stopped = self.trained()
             if stopped is None:
-                self.undivide()
-            return stopped or (self.publish() if self.ranks.first else None)
+                saving.undivide(self)
+            return stopped or (saving.publish(self) if self.ranks.first else None)
 
     def trained(self) -> Preempted | None:
         """Set up and train; return where it stopped when it was asked to, with everything saved."""
@@ -127,7 +127,7 @@ class Recipe:
             with self.lookout:
                 self.train()
         except Stopped:
-            self.save()
+            saving.save(self)
             self.told("Stopped")
             self.report("Stopped")  # how long it took: the next pod is granted what it needs
             log.info("stopped after step %d, %.1f s after SIGTERM", self.state.step, self.stop.seconds)
@@ -220,8 +220,9 @@ class Recipe:
                 # No device may have room for all of it: it is read to the host, and goes to the devices in parts.
                 where = replace(self.device, torch=torch.device("cpu"))
             model = base.load(self.scratch / "base", uri, where, dtype, self.tokenizer, quantised=quantised)[0]
-        self.vocabulary = vocabulary.extended(model, self.tokenizer, self.recipe.new_tokens, self.scratch / "dataset")
         head_weight(model)  # refused before anything is made ready for it
+        self.require_own_tokenizer(model, where)
+        self.vocabulary = vocabulary.extended(model, self.tokenizer, self.recipe.new_tokens, self.scratch / "dataset")
         export.check(self.job, model.config, self.scratch / "base")
         pad = self.tokenizer.pad_token_id
         self.pad = pad if pad is not None else self.tokenizer.eos_token_id
@@ -229,6 +230,14 @@ class Recipe:
         if self.recipe.new_tokens is not None:
             self.load_data()
         return model, layout
+
+    def require_own_tokenizer(self, model: Any, where: device.Device) -> None:
+        """Raise BadConfig where the rows' tokens are noise to the base model `model`; one process asks for all."""
+        if not self.ranks.first:
+            return
+        examples = (example for row in self.rows for example in row)
+        if (why := vocabulary.foreign(model, where, examples, len(self.tokenizer.get_vocab()))) is not None:
+            raise base.misfit(self.job.base_model.uri, why)
 
     def bring(self, artifact: ArtifactRef, name: str, without: str | None = None) -> None:
         """Fetch an artefact into the scratch folder, once for all processes of the pod."""
@@ -310,7 +319,7 @@ class Recipe:
             if self.evaluation_is_due():
                 self.evaluate()
             if self.state.step - self.saved >= self.job.checkpoint.every_steps and self.limits.sound(self.losses()):
-                self.save()
+                saving.save(self)
                 self.told("Running")
             if self.state.step >= self.steps:
                 return
@@ -455,69 +464,6 @@ class Recipe:
     def figures(self) -> dict[str, float]:
         """Return what the last measurement found beside the loss."""
         return {}
-
-    # --- save -----------------------------------------------------------------------------------------------------
-
-    def save(self) -> None:
-        """Publish a checkpoint, unless the last one is of this step."""
-        if self.state.step == self.saved:
-            return
-        started = time.monotonic()
-        layout = self.ladder.layout
-        self.state.micro_batch, self.state.recompute = layout.micro_batch, layout.recompute
-        self.state.rungs = [rung.model_dump() for rung in self.ladder.rungs]
-        random_state, best = self.ranks.gathered(self.device.random_state()), self.best.weights
-        tensors = collected(self.parameters, self.optimiser, random_state, best, self.ranks.first)
-        if self.ranks.first:
-            self.checkpoints.save(self.state, tensors)
-        self.saved = self.state.step
-        took = time.monotonic() - started
-        self.grace.saved(took, self.pace.longest())
-        log.info("saved step %d in %.1f s", self.state.step, took)
-
-    def undivide(self) -> None:
-        """Bring the weights that are the result together in the process that publishes them; all must ask."""
-        if not self.sharded:
-            return
-        self.best.choose(self.measured, self.state.step, self.parameters)
-        undivide(self.model, self.ranks.first)
-        if self.ranks.first:
-            named = self.tuned.named()
-            self.parameters = {name: named[name] for name in self.parameters}
-            self.best.weights = {name: self.parameters[name].detach() for name in self.best.weights}
-
-    def publish(self) -> Trained:
-        """Publish the artefact, read it back, and return the result."""
-        self.report("Publishing")
-        chosen = self.best.choose(self.measured, self.state.step, self.parameters)
-        parameters = self.resolved() | ({"publishedStep": str(chosen.step)} if chosen is not None else {})
-        kind = export.kind(self.job)
-        folder = export.write(
-            self.scratch / "model", self.tuned, self.tokenizer, self.whole, self.scratch / "base", parameters,
-            self.history(),
-        )  # fmt: skip
-        where = f"s3://{self.job.store.bucket}/{self.job.store.prefix}/models"
-        artifact = publish(
-            folder, where, self.job.store,
-            lambda uri, files: self.seal.record(uri, files, parameters, self.passed.started or self.state.started),
-        )  # fmt: skip
-        verify(ArtifactRef(uri=artifact.uri, digest=artifact.digest), self.job.store)
-        loss = chosen.loss if chosen is not None else self.state.validation_loss
-        self.result = Trained(
-            artifact=artifact,
-            kind=kind,
-            # Safetensors are always there; the job says what else.
-            formats=tuple(dict.fromkeys(("SafeTensors", *self.job.export))),
-            steps=self.passed.steps + self.state.step,
-            published_step=self.passed.steps + (chosen.step if chosen is not None else self.state.step),
-            tokens=self.passed.tokens + self.state.tokens,
-            validation_loss=significant(loss) if loss is not None and math.isfinite(loss) else None,
-            seconds=round(self.passed.seconds + self.state.seconds),
-            rungs=self.rungs(),
-            parameters=parameters,
-        )
-        self.journal.write("Succeeded")
-        return self.result.model_copy(update={"report": self.journal.page or None})
 
     # --- tell -----------------------------------------------------------------------------------------------------
 

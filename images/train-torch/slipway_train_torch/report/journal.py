@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from slipway.api.conditions import timestamp
 from slipway.contract.job import Train
 from slipway.contract.training_report import Outcome, Restart
-from slipway_pod.errors import PodError
+from slipway_pod.errors import PodError, told
 from slipway_train_torch.report import build
 from slipway_train_torch.report.build import Facts
 from slipway_train_torch.report.files import Files
@@ -80,12 +80,18 @@ class Journal:
 
     @contextmanager
     def failure(self) -> Iterator[None]:
-        """Tell of the error by which what is done inside ends, if it ends by one."""
+        """Tell of the error by which what is done inside ends, if it ends by one.
+
+        It goes on as what it is for people, so that its report is found with it.
+        """
         try:
             yield
         except Exception as error:
-            self.fail(error)
-            raise
+            fault = told(error)
+            self.fail(fault or error)
+            if fault is None or fault is error:
+                raise
+            raise fault from error
 
     def fail(self, error: Exception) -> None:
         """Write the report of an attempt that ends by `error`, and let the error say where it is."""

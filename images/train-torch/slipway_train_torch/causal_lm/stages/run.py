@@ -11,7 +11,7 @@ from pathlib import Path
 from slipway.contract.job import Train
 from slipway.contract.result import Preempted, Trained
 from slipway_pod.stop import StopFlag
-from slipway_train_torch.causal_lm import early
+from slipway_train_torch.causal_lm import early, saving
 from slipway_train_torch.causal_lm.processes import ranks
 from slipway_train_torch.causal_lm.recipe import Recipe
 from slipway_train_torch.causal_lm.sharding.parts import gathered
@@ -58,8 +58,8 @@ class Staged:
                     return Preempted(step=passed.steps + stopped.step)
                 loss = self.judged(recipe, here)
                 if here.last:
-                    recipe.undivide()
-                    return recipe.publish() if self.ranks.first else None
+                    saving.undivide(recipe)
+                    return saving.publish(recipe) if self.ranks.first else None
             passed = self.left(recipe, here, loss)
             at += 1
 
