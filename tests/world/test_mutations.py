@@ -270,6 +270,16 @@ OUTVOTED = History(
 )
 """A metric of little weight fails, which is borne."""
 
+OVERRULED = replace(
+    OUTVOTED,
+    disturbances=(
+        Disturbance(0.0, "behaves", ("v2", 100.0, 90.0)),
+        Disturbance(0.0, "want", ("v2",)),
+        Disturbance(60.0, "wait"),
+    ),
+)
+"""Metrics fail of which none is critical, and which have the weight together."""
+
 LOST = History(
     0, beginning=0, lead=14.0, disturbances=(Disturbance(0.0, "prometheus", (False, 0.05)), Disturbance(60.0, "wait"))
 )
@@ -365,7 +375,7 @@ MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
     "metrics that are not critical never send back": (
         setting(verdict, "_failed_weight", lambda metrics, failed: 0.0),
         {"verdict"},
-        None,
+        OVERRULED,
     ),
     "votes go where requests go": (setting(feedback, "route", votes_follow_the_weights), {"votes"}, None),
     "weights do not add up": (setting(traffic, "shares", stable_keeps_everything), {"weights"}, None),
