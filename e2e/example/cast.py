@@ -26,8 +26,8 @@ class Example:
     """Of the evaluation: the one whose answers are looked at."""
     layers: tuple[str, ...]
     """What is told of each answer, the easiest first."""
-    promised: str
-    """The layer of which the README promises more."""
+    promised: Mapping[str, int]
+    """The layers of which the README promises surely more, and how many percentage points at least."""
     questions: int
     """How many are asked of the model that serves."""
     answer_tokens: int
@@ -58,7 +58,7 @@ BLUEPRINT: Final = Example(
     hostname="blueprint-assistant.example.com",
     metric="blueprint-validity",
     layers=("Parses", "NodesKnown", "LinksResolve", "AllOfThem"),
-    promised="LinksResolve",
+    promised={"LinksResolve": 20},
     questions=3,
     answer_tokens=280,
     brought={
@@ -74,7 +74,7 @@ BLENDER: Final = Example(
     hostname="blender-agent.example.com",
     metric="tasks-solved",
     layers=("Compiles", "UsesBlender", "NamesExist", "Runs", "AsAsked"),
-    promised="NamesExist",
+    promised={"NamesExist": 20, "Runs": 0},
     questions=4,
     answer_tokens=160,
     brought={

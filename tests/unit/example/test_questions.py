@@ -95,6 +95,8 @@ def judged(version: str = BLENDER.version, layer: str = "Runs") -> Judged:
     ("row", "answers", "held"),
     [
         (Row("NamesExist", 40, 3, 23, 30, 65), [judged()], [True, True, True]),
+        (Row("Runs", 40, 0, 5, 2, 25), [judged()], [True, True]),
+        (Row("Runs", 40, 0, 2, -3, 15), [judged()], [False, True]),
         (Row("NamesExist", 40, 3, 9, 1, 30), [judged()], [False, True, True]),
         (Row("NamesExist", 8, 3, 6, -5, 70), [judged()], [True, False, True]),
         (Row("NamesExist", 40, 3, 23, 30, 65), [judged(), judged("blender-agent-0.9.0")], [True, True, False]),
