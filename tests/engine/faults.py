@@ -104,8 +104,13 @@ class Wire:
         return answer
 
     async def create(self, manifest: Manifest) -> dict[str, Any]:
-        await self._before(Call("create", manifest["kind"], manifest["metadata"].get("name", "")))
-        return await self.cluster.create(manifest)
+        child = manifest["kind"] not in {"Event", "Lease", "TokenReview"}
+        verb = "apply" if child else "create"  # to whoever crashes or is refused, a child is a child
+        await self._before(Call(verb, manifest["kind"], manifest["metadata"].get("name", "")))
+        answer = await self.cluster.create(manifest)
+        if child:
+            await self._after()
+        return answer
 
     async def replace(self, manifest: Manifest) -> dict[str, Any]:
         await self._before(Call("replace", manifest["kind"], manifest["metadata"]["name"]))

@@ -211,6 +211,20 @@ async def test_what_bears_a_spec_is_not_taken_over_either(owner: str | None) -> 
 
 
 @virtual
+async def test_what_never_changes_is_not_taken_over() -> None:
+    """It is created: whoever has the name keeps the object, also where nothing in it would contradict ours."""
+    cluster = Cluster()
+    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"other": "theirs"}}
+    made = await cluster.create({**theirs, "metadata": {"name": "data-0", "namespace": "demo"}})
+    await cluster.create(dataset(maps=1, immutable=True))
+    async with Replica(cluster):
+        await asyncio.sleep(10)
+        assert cluster.of("ConfigMap") == [made]
+        [condition] = cluster.of("Dataset")[0]["status"]["conditions"]
+        assert condition["reason"] == "ChildNotOurs"
+
+
+@virtual
 async def test_what_is_ours_and_out_of_sight_is_applied() -> None:
     """A child whose label is gone is out of our sight, and is ours all the same."""
     cluster = Cluster()

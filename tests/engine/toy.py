@@ -30,8 +30,10 @@ class ToyRoom:
             return {"apiVersion": api, "kind": kind, "metadata": where, **content}
 
         value = str(spec.get("value", ""))
+        fixed = {"immutable": True} if spec.get("immutable") else {}
         children = [
-            child("ConfigMap", "v1", f"{meta['name']}-{i}", data={"value": value}) for i in range(spec.get("maps", 0))
+            child("ConfigMap", "v1", f"{meta['name']}-{i}", data={"value": value}, **fixed)
+            for i in range(spec.get("maps", 0))
         ]
         if spec.get("job"):
             template = {"spec": {"containers": [{"name": "main", "args": [value]}]}}

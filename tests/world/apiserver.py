@@ -83,6 +83,12 @@ class Connection:
         self._after("status" if subresource else "apply", answer, lost)
         return answer
 
+    async def create(self, manifest: Manifest) -> dict[str, Any]:
+        lost = await self._before(str(manifest["kind"]))
+        answer = await self.cluster.create(manifest)
+        self._after("apply", answer, lost)
+        return answer
+
     async def delete(
         self, kind: str, namespace: str, name: str, *, uid: str, propagation: str = "Background"
     ) -> dict[str, Any]:

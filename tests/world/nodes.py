@@ -174,6 +174,14 @@ class Nodes:
             self._drop("Pod", name)
             self._soon(self.replicate, self.service_of(pod), 0.05, 0.5, name)
 
+    def drain(self, name: str) -> None:
+        """Send a pod away from its node; another one is started a second later."""
+        pod = self._world.find("Pod", name)
+        if pod is not None:
+            self._hit.add(self.service_of(pod))
+            self.evict(name)
+            self._world.after(1, self.replicate, self.service_of(pod))
+
     def in_trouble(self, service: str) -> bool:
         """Tell whether a disturbance keeps pods of a Deployment from being ready, or may have."""
         return service in self._hit or self.fates.get(self._world.version_of(service), "Good") != "Good"

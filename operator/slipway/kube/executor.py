@@ -253,11 +253,12 @@ class _Run:
         """Apply a child; raise `_Taken` where that would change somebody else's object."""
         if controller_uid(wanted) is None:
             return await self._apply(wanted, MANAGER)
-        if cached is None and "spec" in wanted:
-            # Nearly always there is no such object. If there is, whoever made it set a field of its spec otherwise, and
-            # the server tells: one call instead of two.
+        if cached is None:  # nearly always there is none: one call instead of two
             with suppress(Conflict, Invalid):
-                return await self._apply(wanted, MANAGER, force=False)
+                if _never_changes(wanted):
+                    return await self._create(wanted)
+                if "spec" in wanted:  # whoever made one of this name set a field of it otherwise, and the server tells
+                    return await self._apply(wanted, MANAGER, force=False)
         taken = await self._taken(name, cached)
         if taken is not None:
             raise _Taken(taken)
@@ -330,7 +331,14 @@ class _Run:
     ) -> dict[str, Any]:
         self._engine._fence()
         answer = await self._api.apply(manifest, manager=manager, subresource=subresource, force=force)
-        self._written(manifest["kind"], "status" if subresource else "apply")
+        return self._remembered(answer, "status" if subresource else "apply")
+
+    async def _create(self, manifest: Manifest) -> dict[str, Any]:
+        self._engine._fence()
+        return self._remembered(await self._api.create(manifest), "create")
+
+    def _remembered(self, answer: dict[str, Any], verb: str) -> dict[str, Any]:
+        self._written(answer["kind"], verb)
         if answer["kind"] in ROOT_KINDS or root_uid(answer):
             self._store.put(answer)
         return answer
@@ -360,6 +368,10 @@ def _unwanted(store: Store, room: Room, uid: str, plan: Plan) -> Iterator[Manife
             continue
         if not is_going(obj) and controller_uid(obj) == uid:
             yield obj
+
+
+def _never_changes(wanted: Manifest) -> bool:
+    return bool(wanted.get("immutable")) or wanted["kind"] == "ControllerRevision"
 
 
 def _version(meta: Manifest) -> int:

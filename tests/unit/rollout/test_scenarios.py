@@ -436,8 +436,7 @@ def test_23_a_node_that_is_drained_takes_a_pod_of_each_version_along() -> None:
 
     def drained() -> None:
         for version in ("v1", "v2"):
-            world.nodes.evict(world.pods_of(version)[0])
-            world.after(1, world.nodes.replicate, f"assistant-{revision(world, version)}")
+            world.nodes.drain(world.pods_of(version)[0])
 
     under_traffic(world, drained, 50)
 
