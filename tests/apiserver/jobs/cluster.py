@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,20 +32,29 @@ STAMP = "2026-11-20T12:00:00Z"
 
 @contextmanager
 def controllers(server: ApiServer) -> Iterator[None]:
-    """Run kube-controller-manager with what makes pods and what counts them."""
+    """Run what makes pods and what counts them."""
+    # Pods without a node that exists are the endpoint of no Service.
+    answer = server.request("POST", "/api/v1/nodes", {"metadata": {"name": NODE}})
+    assert answer.code == 201, answer.message
+    with controller_manager(server, CONTROLLERS, "--concurrent-job-syncs=2"):
+        yield
+
+
+@contextmanager
+def controller_manager(
+    server: ApiServer, names: Iterable[str], *options: str, log: str = "kube-controller-manager"
+) -> Iterator[None]:
+    """Run kube-controller-manager with these controllers."""
     command = [
         str(tools.kube()),
         "kube-controller-manager",
         f"--kubeconfig={server.kubeconfig}",
-        f"--controllers={','.join(CONTROLLERS)}",
+        f"--controllers={','.join(names)}",
         "--leader-elect=false",
         "--secure-port=0",
-        "--concurrent-job-syncs=2",
+        *options,
     ]
-    # Pods without a node that exists are the endpoint of no Service.
-    answer = server.request("POST", "/api/v1/nodes", {"metadata": {"name": NODE}})
-    assert answer.code == 201, answer.message
-    with started("kube-controller-manager", command, server.folder):
+    with started(log, command, server.folder):
         yield
 
 

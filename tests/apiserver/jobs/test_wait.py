@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tests.apiserver import objects
-from tests.apiserver.jobs.cluster import STAMP, Cluster
+from tests.apiserver.jobs.cluster import Cluster
+from tests.apiserver.jobs.serving import play
 from tests.apiserver.jobs.story import MODEL, TRAINED, prepared, verified
-
-GATEWAY = "/apis/gateway.networking.k8s.io/v1"
 
 
 def wait(cluster: Cluster, kind: str, name: str) -> None:
@@ -41,29 +40,11 @@ def test_every_kind_can_be_waited_for(cluster: Cluster) -> None:
     wait(cluster, "ModelVersion", version)
     manifest: dict[str, Any] = objects.rollout()
     name = cluster.apply(manifest, version={"name": version})
-    serve(cluster, name)
+    cluster.until(lambda: served(cluster, name), lambda: cluster.status("Rollout", name))
     wait(cluster, "Rollout", name)
 
 
-def serve(cluster: Cluster, name: str) -> None:
-    """Let the pod of a Rollout be ready, and its route be taken."""
-    pod = cluster.pod_of(name)
-    ready = [{"type": "Ready", "status": "True", "lastTransitionTime": STAMP}]
-    cluster.run(pod, podIP="10.0.0.7", podIPs=[{"ip": "10.0.0.7"}], conditions=ready)
-    path = f"{GATEWAY}/namespaces/{cluster.namespace}/httproutes/{name}"
-    cluster.until(lambda: cluster.get(path) is not None, lambda: cluster.status("Rollout", name))
-    route = cluster.get(path)
-    assert route is not None
-    conditions = [
-        {
-            "type": kind,
-            "status": "True",
-            "reason": kind,
-            "message": "",
-            "observedGeneration": route["metadata"]["generation"],
-            "lastTransitionTime": STAMP,
-        }
-        for kind in ("Accepted", "ResolvedRefs")
-    ]
-    parent = {"parentRef": route["spec"]["parentRefs"][0], "controllerName": "example.com/gateway"}
-    cluster.patch(f"{path}/status", {"status": {"parents": [{**parent, "conditions": conditions}]}})
+def served(cluster: Cluster, name: str) -> bool:
+    """Tell whether a Rollout serves, with nodes and gateway at work."""
+    play(cluster, name)
+    return cluster.status("Rollout", name).get("state") == "Healthy"
