@@ -12,11 +12,11 @@ from slipway.rollout.analysis.binomial import tail
 
 LAG_SECONDS, EARLY_SECONDS = 4.0, 1.0
 """After and before a change of weights nobody can say from outside which of them a request met: ours were seen a little
-late, and gateways take a moment (Traefik here 0.2 s; 2.6 s where ten scenarios shared two busy CPUs)."""
+late, and gateways take a moment (Traefik here up to 1.1 s where five scenarios shared two CPUs, and 2.6 s with ten)."""
 NEW_HOST_SECONDS = 8.0
 """After a Rollout is Healthy for the first time a gateway may still not know its host name: 404 for 5 s was seen."""
 NOBODY_THERE = frozenset({404, 500, 502, 503})
-"""What a gateway answers in its own name: without a route, with one whose Service is gone, or whose pods are."""
+"""What a gateway says in its own name: without a route, or (500, by Gateway API) a Service, or (502, 503) pods."""
 LEVEL = 0.001
 """Chance of a false alarm over everything that is tested together."""
 
