@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from e2e.scenarios.facts import NEW_HOST_SECONDS
 from e2e.scenarios.leftovers import leftovers_after
 from e2e.scenarios.manifests import (
     BAD,
     FIRST,
+    HOLD_SECONDS,
     LONG_HOLD_SECONDS,
     NAMESPACE,
     NEXT,
@@ -24,7 +26,9 @@ SLOW = canary(step(20, LONG_HOLD_SECONDS), step(50))
 PAUSING = canary(step(20, 2), {"pause": {}}, step(50))
 STANDSTILL_SECONDS = 12
 """Longer than any quick step: whoever does not move for so long is being held."""
-DRAIN_SECONDS = 60
+GONE_SECONDS = 60
+DRAIN_SECONDS = 8
+"""A little shorter than the drain of a revision, which ends each change of who serves."""
 AT_ONCE_SECONDS = 15
 """Shorter than any judgement and any start of a pod."""
 
@@ -43,7 +47,9 @@ def roll_back(play: Play) -> None:
     candidate = play.until("the bad version is on its way", lambda s: s.candidate is not None).candidate
     assert candidate is not None
     play.excused.add(candidate.revision)
-    play.until("rolled back and drained", rolled_back)
+    play.until("the bad version has its share", lambda s: s.percent == 20)
+    with play.turn(DRAIN_SECONDS + 4):  # with the verdict
+        play.until("rolled back and drained", rolled_back)
 
 
 def abort(play: Play) -> None:
@@ -51,8 +57,9 @@ def abort(play: Play) -> None:
     play.serve(FIRST)
     play.apply(replace(NEXT, strategy=SLOW))
     play.arrive(20)
-    play.command("abort")
-    play.until("aborted and drained", rolled_back)
+    with play.turn(DRAIN_SECONDS):
+        play.command("abort")
+        play.until("aborted and drained", rolled_back)
 
 
 def pause_and_go_on(play: Play) -> None:
@@ -74,8 +81,9 @@ def supersede(play: Play) -> None:
     play.serve(FIRST)
     play.apply(replace(NEXT, strategy=SLOW))
     play.arrive(20)
-    play.apply(THIRD)
-    play.until("the third is promoted", healthy)
+    with play.turn(DRAIN_SECONDS + 2 * HOLD_SECONDS):
+        play.apply(THIRD)
+        play.until("the third is promoted", healthy)
 
 
 def revert(play: Play) -> None:
@@ -88,18 +96,18 @@ def revert(play: Play) -> None:
 
 
 def delete(play: Play) -> None:
-    """A Rollout is deleted in the middle of a step, and made anew under its name."""
+    """A Rollout is deleted in the middle of a step, and made anew under its name. Its users never stop asking."""
     play.serve(FIRST)
     play.apply(replace(NEXT, strategy=SLOW))
     play.arrive(20)
-    play.close()  # who deletes what serves ends the service
     uid = play.uid
-    play.mark("delete")
-    play.kubectl("delete", "rollout", play.name, "--timeout=60s")
-    left = leftovers_after(play.cluster, NAMESPACE, DRAIN_SECONDS, uid)
-    if left:
-        raise Missed(f"{play.name}: of the deleted Rollout there is still {', '.join(left)}")
-    play.serve(FIRST)
+    with play.absence():
+        left = leftovers_after(play.cluster, NAMESPACE, GONE_SECONDS, uid)
+        if left:
+            raise Missed(f"{play.name}: of the deleted Rollout there is still {', '.join(left)}")
+        play.apply(FIRST)
+        play.until("the next one of its name serves", healthy)
+    play.stays("the next one serves on", healthy, NEW_HOST_SECONDS + STANDSTILL_SECONDS)
 
 
 def scale(play: Play) -> None:
@@ -119,9 +127,13 @@ def switch_and_return(play: Play) -> None:
     play.serve(first)
     play.open(where=preview_host(play.name))
     play.apply(replace(NEXT, strategy=strategy))
-    play.until("all users are moved, and the old version is warm", lambda s: healthy(s) and s.previous is not None)
-    play.apply(first)
-    play.until("all users are back", healthy, AT_ONCE_SECONDS)
+    play.until("on its preview", lambda s: s.candidate is not None and s.step_started_at is not None)
+    with play.turn(HOLD_SECONDS + HOLD_SECONDS / 2):  # on the preview, and into the bake
+        play.until("all users are moved, and the old version is warm", lambda s: healthy(s) and s.previous is not None)
+    with play.turn(DRAIN_SECONDS):
+        play.apply(first)
+        play.until("all users are back", healthy, AT_ONCE_SECONDS)
+        play.until("the other version is drained", lambda s: healthy(s) and not s.retiring)
 
 
 def rolled_back(status: RolloutStatus) -> bool:

@@ -12,7 +12,11 @@ from slipway.rollout.analysis.binomial import tail
 
 LAG_SECONDS, EARLY_SECONDS = 4.0, 1.0
 """After and before a change of weights nobody can say from outside which of them a request met: ours were seen a little
-late, and gateways take a moment (Traefik here 0.2 s; 2.6 s where ten scenarios shared two busy CPUs)."""
+late, and gateways take a moment (Traefik here up to 1.1 s where five scenarios shared two CPUs, and 2.6 s with ten)."""
+NEW_HOST_SECONDS = 8.0
+"""After a Rollout is Healthy for the first time a gateway may still not know its host name: 404 for 5 s was seen."""
+NOBODY_THERE = frozenset({404, 500, 502, 503})
+"""What a gateway says in its own name: without a route, or (500, by Gateway API) a Service, or (502, 503) pods."""
 LEVEL = 0.001
 """Chance of a false alarm over everything that is tested together."""
 
@@ -28,6 +32,19 @@ class Shares:
     def met_by(self, request: Request) -> bool:
         """Whether it is certain that a request was routed by these shares."""
         return self.begin + LAG_SECONDS <= request.at <= self.end - EARLY_SECONDS
+
+
+@dataclass(frozen=True)
+class Absence:
+    """From the call that deletes a Rollout until the next one of its name is Healthy."""
+
+    begin: float
+    end: float
+
+    def explains(self, request: Request) -> bool:
+        """Whether a request failed because there was nothing to answer it, and the gateway said so."""
+        meanwhile = self.begin <= request.at <= self.end + NEW_HOST_SECONDS
+        return meanwhile and not request.revision and request.status in NOBODY_THERE
 
 
 @dataclass(frozen=True)
@@ -72,15 +89,19 @@ def walk(tape: Tape, rollout: str, revision: str) -> list[int]:
     return [percent for percent, _ in itertools.groupby(itertools.dropwhile(lambda percent: percent == 0, given))]
 
 
-def failed(tape: Tape, rollout: str, excused: Collection[str] = ()) -> list[Request]:
+def failed(
+    tape: Tape, rollout: str, excused: Collection[str] = (), absences: Collection[Absence] = ()
+) -> list[Request]:
     """Return the requests that were not answered well, but for those that an `excused` revision answered badly.
 
-    Testers on the preview count as users. What no revision answered (refused, reset, timed out, an error of the
-    gateway) is nobody's but stable's failure.
+    Those that an absence explains are no failures either: somebody wanted that there be no answer. Testers on the
+    preview count as users. What no revision answered (refused, reset, timed out, an error of the gateway) is nobody's
+    but stable's failure.
     """
     hosts = (host(rollout), preview_host(rollout))
     bad = [request for request in tuple(tape.requests) if request.failed and request.host in hosts]
-    return [request for request in bad if not request.revision or request.revision not in excused]
+    found = [request for request in bad if not request.revision or request.revision not in excused]
+    return [request for request in found if not any(absence.explains(request) for absence in absences)]
 
 
 def strays(tape: Tape, rollout: str) -> list[Request]:

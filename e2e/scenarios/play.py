@@ -14,7 +14,7 @@ from e2e.demo.pace import Pace
 from e2e.demo.prompts import Conversation
 from e2e.demo.tape import Mark, Request, Sighting, Tape
 from e2e.demo.traffic import Traffic
-from e2e.scenarios.facts import failed, requests_to, shares, strays, walk
+from e2e.scenarios.facts import Absence, failed, requests_to, shares, strays, walk
 from e2e.scenarios.manifests import NAMESPACE, Release, host, rollout
 from slipway.api.conditions import READY, is_true
 from slipway.api.rollout import RolloutStatus
@@ -34,6 +34,7 @@ LONG: Sequence[Conversation] = (
 """Some 300 tokens: more than the smallest context holds, which a version with a larger one reads once."""
 
 Holds = Callable[[RolloutStatus], bool]
+Turn = Callable[[float], contextlib.AbstractContextManager[None]]
 
 
 class Missed(AssertionError):
@@ -47,6 +48,11 @@ class Play:
         self.cluster, self.tape, self.name = cluster, tape, name
         self.excused: set[str] = set()
         """Revisions that are bad on purpose: what they answer badly is theirs."""
+        self.absences: list[Absence] = []
+        self.turn: Turn = lambda seconds: contextlib.nullcontext()
+        """A block that changes who serves, and takes `seconds` at least: in these something may befall the play."""
+        self.grace = 0.0
+        """Seconds for which everything may be late, where somebody has to take over first."""
         self.traffic: list[Traffic] = []
         self._generation = 0
         self._read = 0
@@ -100,7 +106,7 @@ class Play:
 
     def until(self, what: str, holds: Holds, seconds: float = PATIENCE_SECONDS) -> RolloutStatus:
         """Return the first status, from the one last returned on, that knows the spec and that `holds`."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds + self.grace
         while time.monotonic() < deadline:
             for status in self._unread():
                 if status.observed_generation >= self._generation and holds(status):
@@ -126,6 +132,16 @@ class Play:
                 if not holds(status):
                     raise Missed(self._says(f"did not stay so for {seconds:.0f} s: {what}"))
             time.sleep(POLL_SECONDS)
+
+    @contextlib.contextmanager
+    def absence(self) -> Iterator[None]:
+        """Delete the Rollout, in whose place the block puts another one that is Healthy when it ends."""
+        begin = time.time()
+        self.mark("delete")
+        self.kubectl("delete", "rollout", self.name, "--timeout=60s")
+        yield
+        self.absences.append(Absence(begin, time.time()))
+        self.mark("serves again")
 
     def mark(self, text: str) -> None:
         """Put a turn of this scenario on the tape."""
@@ -189,7 +205,7 @@ class Play:
         raise Missed(self._says(f"the gateway does not know {asked} after {GATEWAY_SECONDS:.0f} s"))
 
     def _failed(self) -> list[Request]:
-        return failed(self.tape, self.name, self.excused)
+        return failed(self.tape, self.name, self.excused, self.absences)
 
     def _unread(self) -> Iterator[RolloutStatus]:
         """Yield what the Rollout said from the status last yielded on; a deleted one says nothing."""

@@ -56,9 +56,12 @@ class Stage:
         forget(self.cluster, NAMESPACE)
         self.cluster.helm("uninstall", "slipway", "--namespace", SYSTEM, "--wait", "--timeout", "5m")
 
-    def perform(self, scenario: Scenario) -> Play:
-        """Perform one scenario on a Rollout of its name. The Rollout goes afterwards; the tape keeps all of it."""
-        play = Play(self.cluster, self.tape, scenario.__name__.replace("_", "-"))
+    def perform(self, scenario: Scenario, name: str = "") -> Play:
+        """Perform one scenario on a Rollout of this name, or its own.
+
+        The Rollout goes afterwards; the tape keeps all of it.
+        """
+        play = Play(self.cluster, self.tape, (name or scenario.__name__).replace("_", "-"))
         self.plays.append(play)
         begun = time.monotonic()
         try:

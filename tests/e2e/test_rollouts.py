@@ -7,6 +7,7 @@ others is performed at the same time; what disturbs the control plane, one after
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -17,9 +18,11 @@ from e2e.demo.prepare import out
 from e2e.demo.tape import Tape
 from e2e.scenarios import canaries, disturbances, facts
 from e2e.scenarios.play import Play, healthy
-from e2e.scenarios.stage import Stage
+from e2e.scenarios.stage import Scenario, Stage
 
 Performed = Callable[[str], Play]
+seeded = pytest.mark.parametrize("seed", [disturbances.SEED], ids="SLIPWAY_SEED={}".format)
+"""Whoever reads of a failure learns how to see it again."""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,10 @@ def test_a_good_version_is_promoted_step_by_step(performed: Performed) -> None:
 
 
 def test_a_bad_version_is_rolled_back(performed: Performed) -> None:
-    play = performed("roll_back")
+    returned_by_its_figures(performed("roll_back"))
+
+
+def returned_by_its_figures(play: Play) -> None:
     (bad,) = play.excused
     last = play.status.last_rollback
     assert last is not None
@@ -64,7 +70,10 @@ def test_a_bad_version_is_rolled_back(performed: Performed) -> None:
 
 
 def test_abort_returns_everyone_at_once(performed: Performed) -> None:
-    play = performed("abort")
+    aborted(performed("abort"))
+
+
+def aborted(play: Play) -> None:
     last = play.status.last_rollback
     assert last is not None
     assert last.reason == "Aborted"
@@ -81,7 +90,10 @@ def test_people_pause_resume_and_promote(performed: Performed) -> None:
 
 
 def test_a_superseded_version_gives_back_its_traffic_before_the_next_gets_some(performed: Performed) -> None:
-    play = performed("supersede")
+    superseded(performed("supersede"))
+
+
+def superseded(play: Play) -> None:
     third = play.status.stable
     assert third is not None
     assert play.walk(third.revision) == [20, 50, 100]
@@ -105,7 +117,12 @@ def test_reverting_the_spec_returns_everyone_without_a_verdict(performed: Perfor
 
 def test_a_deleted_rollout_leaves_nothing_and_can_be_made_anew(performed: Performed) -> None:
     play = performed("delete")
+    [gap] = play.absences
     assert healthy(play.status)
+    assert any(r.status == 404 for r in play.requests if gap.begin < r.at < gap.end), "users saw that it was gone"
+    again = [r for r in play.requests if r.at > gap.end + facts.NEW_HOST_SECONDS]
+    assert len(again) > 10
+    assert not any(r.failed for r in again)
     assert play.complaints() == []
 
 
@@ -118,7 +135,10 @@ def test_scaling_in_the_middle_changes_no_step(performed: Performed) -> None:
 
 
 def test_blue_green_switches_at_once_and_returns_without_new_pods(performed: Performed) -> None:
-    play = performed("switch_and_return")
+    switched_and_returned(performed("switch_and_return"))
+
+
+def switched_and_returned(play: Play) -> None:
     stable = play.status.stable
     assert stable is not None
     assert stable.revision == _first(play)
@@ -127,8 +147,9 @@ def test_blue_green_switches_at_once_and_returns_without_new_pods(performed: Per
     assert play.complaints() == []
 
 
-def test_killing_the_operator_stops_neither_users_nor_the_release(stage: Stage) -> None:
-    play = stage.perform(disturbances.operator_killed)
+@seeded
+def test_killing_the_operator_stops_neither_users_nor_the_release(stage: Stage, seed: int) -> None:
+    play = stage.perform(partial(disturbances.operator_killed, seed=seed), "operator_killed")
     assert _promoted_by_steps(play)
     assert play.complaints() == []
 
@@ -137,6 +158,23 @@ def test_another_leader_goes_on_where_the_last_one_was(stage: Stage) -> None:
     play = stage.perform(disturbances.leader_swapped)
     assert _promoted_by_steps(play)
     assert play.complaints() == []
+
+
+@seeded
+@pytest.mark.parametrize(
+    ("scenario", "holds"),
+    [
+        (canaries.roll_back, returned_by_its_figures),
+        (canaries.abort, aborted),
+        (canaries.supersede, superseded),
+        (canaries.switch_and_return, switched_and_returned),
+    ],
+    ids=[scenario.__name__ for scenario in disturbances.STRUCK],
+)
+def test_a_leader_that_ends_in_a_turn_changes_nothing_of_it(
+    stage: Stage, scenario: Scenario, holds: Callable[[Play], None], seed: int
+) -> None:
+    holds(stage.perform(partial(disturbances.struck, scenario=scenario, seed=seed), f"{scenario.__name__}_struck"))
 
 
 def test_without_prometheus_a_release_waits_and_says_so(stage: Stage) -> None:

@@ -109,7 +109,7 @@ def wipe_status(world: World) -> None:
 def recreate(world: World) -> None:
     """Somebody deletes the Rollout and creates it again."""
     if world.exists:
-        world.delete()
+        world.delete(3.0)
         world.after(1.0, world.create)
 
 

@@ -158,16 +158,27 @@ class World:
         meta = {"name": self.name, "namespace": self.namespace, "uid": f"uid-{self._generation}", "annotations": {}}
         self.cluster.put({"apiVersion": API, "kind": "Rollout", "metadata": meta, "spec": copy.deepcopy(self.spec)})
 
-    def delete(self) -> None:
-        """Delete the Rollout, and with it what it owns."""
+    def delete(self, within: float = 0.0) -> None:
+        """Delete the Rollout, and with it what it owns: at once, or one by one in any order `within` some seconds."""
+        self.cluster.garbage_collection = not within
         self.cluster.remove("Rollout", self.namespace, self.name)
+        self.cluster.garbage_collection = True
         self.rules.forget()
+        for kind, _, name in self.orphans():
+            self.after(self.chance.between(0.0, within, "collected", kind, name), self._drop_orphan, kind, name)
+
+    def orphans(self) -> list[tuple[str, str, str]]:
+        """Return what belongs to a Rollout that is gone."""
+        return [id for id, obj in self.cluster.objects.items() if self._is_orphan(obj)]
 
     def _collect(self, type: str, obj: dict[str, Any]) -> None:
         """Collect what is made for an owner that is gone, as the cluster's garbage collector does."""
-        owners = obj["metadata"].get("ownerReferences") or ()
-        if type == "ADDED" and not any(self._is_there(owner["uid"]) for owner in owners) and owners:
+        if type == "ADDED" and self._is_orphan(obj):
             self.after(1.0, self._drop, obj["kind"], obj["metadata"]["name"], obj["metadata"]["uid"])
+
+    def _is_orphan(self, obj: dict[str, Any]) -> bool:
+        owners = obj["metadata"].get("ownerReferences") or ()
+        return bool(owners) and not any(self._is_there(owner["uid"]) for owner in owners)
 
     def _is_there(self, uid: str) -> bool:
         return self.exists and self.root["metadata"]["uid"] == uid
@@ -175,6 +186,11 @@ class World:
     def _drop(self, kind: str, name: str, uid: str) -> None:
         found = self.find(kind, name)
         if found is not None and found["metadata"]["uid"] == uid:
+            self.cluster.remove(kind, self.namespace, name)
+
+    def _drop_orphan(self, kind: str, name: str) -> None:
+        found = self.find(kind, name)
+        if found is not None and self._is_orphan(found):
             self.cluster.remove(kind, self.namespace, name)
 
     def edit(self, **spec: Any) -> None:

@@ -8,7 +8,7 @@ every event.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -388,14 +388,62 @@ def test_21_two_rollouts_on_one_host_name_never_route_it_both_and_the_second_wai
     assert first.objects["HTTPRoute", "assistant"]["spec"]["hostnames"] == ["new.example"]
 
 
-def test_22_a_deleted_rollout_leaves_nothing_behind_and_the_next_one_begins_anew() -> None:
-    world = canary(50)
-    world.delete()
-    world.run(5)
-    kinds = {kind for kind, _, _ in world.cluster.objects}
-    assert kinds <= {"ModelVersion"}
+GONE_WITHIN = 3.0
+"""Seconds in which the cluster collects what a deleted Rollout owned, one by one."""
+
+
+@pytest.mark.parametrize("leads", [True, False], ids=["operator leads", "operator dead"])
+@pytest.mark.parametrize("seed", range(5))
+def test_22_a_rollout_deleted_in_the_middle_leaves_nothing_whatever_goes_first(seed: int, leads: bool) -> None:
+    world = canary(50, seed=seed)
+    uid = world.root["metadata"]["uid"]
+    assert not world.root["metadata"].get("finalizers"), "nothing holds a deletion up"
+    assert {owner for obj in world.cluster.objects.values() for owner in owners(obj)} == {uid}
+    if not leads:
+        world.leader.die()
+        world.standby.die()
+    world.prometheus.account()
+    assert world.prometheus.lost == 0
+    world.delete(GONE_WITHIN)
+    world.run(1)  # the operator has heard of it
+    written, told = world.rules.writes, world.reasons()
+    world.run(GONE_WITHIN + 5)
+    assert {kind for kind, _, _ in world.cluster.objects} == {"ModelVersion"}
+    assert world.gateway.live == {}, "nobody is sent where nobody is"
+    assert (world.rules.writes, world.reasons()) == (written, told), "it mourns nothing and restores nothing"
+    lost = world.prometheus.lost
+    if not leads:
+        world.boot()
+    world.run(30)
+    assert (world.rules.writes, world.prometheus.lost) == (written, lost)
+
+
+@pytest.mark.parametrize("pause", [0.0, 1.0, 30.0])
+@pytest.mark.parametrize("seed", range(5))
+def test_22_the_next_rollout_of_its_name_begins_anew_also_among_the_remains(seed: int, pause: float) -> None:
+    world = canary(50, seed=seed)
+    world.annotate("abort", "v2")
+    world.until_state("Degraded")
+    world.want("v3")
+    world.until(lambda: world.status.percent == 50)
+    world.delete(GONE_WITHIN)
+    world.run(pause)
     world.create()
+    uid = world.root["metadata"]["uid"]
+    world.until(lambda: promoted(world, "v3") and world.live() == {"v3": 100})
+    world.prometheus.account()
+    lost = world.prometheus.lost
+    world.run(60)
+    assert (world.state, world.live(), world.replicas()) == ("Healthy", {"v3": 100}, {"v3": 2})
+    assert world.prometheus.lost == lost, "and from then on no request is lost"
+    assert {owner for obj in world.cluster.objects.values() for owner in owners(obj)} == {uid}
+    assert (world.status.failed, world.status.commands, world.status.last_rollback) == ([], [], None)
+    world.want("v2")
     world.until(lambda: promoted(world, "v2"))
+
+
+def owners(obj: Mapping[str, Any]) -> list[str]:
+    return [str(owner["uid"]) for owner in obj["metadata"].get("ownerReferences") or ()]
 
 
 def under_traffic(world: World, what: Callable[[], None], percent: int, seconds: float = 60.0) -> None:

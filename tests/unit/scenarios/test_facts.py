@@ -8,7 +8,7 @@ import pytest
 
 from e2e.demo.tape import Request, Sighting, Tape
 from e2e.scenarios import facts
-from e2e.scenarios.facts import Tally
+from e2e.scenarios.facts import NEW_HOST_SECONDS, Absence, Tally
 from e2e.scenarios.manifests import host
 
 
@@ -57,6 +57,25 @@ def test_a_deleted_route_gives_no_shares() -> None:
 )
 def test_only_what_a_bad_revision_itself_answers_is_excused(request_: Request, complains: bool) -> None:
     assert bool(facts.failed(tape(*WALK, request_), "shop", {"new"})) == complains
+
+
+@pytest.mark.parametrize(
+    ("request_", "complains"),
+    [
+        (asked(399.9, "", 404), True),
+        (asked(401, "", 404), False),
+        (asked(401, "", 503), False),
+        (asked(401, "", 0), True),
+        (asked(401, "new", 503), True),
+        (asked(420 + NEW_HOST_SECONDS - 0.1, "", 404), False),
+        (asked(420 + NEW_HOST_SECONDS + 0.1, "", 404), True),
+    ],
+    ids=["before", "no route", "no pods", "no answer", "by a pod", "host is new", "host was new"],
+)
+def test_while_a_rollout_is_deleted_only_what_the_gateway_itself_says_is_no_failure(
+    request_: Request, complains: bool
+) -> None:
+    assert bool(facts.failed(tape(*WALK, request_), "shop", absences=[Absence(400, 420)])) == complains
 
 
 @pytest.mark.parametrize(
