@@ -221,14 +221,15 @@ def test_sigterm_reaches_all_and_the_next_pod_goes_on_to_the_same_bits(bench: Be
 def test_each_process_holds_half(bench: Bench) -> None:
     line = (
         "import os\n"
+        "from slipway_train_torch.causal_lm import saving\n"
         "from slipway_train_torch.causal_lm.sharding.parts import own\n"
-        "undivide = recipe.Recipe.undivide\n"
+        "undivide = saving.undivide\n"
         "def told(self):\n"
         "    moments = [state['exp_avg'] for state in self.optimiser.state.values()]\n"
         "    held = [sum(own(t).numel() for t in of) for of in (self.model.parameters(), moments)]\n"
         "    os.write(1, f'held {held[0]} {held[1]}\\n'.encode())  # at once: the other process tells too\n"
         "    undivide(self)\n"
-        "recipe.Recipe.undivide = told"
+        "saving.undivide = told"
     )
     done = changed(bench, divided(bench, "divided", **TOLD | WHOLE), line)
     assert done.returncode == ExitCode.OK, done.stderr

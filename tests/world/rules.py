@@ -154,7 +154,8 @@ class Rules:
         return [json.loads(((route or {}).get("metadata", {}).get("annotations") or {}).get(ROUTE_ROLLBACK) or "null")]
 
     def _decide_again(self, operator: Operator, root: Manifest, plan: Plan, facts: Facts, now: datetime) -> None:
-        asked = {ask.id for ask in plan.asks}
+        # An edit of the status by hand takes a question back; its answer counts when the next move asks it again.
+        asked = {ask.id for ask in plan.asks} if self.trusted else set()
         kept = Facts({id: answer for id, answer in facts.answers.items() if id in asked})
         again = self._world.room.plan({**root, "status": plan.status}, operator.store, kept, now)
         if again.status != plan.status:
