@@ -260,7 +260,7 @@ class Rules:
         mine, then = after.get("candidate"), before.get("candidate")
         if not mine or not then or mine["revision"] != then["revision"] or not before.get("stepStartedAt"):
             return
-        if after["step"] <= before["step"] or after["steps"] != before["steps"]:
+        if after["step"] <= before["step"] or after.get("stepsHash") != before.get("stepsHash"):
             return
         if any(self._done(before, after, name) for name in ("skip-step", "promote", "promote-full")):
             return
