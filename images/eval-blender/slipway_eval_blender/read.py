@@ -8,12 +8,9 @@ Of what this very version said before of the same bytes, nobody is asked.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
-import sys
-from importlib import metadata
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -42,6 +39,7 @@ from slipway_eval_blender.lockdown import shut_off
 from slipway_eval_blender.places import PATIENCE, SCENE
 from slipway_eval_blender.scratch import folder
 from slipway_eval_blender.watch import Share
+from slipway_pod.code import digest
 from slipway_pod.run import main
 
 log = logging.getLogger("slipway")
@@ -80,12 +78,7 @@ def kept(file: Path, reader: str) -> str | None:
 
 def version() -> str:
     """Return a digest of all that decides what is said of a file: this code, Blender, and the Python that runs it."""
-    found = hashlib.sha256(f"{sys.version} {metadata.version('bpy')} {metadata.version('pydantic')}".encode())
-    for package in (slipway_eval_blender, slipway.contract):
-        for root in map(Path, package.__path__):
-            for path in sorted(root.rglob("*.py")):
-                found.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return found.hexdigest()
+    return digest((slipway_eval_blender, slipway.contract), ("bpy", "pydantic"))
 
 
 def described(file: Path, share: Share) -> Blend | str:

@@ -102,7 +102,7 @@ class Executor:
         children = ((name, wanted, self._store.get(*name)) for name, wanted in _wanted(root, plan))
         if any(cached is None or not is_current(wanted, cached, None) for _, wanted, cached in children):
             return False
-        return not any(True for _ in _unwanted(self._store, room, root["metadata"]["uid"], plan))
+        return not any(_unwanted(self._store, room, root["metadata"]["uid"], plan))
 
     async def execute(
         self,
@@ -294,8 +294,7 @@ class _Run:
 
         Before the status: it says that the object is no longer needed, and a next plan would not ask again.
         """
-        doomed = _unwanted(self._store, self._room, self._uid, self._plan) if self._plan.rests_on else iter(())
-        if next(doomed, None) is None:
+        if not self._plan.rests_on or not any(_unwanted(self._store, self._room, self._uid, self._plan)):
             return
         namespace = self._root["metadata"]["namespace"]
         for kind, name in sorted(self._plan.rests_on):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +57,13 @@ class Memory:
 
     def keys(self, prefix: str = "") -> set[str]:
         return {found["path"] for page in obstore.list(self.backend, prefix=prefix or None) for found in page}
+
+    def hold(self, files: Mapping[str, str | bytes]) -> None:
+        """Let these be all the files that there are to read, by their path."""
+        for key in self.keys("raw/"):
+            self.delete(key)
+        for path, content in files.items():
+            self.put(f"raw/{path}", content)
 
     def packs(self) -> set[str]:
         return self.keys(f"{FOLDER}/packs/")

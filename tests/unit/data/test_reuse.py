@@ -461,9 +461,7 @@ def test_values_that_json_changes_are_not_kept(memory: Memory) -> None:
     table = pa.table({"prompt": ["a"], "completion": ["b"], "license": [datetime.date(2026, 1, 1)]})
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
-    for key in memory.keys("raw/"):
-        memory.delete(key)
-    memory.put("raw/a.parquet", sink.getvalue().to_pybytes())
+    memory.hold({"a.parquet": sink.getvalue().to_pybytes()})
     first = memory.prepare(memory.job("Parquet"))
     second = memory.prepare(memory.job("Parquet"))
     assert memory.counts(second) == (1, 0, 0)
@@ -565,11 +563,7 @@ FILES = st.dictionaries(
 @given(states=st.lists(FILES.filter(bool), min_size=2, max_size=4))
 def test_kept_rows_never_change_a_byte(memory: Memory, states: list[dict[str, str]]) -> None:
     for state in states:
-        for key in memory.keys("raw/"):
-            memory.delete(key)
-        memory.put("raw/always.jsonl", pairs(1))
-        for name, content in state.items():
-            memory.put(f"raw/{name}", content.encode())
+        memory.hold({"always.jsonl": pairs(1), **state})
         made = memory.prepare()
         read, taken, damaged = memory.counts(made)
         assert (read + taken, damaged) == (1 + len(state), 0)

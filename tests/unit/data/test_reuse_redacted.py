@@ -342,11 +342,7 @@ FILES = st.dictionaries(
 @given(states=st.lists(FILES.filter(bool), min_size=2, max_size=3))
 def test_kept_rows_never_change_a_byte(memory: Memory, states: list[dict[str, str]]) -> None:
     for state in states:
-        for key in memory.keys("raw/"):
-            memory.delete(key)
-        memory.put("raw/m.jsonl", pair("always there", "yes indeed"))
-        for name, content in state.items():
-            memory.put(f"raw/{name}", content.encode())
+        memory.hold({"m.jsonl": pair("always there", "yes indeed"), **state})
         made = memory.prepare(job(memory))
         read, taken, damaged = memory.counts(made)
         assert (read + taken, damaged) == (1 + len(state), 0)

@@ -142,6 +142,15 @@ def answer(world: World, *, refused: bool) -> None:
     world.reconcile()
 
 
+def goes_on(world: World) -> None:
+    """Half a minute passes, in which Prometheus refuses whatever it is asked."""
+    for _ in range(30):
+        world.kubelet()
+        world.gateway()
+        answer(world, refused=True)
+        world.now += timedelta(seconds=1)
+
+
 def warnings(world: World) -> list[str]:
     return [c.message for c in world.status.conditions if c.type == reasons.QUERY_REFUSED]
 
@@ -197,11 +206,7 @@ def test_what_a_candidate_was_stopped_by_is_told_when_it_is_withdrawn() -> None:
     answer(world, refused=True)
     assert world.state == "Stalled"
     world.want("v1")
-    for _ in range(30):
-        world.kubelet()
-        world.gateway()
-        answer(world, refused=True)
-        world.now += timedelta(seconds=1)
+    goes_on(world)
     assert (world.state, len(warnings(world)), world.asked) == ("Healthy", 1, ())
 
 
@@ -240,10 +245,6 @@ def test_a_return_that_is_not_judged_answers_no_query() -> None:
     edited(world, "sum((")
     answer(world, refused=True)
     world.want("v1")
-    for _ in range(30):
-        world.kubelet()
-        world.gateway()
-        answer(world, refused=True)
-        world.now += timedelta(seconds=1)
+    goes_on(world)
     assert world.status.stable is not None
     assert (world.state, world.status.stable.version, len(warnings(world))) == ("Healthy", "v1", 1)

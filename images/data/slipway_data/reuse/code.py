@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import sys
 from functools import cache
-from importlib import metadata
-from pathlib import Path
 
 import slipway.api
 import slipway.contract
 import slipway_data
 import slipway_formats
+from slipway_pod.code import digest
 
 PACKAGES = (slipway.api, slipway.contract, slipway_data, slipway_formats)
 """Whatever a reader may lean on, and more. Versions that people are to raise get forgotten."""
@@ -38,11 +34,4 @@ LIBRARIES = (
 @cache
 def code() -> str:
     """Return a digest of the code of this image that reads files, its libraries and its Python."""
-    files = [
-        [package.__name__, path.relative_to(root).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()]
-        for package in PACKAGES
-        for root in map(Path, package.__path__)
-        for path in sorted(root.rglob("*.py"))
-    ]
-    parts = [sys.version, [[name, metadata.version(name)] for name in LIBRARIES], files]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return digest(PACKAGES, LIBRARIES)
