@@ -249,6 +249,8 @@ main(train, Train)
 """A training pod that finds so many bytes of memory for its run."""
 UNCOUNTED = 64 * 2**20
 """Bytes that modules which are imported late take, and pages of the files that weights are read from."""
+USED_AGAIN = 32 * 2**20
+"""Bytes that imports freed and that are resident before the run, which takes them first: seen 8 to 24 MiB."""
 
 
 @pytest.fixture
@@ -319,6 +321,6 @@ def measured(larger: Bench, job: Train, room: int, launcher: Sequence[str], leas
     assert told is not None
     assert told.peak_bytes is not None
     estimated = told.total_bytes - told.safety_bytes
-    assert least * estimated < told.peak_bytes < 1.1 * estimated + UNCOUNTED, (
+    assert least * estimated - USED_AGAIN < told.peak_bytes < 1.1 * estimated + UNCOUNTED, (
         f"{told.peak_bytes / 2**20:.0f} MiB came, of {estimated / 2**20:.0f}: {told}"
     )
