@@ -249,6 +249,18 @@ UNHEARD_EDIT = History(
 )
 """While v2 drains, the watches break, and somebody gives it weight again."""
 
+DIED_BEFORE_DELETING = History(
+    1025140,
+    beginning=10,
+    lead=3,
+    disturbances=(
+        Disturbance(0, "behaves", ("v2", 8.0, 90.0)),
+        Disturbance(0, "crash", (4,)),
+        Disturbance(9, "edit_route", (1,)),
+    ),
+)
+"""The operator dies after the status that ends a drain, and somebody gives what was to be deleted weight again."""
+
 DRY = History(
     0, beginning=1, lead=0.0, measures=(Measure("never there", "DryRun"),),
     disturbances=(Disturbance(0.0, "want", ("v2",)), Disturbance(60.0, "wait")),
@@ -344,6 +356,7 @@ MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
         {"drain"},
         UNHEARD_EDIT,
     ),
+    "what no status names goes, whatever its weight": (without(away.stray_drains), {"drain"}, DIED_BEFORE_DELETING),
     "a drain does not wait for the gateway": (without_the_gateway, {"drain"}, None),
     "stable shrinks as the candidate grows": (setting(objects, "sizes", stable_shrinks), {"capacity"}, None),
     "stable shrinks, and only its ready pods tell": (stable_shrinks_unwatched, {"ready"}, None),

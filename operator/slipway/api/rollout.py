@@ -30,6 +30,8 @@ from slipway.api.conditions import ROLLOUT_CONDITIONS, Condition
 from slipway.api.pod import PodOptions
 from slipway.api.traffic import MirroringStatus, Traffic, TrafficStatus
 
+MOST_RETIRING = 8
+"""Revisions that drain at a time."""
 COMMAND_PREFIX = "slipway.dev/"
 """Of the annotations that are commands; their value names the ModelVersion that is meant."""
 CommandName = Literal["retry", "abort", "pause", "resume", "promote", "skip-step", "promote-full"]
@@ -340,7 +342,7 @@ class RolloutStatus(StatusModel):
     )
     retiring: list[RevisionRef] = Field(
         default=[],
-        max_length=8,
+        max_length=MOST_RETIRING,
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
         description="retiring lists revisions without traffic that are drained before they are scaled down.",
     )

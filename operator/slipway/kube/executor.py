@@ -309,7 +309,7 @@ class _Run:
         """Delete owned objects that the plan neither names nor keeps; nothing while a child is refused."""
         if self._memory.refusals:
             return
-        for obj in _unwanted(self._store, self._room, self._uid, self._plan):
+        for obj in sorted(_unwanted(self._store, self._room, self._uid, self._plan), key=_last_of_all):
             meta = obj["metadata"]
             self._engine._fence()
             try:
@@ -367,6 +367,11 @@ def _unwanted(store: Store, room: Room, uid: str, plan: Plan) -> Iterator[Manife
             continue
         if not is_going(obj) and controller_uid(obj) == uid:
             yield obj
+
+
+def _last_of_all(obj: Manifest) -> bool:
+    """Tell whether `obj` goes after the rest: should the operator die in between, it says what the others are."""
+    return bool(obj["kind"] == "ControllerRevision")
 
 
 def _never_changes(wanted: Manifest) -> bool:

@@ -332,3 +332,63 @@ def engines(world: World) -> set[str]:
         for (kind, _), obj in world.objects.items()
         if kind == "Deployment"
     }
+
+
+# The operator died between a status and what follows it
+
+
+def given_weight_by_hand(world: World, service: str) -> World:
+    """Give `service` one of hundred requests, as `kubectl edit httproute` does."""
+    for rule in world.objects["HTTPRoute", ROLLOUT]["spec"]["rules"]:
+        others = [backend for backend in rule["backendRefs"] if backend["name"] != service]
+        rule["backendRefs"] = [*others, {**others[0], "name": service, "weight": 1}]
+    return world
+
+
+def drained_but_not_deleted() -> tuple[World, str]:
+    """Return a world in which v2 was rolled back, drained and is still there, and the name of its Service."""
+    world = judged_bad(canary(50))
+    world.tick()
+    objects, pods = copy.deepcopy(world.objects), copy.deepcopy(world.pods)
+    world.until("Degraded")
+    assert world.status.retiring == []
+    world.objects, world.pods = objects, pods
+    return world, next(name for kind, name in objects if kind == "Service" and world.version_of(name) == "v2")
+
+
+def test_what_no_status_names_goes_at_once_where_nobody_gave_it_requests() -> None:
+    world, _ = drained_but_not_deleted()
+    world.tick()
+    assert set(world.replicas()) == {"v1"}
+
+
+def test_what_no_status_names_drains_anew_where_somebody_gave_it_requests() -> None:
+    world = given_weight_by_hand(*drained_but_not_deleted())
+    world.reconcile()
+    assert world.routed() == {"v1": 100, "v2": 0}
+    assert [ref.version for ref in world.status.retiring] == ["v2"]
+    assert world.status.retiring_since is None, "the gateway has not taken the route yet"
+    world.run(8)
+    assert set(world.replicas()) == {"v1", "v2"}
+    world.run(10)
+    assert set(world.replicas()) == {"v1"}
+    assert world.state == "Degraded"
+
+
+def test_what_drains_anew_is_not_forgotten_when_the_next_candidate_fails() -> None:
+    world, service = drained_but_not_deleted()
+    left = {key: copy.deepcopy(world.objects[key]) for key in world.objects if key[1].startswith(service)}
+    world.want("v3")
+    while world.status.percent == 0:
+        world.tick()
+        world.now += SECOND
+    world.objects |= left
+    given_weight_by_hand(world, service).reconcile()
+    assert [ref.version for ref in world.status.retiring] == ["v2"]
+    world.behaves["v3"] = Behaviour(failing_percent=40)
+    while world.status.candidate is not None:
+        world.reconcile()
+        world.scrape()
+        world.now += SECOND
+    assert [ref.version for ref in world.status.retiring] == ["v2", "v3"]
+    assert set(world.replicas()) == {"v1", "v2", "v3"}

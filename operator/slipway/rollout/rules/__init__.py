@@ -38,7 +38,14 @@ TRAFFIC_AWAY: tuple[Rule, ...] = (
     away.endpoints_lost,
     away.readiness_awaited,
 )
-PODS_AWAY: tuple[Rule, ...] = (warm.warm_returns, warm.warm_ends, away.weight_returned, away.weight_gone, away.drained)
+PODS_AWAY: tuple[Rule, ...] = (
+    warm.warm_returns,
+    warm.warm_ends,
+    away.stray_drains,
+    away.weight_returned,
+    away.weight_gone,
+    away.drained,
+)
 STARTS: tuple[Rule, ...] = (towards.candidate_starts, salt_drawn, towards.first_version_serves)
 COMMANDS: tuple[Rule, ...] = (
     # After whatever takes traffic away: no command overrules a verdict

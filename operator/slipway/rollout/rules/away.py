@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from slipway.api.conditions import timestamp, timestamp_after
-from slipway.api.rollout import Paused
+from slipway.api.rollout import MOST_RETIRING, Paused
 from slipway.plan import Event
 from slipway.rollout import reasons
 from slipway.rollout.analysis import verdict
-from slipway.rollout.phase import answering
+from slipway.rollout.phase import answering, revisions
+from slipway.rollout.revision import kept_reference
 from slipway.rollout.routes import service_name
 from slipway.rollout.rules.moves import retire, roll_back, seconds
 from slipway.rollout.situation import Situation
@@ -23,6 +24,8 @@ LOSS_LIMIT = 3
 """Losses of the last ready pod under traffic, within LOSS_WINDOW, after which a candidate is given up. Each costs its
 users failed requests that nobody counts: the pod that would have counted them was not there."""
 LOSS_WINDOW = timedelta(hours=1)
+FOLLOWING = 2
+"""Places among what retires that are left for stable and the candidate."""
 
 
 def verdict_failed(s: Situation) -> Situation | None:
@@ -124,11 +127,28 @@ def weight_returned(s: Situation) -> Situation | None:
     """A revision that somebody gave requests again, by editing the route, is drained anew once that is undone."""
     if not s.status.retiring or s.status.retiring_since is None:
         return None
-    going = {service_name(s.rollout.root, ref.revision) for ref in s.status.retiring}
-    weights = [rule.weights for route in s.seen.routes.values() for rule in route.rules]
-    if not any(weight and name in going for rule in weights for name, weight in rule.items()):
+    if not any(_has_weight(s, ref.revision) for ref in s.status.retiring):
         return None
     return s.moved(retiring_since=None)
+
+
+def stray_drains(s: Situation) -> Situation | None:
+    """A revision that nobody names any more, and that somebody gave requests by editing the route, is drained anew.
+
+    Its objects are still there because the operator died after the status that ended its first drain.
+    """
+    if s.status.stable is None:
+        return None
+    unnamed = s.seen.services & set(s.seen.templates) - {ref.revision for ref in revisions(s.status)}
+    strays = [kept_reference(name, s.seen.templates[name]) for name in sorted(unnamed) if _has_weight(s, name)]
+    found = strays[: max(0, MOST_RETIRING - len(s.status.retiring) - FOLLOWING)]
+    return s.moved(retiring=[*s.status.retiring, *found], retiring_since=None) if found else None
+
+
+def _has_weight(s: Situation, revision: str) -> bool:
+    """Tell whether a route gives `revision` requests, whatever the status intends."""
+    name = service_name(s.rollout.root, revision)
+    return any(rule.weights.get(name) for route in s.seen.routes.values() for rule in route.rules)
 
 
 def weight_gone(s: Situation) -> Situation | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slipway.api.rollout import RevisionRef
+from slipway.api.rollout import MOST_RETIRING, RevisionRef
 from slipway.plan import Event
 from slipway.rollout import history, reasons, revision
 from slipway.rollout.routes import service_name
@@ -29,7 +29,7 @@ def stable_forgotten(s: Situation) -> Situation | None:
         stable=stable,
         candidate=None,
         previous=None,
-        retiring=list(found.values())[:8],
+        retiring=list(found.values())[:MOST_RETIRING],
         retiring_since=None,
         analysis=[],
         last_rollback=s.seen.route.last_rollback,

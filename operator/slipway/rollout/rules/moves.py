@@ -62,7 +62,7 @@ def _retired(s: Situation, event: Event, outcome: Literal["RolledBack", "Withdra
     return s.moved(
         event,
         candidate=None,
-        retiring=[plain(s.status.candidate)],
+        retiring=[*s.status.retiring, plain(s.status.candidate)],
         retiring_since=None,
         history=history.ended(s, s.status.candidate, outcome),
         **AT_THE_BEGINNING,
@@ -132,5 +132,5 @@ def become_stable(s: Situation, event: Event) -> Situation:
 def replaced(s: Situation, stable: RevisionRef) -> dict[str, Any]:
     """Return what becomes of `stable` when the candidate replaces it: it drains, or stays warm for a while."""
     if not s.warmth:
-        return {"retiring": [stable], "retiring_since": None}
+        return {"retiring": [*s.status.retiring, stable], "retiring_since": None}
     return {"previous": PreviousRevision(**stable.model_dump(), since=timestamp_after(s.now))}
