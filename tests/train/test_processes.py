@@ -50,6 +50,17 @@ def alike(bench: Bench, one: Trained, other: Trained) -> None:
     assert (one.steps, one.tokens) == (other.steps, other.tokens)
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_how_the_interpreter_ends_is_no_end_of_a_run(bench: Bench, processes: int) -> None:
+    aborts = "import atexit, os; atexit.register(os.abort); from slipway_train_torch.causal_lm.__main__ import start"
+    command = [sys.executable, "-c", f"{aborts}; start()"]
+    job = bench.job(max_steps=2).model_copy(update={"processes": processes})
+    launcher = [sys.executable, "-c", LAUNCH] if processes > 1 else []
+    done = subprocess.run([*launcher, *command], env=pod_environment(bench, job), capture_output=True, check=False)
+    assert done.returncode == ExitCode.OK, done.stderr.decode()
+    assert isinstance(parse_result((bench.folder / "termination-log").read_text()), Trained)
+
+
 def test_two_processes_go_the_way_of_one(bench: Bench) -> None:
     # Batches of three: one process has two rows, the other one; the last of an epoch may leave it without any.
     told: dict[str, Any] = {"max_steps": 8, "batch_size": 3, "evaluate_every_steps": 4}

@@ -28,7 +28,11 @@ SomeJob = TypeVar("SomeJob", bound=JobBase)
 log = logging.getLogger("slipway")
 
 
-def main(handler: Callable[[SomeJob], AnyResult | None], wanted: type[SomeJob]) -> NoReturn:
+def main(
+    handler: Callable[[SomeJob], AnyResult | None],
+    wanted: type[SomeJob],
+    leave_with: Callable[[int], NoReturn] = sys.exit,
+) -> NoReturn:
     """Run `handler` on the job file, write its result as termination message, and exit with the contract's code.
 
     `SLIPWAY_JOB` and `SLIPWAY_TERMINATION_LOG` move the two files. A handler that returns None leaves no message.
@@ -40,7 +44,7 @@ def main(handler: Callable[[SomeJob], AnyResult | None], wanted: type[SomeJob]) 
     if result is not None:
         leave(result, Path(os.environ.get("SLIPWAY_TERMINATION_LOG", TERMINATION_LOG)))
     sys.stdout.flush()
-    sys.exit(int(code))
+    leave_with(int(code))
 
 
 def show_log() -> None:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
+from typing import NoReturn
 
 from slipway.contract.job import JOB_FILE, Train
 from slipway.contract.result import Preempted, Trained
@@ -44,11 +45,21 @@ def place() -> tuple[int, Node]:
     return job.processes, Node.here(job.nodes, job.countersign, os.environ)
 
 
+def leave_at_once(code: int) -> NoReturn:
+    """End without taking the interpreter apart: all is published, and the termination message is written.
+
+    A thread of torch that still holds a tensor of Python's asks for the interpreter's lock meanwhile, and Python 3.11
+    ends it in a way that aborts the process, with 134 for a run that was done (pytorch#179291).
+    """
+    sys.stderr.flush()
+    os._exit(code)
+
+
 def start() -> None:
     """Be the program of a pod: its only process, or the one that launches them."""
     count, node = (1, ALONE) if RANK in os.environ else place()
     if count == 1 and node.of == 1:
-        main(train, Train)
+        main(train, Train, leave_with=leave_at_once)
     show_log()
     sys.exit(launch(count, node=node))
 
