@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 from slipway.kube.api import Server
 from slipway.kube.engine import EXIT_LOST, EXIT_OK
+from slipway.names import root_labels
+from slipway.plan import Facts, Manifest, Plan, View
 from tests.engine.cluster import Cluster
 from tests.engine.faults import Call, Wire
 from tests.engine.replica import Replica
-from tests.engine.toy import dataset
+from tests.engine.toy import ToyRoom, dataset
 from tests.engine.virtual import virtual
 
 
@@ -195,6 +198,35 @@ async def test_the_new_leader_starts_from_what_the_old_one_wrote_last() -> None:
     wire.hangs = lambda call: call.verb == "event" and call.kind == "Dataset"  # its watch is behind
     cluster.edit("Dataset", "demo", "data", spec={"maps": 2})
     await asyncio.sleep(5)
+    await one.end()
+    await asyncio.sleep(10)
+    assert two.leads
+    assert wire.writes == []
+    await two.end()
+
+
+class EndpointsRoom(ToyRoom):
+    """Says how many EndpointSlices there are."""
+
+    def plan(self, root: Manifest, view: View, facts: Facts, now: datetime) -> Plan:
+        return Plan({"endpoints": len(view.owned(root["metadata"]["uid"], "EndpointSlice"))})
+
+
+@virtual
+async def test_a_new_leader_knows_the_endpoints_that_the_old_one_saw() -> None:
+    """The status speaks of them: a leader that has not heard of them would call them lost."""
+    cluster, rooms = Cluster(), {"Dataset": EndpointsRoom()}
+    root = await cluster.create(dataset())
+    one = Replica(cluster, "one", rooms).start()
+    await asyncio.sleep(5)
+    wire = Wire(cluster)
+    two = Replica(cluster, "two", rooms, wire).start()
+    await asyncio.sleep(10)
+    wire.hangs = lambda call: call.verb == "event" and call.kind == "EndpointSlice"  # its watch is behind
+    meta = {"name": "s", "namespace": "demo", "labels": root_labels("Dataset", "data", root["metadata"]["uid"])}
+    await cluster.create({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": meta})
+    await asyncio.sleep(5)
+    assert cluster.of("Dataset")[0]["status"] == {"endpoints": 1}
     await one.end()
     await asyncio.sleep(10)
     assert two.leads

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from slipway.kube.engine import CAUGHT_UP
 from slipway.kube.executor import Executor
 from slipway.kube.leader import LeadershipLost
 from slipway.kube.queue import Backlog, Priority
@@ -174,9 +175,9 @@ class Operator:
     # Life
 
     def lead(self) -> None:
-        """Begin to write, as the holder of the Lease does: from a new list of the roots, and children as heard."""
+        """Begin to write, as the holder of the Lease does: from new lists, and all other children as heard."""
         self.leads = True
-        self.list_all(ROOTS)
+        self.list_all((*ROOTS, *CAUGHT_UP))
         self._began = True
         for root in list(self.store.all("Rollout")):
             self.queue.add(key_of(root), Priority.LOW)

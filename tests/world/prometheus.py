@@ -42,6 +42,8 @@ class Counters:
     revision: str
     since: float
     requests: float = 0.0
+    scraped: float = 0.0
+    """Of these requests, those that a scrape has seen."""
     failed: float = 0.0
     voted: float = 0.0
     voted_down: float = 0.0
@@ -62,8 +64,8 @@ class Prometheus:
         self.samples: promql.Samples = {}
         self.lost = 0.0
         """Requests that the gateway could send nowhere."""
-        self.served: dict[str, float] = {}
-        """By version: requests answered in all."""
+        self.scraped: dict[str, float] = {}
+        """By version: requests that scrapes saw. The others are lost with their container's counters."""
         self.users: dict[str, float] = {}
         """By version: requests of users, not to a preview."""
         self._counters: dict[str, Counters] = {}
@@ -139,7 +141,6 @@ class Prometheus:
             counters.failed += part * how.failing_percent / 100
             counters.voted += part * voting
             counters.voted_down += part * voting * how.failing_percent / 100
-            self.served[version] = self.served.get(version, 0.0) + part
             for bound in BOUNDS:
                 if how.milliseconds <= bound:
                     counters.slow[bound] = counters.slow.get(bound, 0.0) + part
@@ -162,10 +163,16 @@ class Prometheus:
             return
         for pod in world.nodes.all():
             if is_ready(pod):
+                self._note_scraped(pod)
                 for key, value in self._series(pod["metadata"]["name"], self._of(pod)):
                     times, values = self.samples.setdefault(key, ([], []))
                     times.append(world.now)
                     values.append(value)
+
+    def _note_scraped(self, pod: dict[str, Any]) -> None:
+        version, counters = pod["metadata"]["labels"]["slipway.dev/version"], self._of(pod)
+        self.scraped[version] = self.scraped.get(version, 0.0) + counters.requests - counters.scraped
+        counters.scraped = counters.requests
 
     def _series(self, pod: str, counters: Counters) -> Iterator[tuple[promql.Key, float]]:
         world = self._world

@@ -75,8 +75,8 @@ class Rules:
         self.given: set[tuple[str, str]] = set()
         self._failed: dict[tuple[str, str], str] = {}
         """(digest, template) of what was rolled back since it was last retried, and its reason."""
-        self._served_before: dict[tuple[str, str, str], float] = {}
-        """Attempt → requests that its version had answered when it began."""
+        self._scraped_before: dict[tuple[str, str, str], float] = {}
+        """Attempt → requests of its version that Prometheus had seen when it began."""
         self._status: dict[str, Any] = {}
         """The status last written by an operator."""
         self._ready: dict[str, Mapping[str, Pods]] = {}
@@ -318,27 +318,30 @@ class Rules:
         self._condemned.clear()
 
     def _note_attempt(self, status: dict[str, Any]) -> tuple[str, float] | None:
-        """Return the version of the attempt with traffic, if there is one, and its requests before that attempt."""
+        """Return the version of the attempt with traffic, if there is one, and what was scraped of it before that."""
         candidate = status.get("candidate")
         if not candidate or not candidate.get("trafficSince"):
             return None
         version, attempt = candidate["version"], (candidate["revision"], candidate["since"], candidate["trafficSince"])
-        self._world.prometheus.account()
-        served = self._world.prometheus.served.get(version, 0.0)
-        return version, self._served_before.setdefault(attempt, served)
+        scraped = self._world.prometheus.scraped.get(version, 0.0)
+        return version, self._scraped_before.setdefault(attempt, scraped)
 
     def _witnessed(self, before: dict[str, Any], after: dict[str, Any]) -> None:
-        """A measurement counts requests of this attempt, each once: no earlier attempt's, none that never came."""
+        """A measurement counts requests of this attempt, each once: no earlier attempt's, and none that was lost.
+
+        Lost are requests that met no pod, and those whose counters ended with their container before a scrape saw them.
+        """
         attempt = self._note_attempt(after) or self._note_attempt(before)
         if attempt is None:
             return
-        version, served = attempt
-        came = self._world.prometheus.served.get(version, 0.0) - served
+        version, before_it = attempt
+        came = self._world.prometheus.scraped.get(version, 0.0) - before_it
         seen = {(entry["metric"], entry["at"]) for entry in before.get("analysis") or ()}
         for entry in after.get("analysis") or ():
             fresh = (entry["metric"], entry["at"]) not in seen
             if fresh and entry.get("samples", 0) > came * EXTRAPOLATED + 5:
-                self.broken("evidence", f"{entry['metric']} counts {entry['samples']} requests, {came:.0f} came")
+                words = f"{entry['metric']} counts {entry['samples']} requests, Prometheus saw {came:.0f}"
+                self.broken("evidence", words)
 
     def _reached(self, route: Manifest) -> None:
         """A Gateway that took the route keeps it until the one that the spec names has taken it."""

@@ -108,6 +108,20 @@ def passes_without_an_answer(metric: Any, answer: Any, scope: Any, evidence: Any
     return replace(found, outcome="Pass") if found.outcome in ("Error", "NoData") else found
 
 
+def last_figures_again(patch: pytest.MonkeyPatch) -> None:
+    """Let the last figures stand in for those that are lost."""
+    last: dict[str, Any] = {}
+
+    def judged(metric: Any, answer: Any, scope: Any, evidence: Any = None) -> Any:
+        found = JUDGE(metric, answer, scope, evidence)
+        if found.outcome in ("Error", "NoData"):
+            return last.get(metric.name, found)
+        last[metric.name] = found
+        return found
+
+    patch.setattr(evidence, "judge", judged)
+
+
 def all_metrics_act(rollout: Any, status: Any) -> Any:
     return verdict.in_force(rollout, status)
 
@@ -297,6 +311,9 @@ LOST = History(
 )
 """Prometheus is lost while v2 has a share, and noData says Hold."""
 
+LOST_LATER = replace(LOST, lead=8.0, disturbances=(Disturbance(6.0, "wait"), *LOST.disturbances))
+"""The same, after it has given figures."""
+
 NO_ROOM = History(
     0, beginning=7, lead=0.0,
     disturbances=(
@@ -373,6 +390,7 @@ MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
         ANEW,
     ),
     "silence passes": (setting(evidence, "judge", passes_without_an_answer), {"silence"}, LOST),
+    "the last figures stand in for lost ones": (last_figures_again, {"silence"}, LOST_LATER),
     "silence on Hold sends back": (instead(away.silent_too_long, silence_ends_it_in_any_case), {"silence"}, LOST),
     "silence has no consequence": (without(away.silent_too_long), {"silence"}, None),
     "silence is not told": (setting(decide, "described", silence_is_not_told), {"silence"}, LOST),

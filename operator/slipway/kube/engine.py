@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 EXIT_OK, EXIT_FAILED, EXIT_LOST = 0, 1, 3
 DRAIN_SECONDS = 20.0
 FLUSH_SECONDS = 3.0
+CAUGHT_UP = frozenset({"EndpointSlice"})
+"""Children that must not be older than the roots. A status speaks of the endpoints that its writer saw: who has not
+heard of them yet would call them lost, and take a share back. News of other children can wait for their watch."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,7 @@ class Engine:
         await self.rehearsal.until(self.elector.leading)
         # The last leader may have decided something a moment ago; start from what it wrote, not from what we heard.
         self._spawn("recorder", self.recorder.run())
+        await asyncio.gather(*(one.catch_up() for one in self.reflectors if one.kind in CAUGHT_UP))
         async for kind in self.resync.taken():
             queued = self.rehearsal.perform(kind)
             logger.info("caught up", extra={"kind": kind, "to_decide": queued})

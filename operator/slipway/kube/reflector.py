@@ -60,6 +60,7 @@ class Reflector:
             try:
                 if self._since is None:
                     self._since = await self._list()
+                    self._count()
                 await self._watch(self._since)
                 failures = 0
                 await asyncio.sleep(PAUSE_SECONDS * self.jitter.uniform(0.5, 1.5))
@@ -77,6 +78,20 @@ class Reflector:
                 )
                 await asyncio.sleep(delay)
 
+    async def catch_up(self) -> None:
+        """List once more beside the watch, which may be behind; try until it works."""
+        failures = 0
+        while not self.absent:
+            try:
+                await self._list()
+                return
+            except NotFound as error:
+                self._report_absent(error)
+            except ApiError as error:
+                failures += 1
+                logger.warning("list failed", extra={"kind": self.kind, "error": str(error)})
+                await asyncio.sleep(self._delay(failures, error))
+
     async def _list(self) -> str:
         uids: list[str] = []
         version = ""
@@ -89,12 +104,14 @@ class Reflector:
         for lost in self.store.missing(self.kind, self.namespace, uids, int(version)):
             meta = lost["metadata"]
             self.store.discard(self.kind, meta.get("namespace", ""), meta["name"], meta["uid"], int(version))
-        if self._lists:
-            self.metrics.relists.labels(kind=self.kind).inc()
-        self._lists += 1
         self.absent = False
         self.synced.set()
         return version
+
+    def _count(self) -> None:
+        if self._lists:
+            self.metrics.relists.labels(kind=self.kind).inc()
+        self._lists += 1
 
     async def _watch(self, since: str) -> None:
         """Follow one watch stream to its end."""
