@@ -6,7 +6,6 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import obstore
 from rich.console import Console
@@ -26,10 +25,10 @@ from e2e.example.cast import ALL, Example
 from e2e.example.layers import reader
 from e2e.example.prepare import prepare
 from e2e.example.questions import Judged, asked_and_judged
-from e2e.example.results import Item, NoResults, read, report_of
+from e2e.example.results import NoResults, read, report_of
 from e2e.example.run import run
 from e2e.example.sandbox import NotRun
-from e2e.example.table import Row, markdown, rows, shown
+from e2e.example.table import Row, loss, markdown, rows, shown
 from e2e.example.verdict import checks
 from e2e.setup.progress import duration, say
 
@@ -70,19 +69,22 @@ def perform(cluster: Cluster, example: Example, images: Mapping[str, str], *, pl
         if failure := run(cluster, example, tape, log, plain=plain):
             say(f"\n{failure}\n(all commands and their output: {log})")
             return 1
-    items = evaluated(cluster, example, tape)
+    report = evaluated(cluster, example, tape)
+    items = read(report, example.metric)
     layers = reader(example)
     found = rows(example.layers, [(layers(item.tuned), layers(item.base)) for item in items])
+    lost = [loss(name, read(report, name)) for name in filter(None, (example.forgetting,))]
     console = Console()
     wide = console if console.is_terminal else Console(width=LOG_WIDTH)
-    wide.print(shown(found, f"\n{example.version} and the base model on the same held-out items"))
+    wide.print(shown([*found, *lost], f"\n{example.version} and the base model on the same held-out items"))
     say("asking the model that serves ...")
     answers = asked_and_judged(cluster, example, tape, images, items, through(cluster.gateway_url, example))
+    (example.out / "table.md").write_text(markdown([*found, *lost]), encoding="utf-8")
     return conclude(wide, example, found, answers)
 
 
-def evaluated(cluster: Cluster, example: Example, tape: Tape) -> Sequence[Item]:
-    """Return what the evaluation found, item by item; its report is kept beside the tape."""
+def evaluated(cluster: Cluster, example: Example, tape: Tape) -> Sequence[str]:
+    """Return the lines of the evaluation's report, which is kept beside the tape."""
     status = facts.version_status(tape, example.version)
     if status is None:
         raise NoResults(f"there is no ModelVersion {example.version} in namespace {example.namespace}")
@@ -90,17 +92,16 @@ def evaluated(cluster: Cluster, example: Example, tape: Tape) -> Sequence[Item]:
     with store(cluster, bucket, example.namespace) as opened:
         text = bytes(obstore.get(opened, key).bytes()).decode()
     (example.out / "report.jsonl").write_text(text, encoding="utf-8")
-    return read(text.split("\n"), example.metric)  # answers may hold other things that end a line
+    return text.split("\n")  # answers may hold other things that end a line
 
 
 def conclude(console: Console, example: Example, found: Sequence[Row], answers: Sequence[Judged]) -> int:
-    """Show answers and checks, keep the table for the README, and return the exit code."""
+    """Show answers and checks, and return the exit code."""
     console.print(show.answers(answers))
     held = list(checks(example, found, answers))
     console.print(show.checked(held))
-    target = Path(example.out / "table.md")
-    target.write_text(markdown(found), encoding="utf-8")
-    say(f"The table as Markdown: {target}; every answer of the evaluation: {example.out / 'report.jsonl'}")
+    table, report = example.out / "table.md", example.out / "report.jsonl"
+    say(f"The table as Markdown: {table}; every answer of the evaluation: {report}")
     return 0 if all(check.held for check in held) else 1
 
 

@@ -31,6 +31,8 @@ class Example:
     questions: int
     """How many are asked of the model that serves."""
     answer_tokens: int
+    forgetting: str = ""
+    """Of the evaluation: the loss on text that it was not tuned for, which is told too; empty where there is none."""
     brought: Mapping[str, Path] = field(default_factory=dict)
     """What its collectors bring: a folder below `out/NAME`, and the folder with the `collect.py`."""
 
@@ -61,8 +63,10 @@ BLUEPRINT: Final = Example(
     promised={"LinksResolve": 20},
     questions=3,
     answer_tokens=280,
+    forgetting="general-loss",
     brought={
         "raw": EXAMPLES / "blueprint-assistant" / "dataset",
+        "general": EXAMPLES / "blueprint-assistant" / "general",
         "base": EXAMPLES / "blueprint-assistant" / "base-model",
     },
 )

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from e2e.example.layers import Layers
-from slipway_train_torch.evaluate.bounds import binary_bound
+from e2e.example.results import Item
+from slipway_train_torch.evaluate.bounds import Gain, binary_bound, graded_bound
 
 CONFIDENCE_PERCENT = 95
 EACH_SIDE = 100 - (100 - CONFIDENCE_PERCENT) / 2
+SEED = 0
+"""Of the bootstrap: the same report makes the same table."""
 HEADINGS = ("", "base", "tuned", "difference", f"{CONFIDENCE_PERCENT} % interval")
 
 
@@ -32,6 +35,11 @@ class Row:
         return 100 * (self.tuned - self.base) / self.items
 
     @property
+    def better(self) -> bool:
+        """Whether the tuned model is surely better."""
+        return self.low > 0
+
+    @property
     def cells(self) -> tuple[str, str, str, str, str]:
         """The row as people read it."""
         return (
@@ -41,6 +49,33 @@ class Row:
             f"{self.points:+.0f} points",
             f"{self.low:+.0f} to {self.high:+.0f}",
         )
+
+
+@dataclass(frozen=True)
+class Loss:
+    """How many nats a token of the same texts takes of either model, and how much more since; less is better."""
+
+    metric: str
+    base: float
+    tuned: float
+    low: float
+    high: float
+
+    @property
+    def cells(self) -> tuple[str, str, str, str, str]:
+        """The row as people read it."""
+        return (
+            self.metric,
+            f"{self.base:.2f}",
+            f"{self.tuned:.2f}",
+            f"{self.tuned - self.base:+.2f} nats",
+            f"{self.low:+.2f} to {self.high:+.2f}",
+        )
+
+    @property
+    def better(self) -> bool:
+        """Whether the tuned model is surely better."""
+        return self.high < 0
 
 
 def rows(layers: Iterable[str], pairs: Sequence[tuple[Layers, Layers]]) -> list[Row]:
@@ -63,17 +98,36 @@ def compared(layer: str, pairs: Sequence[tuple[bool, bool]]) -> Row:
     return Row(layer, len(pairs), base, base + better - worse, 100 * low, -100 * high)
 
 
-def shown(found: Sequence[Row], title: str) -> Table:
+def loss(metric: str, items: Sequence[Item]) -> Loss:
+    """Return what either model's loss on the same texts says. Raises ValueError for too few texts.
+
+    The interval is by the gates' bootstrap of nats per token: the bound of what was gained, and that of what was lost.
+    """
+    tokens = sum(item.tuned["weight"] for item in items)
+    base = sum(item.base["amount"] for item in items) / tokens
+    tuned = sum(item.tuned["amount"] for item in items) / tokens
+    low, high = (graded_bound([_gain(item, sign) for item in items], EACH_SIDE, SEED) for sign in (1, -1))
+    if low is None or high is None:
+        raise ValueError(f"there are too few texts to compare in {metric}")
+    return Loss(metric, base, tuned, low, -high)
+
+
+def _gain(item: Item, sign: int) -> Gain:
+    note = item.tuned
+    return Gain(note["group"], sign * (note["amount"] - item.base["amount"]), note["weight"])
+
+
+def shown(found: Sequence[Row | Loss], title: str) -> Table:
     """Return the table for a terminal."""
     table = Table(title=title, title_justify="left", box=None, padding=(0, 3, 0, 0), header_style="bold")
     for heading in HEADINGS:
         table.add_column(heading, justify="right" if heading else "left")
     for row in found:
-        table.add_row(*row.cells, style="green" if row.low > 0 else "")
+        table.add_row(*row.cells, style="green" if row.better else "")
     return table
 
 
-def markdown(found: Sequence[Row]) -> str:
+def markdown(found: Sequence[Row | Loss]) -> str:
     """Return the table as Markdown, for a README."""
     lines = [HEADINGS, ("---", *["---:"] * (len(HEADINGS) - 1)), *(row.cells for row in found)]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

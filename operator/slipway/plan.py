@@ -212,7 +212,7 @@ class Plan:
 
     The engine works in this order, and every write may be the last before a crash:
     children that go ahead, a last look at what deletions rest on, status (the intent), the other children in the order
-    given, deletions, events.
+    given, deletions, events, progress.
     """
 
     status: Manifest
@@ -226,6 +226,9 @@ class Plan:
     rests_on: frozenset[tuple[str, str]] = frozenset()
     """(kind, name) of children that are read anew before anything is deleted. If one of them is not as it was seen, the
     plan is dropped and made again: whose watch is broken hears of nothing else."""
+    progress: Manifest | None = None
+    """What is left of the figures that a pod pushed, where some of them are no longer so; None leaves them as they are.
+    """
     unowned: Sequence[Manifest] = ()
     """Objects to apply without an owner reference: they outlive the root (a ModelVersion outlives its TrainingJob)."""
     events: Sequence[Event] = ()

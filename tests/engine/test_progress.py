@@ -15,9 +15,15 @@ from slipway.kube.progress import ProgressServer, Refused, Writer, decimal, to_s
 from slipway.kube.store import Store
 from slipway.metrics.operator import OperatorMetrics
 from slipway.names import root_labels
+from slipway.training.room import Room
 from tests.engine.cluster import Cluster
 from tests.engine.faults import Wire
+from tests.engine.node import Node
+from tests.engine.replica import Replica
+from tests.engine.story import SETTINGS
 from tests.engine.virtual import EPOCH, VirtualClock, virtual
+from tests.unit.training.world import SPEC, dataset
+from tests.unit.worlds import NAMESPACE
 
 BODY = json.dumps({"step": 10, "steps": 40, "loss": 0.51234567, "tokens_per_second": 164.4}).encode()
 
@@ -206,3 +212,42 @@ async def test_all_figures_of_a_push_reach_the_status() -> None:
     assert found["memory"] == body["memory"]
     assert await setting.push("token-of-run", json.dumps(body | {"report": "https://elsewhere"}).encode()) == 400
     await setting.writer.close()
+
+
+@virtual
+async def test_the_time_left_of_a_run_goes_when_it_ends_and_its_other_figures_stay() -> None:
+    cluster = Cluster()
+    data = dataset()
+    await cluster.create({**data, "status": data["status"]})
+    meta = {"name": "run", "namespace": NAMESPACE}
+    run = {"apiVersion": "slipway.dev/v1alpha1", "kind": "TrainingJob", "metadata": meta, "spec": SPEC}
+    await cluster.create(run)
+    replica = Replica(cluster, "one", {"TrainingJob": Room(SETTINGS)}, Wire(cluster)).start()
+    node = asyncio.create_task(Node(cluster, lambda digest: 1.0).run())
+
+    def found() -> dict[str, Any]:
+        return cluster.objects["TrainingJob", NAMESPACE, "run"]
+
+    def status() -> dict[str, Any]:
+        return found().get("status") or {}
+
+    async def until(state: str) -> None:
+        async with asyncio.timeout(60):
+            while status().get("state") != state:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+
+    try:
+        await until("Running")
+        replica.engine.writer.offer(found()["metadata"]["uid"], Progress(step=3, steps=9, eta_seconds=70, loss=0.5))
+        await asyncio.sleep(1)
+        assert status()["progress"]["etaSeconds"] == 70
+        await until("Succeeded")
+        await asyncio.sleep(1)
+        assert "etaSeconds" not in status()["progress"]
+        assert (status()["progress"]["step"], status()["progress"]["loss"]) == (3, "0.5")
+        version = found()["metadata"]["resourceVersion"]
+        await asyncio.sleep(30)
+        assert found()["metadata"]["resourceVersion"] == version, "there is nothing more to write"
+    finally:
+        node.cancel()
+        await replica.end()

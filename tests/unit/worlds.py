@@ -148,7 +148,7 @@ class World:
         return self.room.plan(self.root(name), self.store, self.facts, self.now)
 
     def step(self, name: str = "") -> Plan:
-        """Do what the engine does with one key: status, children, deletions."""
+        """Do what the engine does with one key: status, children, deletions, progress."""
         found, plan = self.root(name), self.plan(name)
         json.dumps(plan.status)
         standing = {field: value for field, value in self.status(name).items() if field in self.OTHERS}
@@ -163,6 +163,8 @@ class World:
             ours = controller_uid(child) in (None, found["metadata"]["uid"])
             if child["kind"] in self.room.owns and owned not in kept and ours:
                 self.remove(*owned)
+        if plan.progress not in (None, self.status(name).get("progress")):
+            self.put({**self.root(name), "status": {**self.status(name), "progress": plan.progress}})
         return plan
 
     def settle(self, name: str = "") -> Plan:

@@ -93,8 +93,11 @@ def bound(counts: Collection[int], step: Balance) -> int:
 
 def counted(step: Balance | None, database: sqlite3.Connection) -> dict[str, int] | None:
     """Return how many rows of the largest categories the dataset has; None where nobody asked for balance."""
-    if step is None:
-        return None
+    return None if step is None else largest(database)
+
+
+def largest(database: sqlite3.Connection) -> dict[str, int]:
+    """Return how many rows of the largest categories the dataset has, the largest first."""
     query = """
         SELECT category, COUNT(*) FROM categories JOIN rows USING (id)
         GROUP BY category ORDER BY COUNT(*) DESC, category LIMIT ?

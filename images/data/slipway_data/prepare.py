@@ -49,6 +49,10 @@ log = logging.getLogger("slipway")
 
 EVERY = 5_000
 """Rows between two lines of progress."""
+COLUMNS = (
+    "id TEXT PRIMARY KEY, grp TEXT, content TEXT, split TEXT, added INTEGER, path TEXT, licence TEXT, project TEXT"
+)
+"""Of the table of rows."""
 OF_A_MIX = Split(train_percent=100, validation_percent=0, test_percent=0)
 """What a mix must have: rows to train on. Whether it has others is its members' matter."""
 
@@ -94,8 +98,7 @@ def _made(job: PrepareDataset, origin: Origin, made_from: Inputs, again: KeptRow
         with closing(sqlite3.connect(work / "rows.sqlite")) as database:
             database.execute("PRAGMA journal_mode=OFF")
             database.execute("PRAGMA synchronous=OFF")
-            columns = "id TEXT PRIMARY KEY, grp TEXT, content TEXT, split TEXT, added INTEGER, path TEXT, licence TEXT"
-            database.execute(f"CREATE TABLE rows ({columns}) WITHOUT ROWID")
+            database.execute(f"CREATE TABLE rows ({COLUMNS}) WITHOUT ROWID")
             with (folder / REJECTED).open("w", encoding="utf-8") as rejected:
                 _through_steps(job, found, database, tally, ties, funnel, rejected.write, again)
             splits = _written(job, database, ties, folder, kept, exports, rendering)
@@ -103,7 +106,7 @@ def _made(job: PrepareDataset, origin: Origin, made_from: Inputs, again: KeptRow
             licences = licence.counted(database, job.steps)
             licensed = rows_by_licence(job.source, database)
             categories = balance.counted(balance.asked_for(job.steps), database)
-            shown = rows_by_category(balance.asked_for(job.steps), database)
+            shown = rows_by_category(balance.asked_for(job.steps), database, mixed=bool(job.members))
             mixed = mix.told(job.members, database)
         rows = Rows(**splits, rejected=tally.rejected, duplicates=tally.duplicates)
         made = recipe(job)
@@ -190,8 +193,8 @@ def _through_steps(
             left_out(done.step, done.item)
         else:
             row, content = done.item, to_json(done.item.content.dump()).decode()
-            values = (row.id, row.group, content, row.split, done.added, row.path, licences.named(row))
-            if database.execute("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)", values).rowcount:
+            values = (row.id, row.group, content, row.split, done.added, row.path, licences.named(row), row.project)
+            if database.execute("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values).rowcount:
                 tally.kept += 1
             else:
                 left_out(done.step, Rejected(row.id, REPEATED_ID, "a row before it has the same id: name them apart"))

@@ -56,7 +56,7 @@ class TrainingProgress(StatusModel):
     eta_seconds: Count | None = Field(
         default=None,
         description="etaSeconds is the time left at the present speed for the steps planned; of a run with stages, for "
-        "those of its stage. Measuring, saving and publishing come on top.",
+        "those of its stage. Measuring, saving and publishing come on top. Absent while nothing runs.",
     )
     tokens_per_second: Count | None = Field(
         default=None, description="tokensPerSecond is the number of tokens trained each second, padding not counted."

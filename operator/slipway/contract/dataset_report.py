@@ -135,7 +135,7 @@ class Sample(StatusModel):
 
 
 class Category(StatusModel):
-    """Kept rows of one category, by which a balance step bounds them, and some of these."""
+    """Kept rows of one category, and some of these."""
 
     name: str
     """Empty where rows have none."""
@@ -146,6 +146,8 @@ class Category(StatusModel):
 class Categories(StatusModel):
     """All categories, and those with the most rows."""
 
+    by: str
+    """What a category is: a folder, project or column that a balance step bounds; without one, what says most."""
     count: int
     largest: tuple[Category, ...]
 
@@ -240,7 +242,7 @@ class DatasetReport(StatusModel):
     licences: Licences | None = None
     """Absent where rows come from other Datasets, whose reports tell it, or from what users said."""
     categories: Categories | None = None
-    """Absent where no step balances them."""
+    """Absent where no step balances rows, and nothing tells them apart."""
     samples: tuple[Sample, ...] = ()
     rendered: Rendered | None = None
     """Absent where nobody asked for tokens."""

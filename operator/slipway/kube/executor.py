@@ -28,7 +28,7 @@ from slipway.kube.refusals import (
 from slipway.kube.resources import ROOT_KINDS
 from slipway.kube.store import Name, Store
 from slipway.metrics.operator import OperatorMetrics
-from slipway.names import MANAGER, STATUS_MANAGER
+from slipway.names import MANAGER, PROGRESS_MANAGER, STATUS_MANAGER
 from slipway.plan import Event, Key, Manifest, Plan, Room
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Executor:
     def is_true(self, room: Room, root: Manifest, plan: Plan) -> bool:
         """Tell whether `plan` needs no write, as far as the store knows."""
         found = without_progress(root.get("status") or {})
-        if normal(stated(plan.status, found, (), 0, self._clock.now())) != found:
+        if normal(stated(plan.status, found, (), 0, self._clock.now())) != found or not _tells(root, plan):
             return False
         children = ((name, wanted, self._store.get(*name)) for name, wanted in _wanted(root, plan))
         if any(cached is None or not is_current(wanted, cached, None) for _, wanted, cached in children):
@@ -135,6 +135,7 @@ class Executor:
                 for event in plan.events:
                     self._recorder.record(root, event)
         await run.status(run.final_status())
+        await run.progress()
         wait = soonest(memory.refusals.values(), self._clock.monotonic())
         return Outcome(run.writes, wait)
 
@@ -158,24 +159,32 @@ class _Run:
         found = without_progress(self._root.get("status") or {})
         if wanted == found or self._memory.status == (digest(wanted), digest(found)):
             return
+        await self._state(wanted, STATUS_MANAGER)
+        self.announced = True
+        self._memory.status = (digest(wanted), digest(without_progress(self._root.get("status") or {})))
+        logger.info("status written", extra={"object": self._name(self._root), "state": wanted.get("state", "")})
+
+    async def progress(self) -> None:
+        """Write what is left of a pod's figures, in the name of who writes them while it runs: only that takes away."""
+        if not _tells(self._root, self._plan):
+            await self._state({"progress": self._plan.progress}, PROGRESS_MANAGER)
+
+    async def _state(self, status: dict[str, Any], manager: str) -> None:
         meta = self._root["metadata"]
         manifest = {
             "apiVersion": self._root["apiVersion"],
             "kind": self._root["kind"],
             "metadata": {name: meta[name] for name in ("name", "namespace", "resourceVersion")},
-            "status": wanted,
+            "status": status,
         }
         try:
-            self._root = await self._apply(manifest, STATUS_MANAGER, "status")
+            self._root = await self._apply(manifest, manager, "status")
         except Conflict as error:
             await self._refresh()
             raise Stale(str(error)) from error
         except NotFound as error:
             self._store.discard(self._root["kind"], meta["namespace"], meta["name"], self._uid, _version(meta))
             raise Stale(str(error)) from error
-        self.announced = True
-        self._memory.status = (digest(wanted), digest(without_progress(self._root.get("status") or {})))
-        logger.info("status written", extra={"object": self._name(self._root), "state": wanted.get("state", "")})
 
     def final_status(self) -> dict[str, Any]:
         """Return the planned status with what was refused."""
@@ -372,6 +381,11 @@ def _unwanted(store: Store, room: Room, uid: str, plan: Plan) -> Iterator[Manife
 def _last_of_all(obj: Manifest) -> bool:
     """Tell whether `obj` goes after the rest: should the operator die in between, it says what the others are."""
     return bool(obj["kind"] == "ControllerRevision")
+
+
+def _tells(root: Manifest, plan: Plan) -> bool:
+    """Tell whether `root` has the progress that `plan` wants, if it wants any."""
+    return plan.progress is None or normal(plan.progress) == (root.get("status") or {}).get("progress")
 
 
 def _never_changes(wanted: Manifest) -> bool:

@@ -22,6 +22,7 @@ from slipway.training.layout import ended, noticed, running
 from slipway.training.memory import ahead
 from slipway.training.objects import Training, checkpoints, run_objects, snapshot
 from slipway.training.observe import Observed
+from slipway.training.plans import at_rest
 from slipway.training.plans import dumped as _dumped
 from slipway.training.plans import plan as _plan
 from slipway.training.publish import holds, made_by, made_with, model_version, taken
@@ -444,7 +445,7 @@ def _failed(
 
 def _ended(training: Training, seen: Observed, status: TrainingJobStatus, now: datetime) -> Plan:
     fresh = status.model_copy(update={"observed_generation": training.generation})
-    return Plan(status=_dumped(fresh), **_kept(training, seen, fresh, now))
+    return Plan(status=_dumped(fresh), progress=at_rest(status), **_kept(training, seen, fresh, now))
 
 
 def _kept(training: Training, seen: Observed, status: TrainingJobStatus, now: datetime) -> dict[str, Any]:

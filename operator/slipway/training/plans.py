@@ -31,7 +31,15 @@ def plan(
         "conditions": [made[0], ended, *made[1:]],
         "message": view.message[:2048],
     }
-    return Plan(status=dumped(status.model_copy(update=update)), **rest)
+    return Plan(status=dumped(status.model_copy(update=update)), progress=at_rest(status), **rest)
+
+
+def at_rest(status: TrainingJobStatus) -> dict[str, Any] | None:
+    """Return the progress of a run of which nothing runs, without the time left; None where it says no such time."""
+    told = status.progress
+    if told is None or told.eta_seconds is None or status.running_since is not None:
+        return None
+    return told.model_copy(update={"eta_seconds": None}).dump()
 
 
 def dumped(status: TrainingJobStatus) -> dict[str, Any]:

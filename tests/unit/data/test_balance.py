@@ -172,7 +172,7 @@ def test_the_report_counts_and_shows_rows_of_every_category(place: Place) -> Non
     result = place.prepare("JSONL", "Completion", step(maxRows=10))
     found = place.report(result).categories
     assert found is not None
-    assert found.count == 3
+    assert (found.by, found.count) == ("folder", 3)
     assert [(one.name, one.rows, len(one.samples)) for one in found.largest] == [
         ("large", 10, 2),
         ("small", 10, 2),
@@ -193,13 +193,6 @@ def test_of_many_categories_the_largest_are_shown(place: Place) -> None:
     place.put("raw/a.jsonl", "".join(rows))
     found = place.report(place.prepare("JSONL", "Completion", step(by="Column", column="topic", maxRows=5))).categories
     assert found is not None
-    assert (found.count, len(found.largest)) == (120, 100)
+    assert (found.by, found.count, len(found.largest)) == ("topic", 120, 100)
     assert [len(one.samples) for one in found.largest] == [2] * 20 + [0] * 80
     assert [one.rows for one in found.largest] == sorted((one.rows for one in found.largest), reverse=True)
-
-
-def test_without_balance_no_category_is_told(place: Place) -> None:
-    filled(place)
-    result = place.prepare()
-    assert place.report(result).categories is None
-    assert "<h2>Categories</h2>" not in place.read(result.report)

@@ -16,7 +16,7 @@ from slipway.contract.study import study_key
 from slipway_data.study.__main__ import plot
 from slipway_data.study.page import page
 from slipway_data.study.plots import plots
-from slipway_data.study.scales import HEIGHT, WIDTH, choices, numbers
+from slipway_data.study.scales import HEIGHT, WIDTH, choices, numbers, written
 from tests.unit.data.preparing import Place
 
 HOSTILE = "</style><script>alert(1)</script>\"'&{{ job }}"
@@ -116,16 +116,33 @@ def test_numbers_lie_where_they_should(values: list[str], log: bool, places: lis
         (["0", "1", "2"], False, ["0", "1", "2"]),
         (["0", "9"], False, ["0", "3", "6", "9"]),
         (["0", "10"], False, ["0", "3", "6", "9"]),
-        (["1024", "4096"], False, ["1024", "1792", "2560", "3328", "4096"]),
+        (["1024", "4096"], False, ["1,024", "1,792", "2,560", "3,328", "4,096"]),
         (["7"], False, ["7"]),
         (["0.5", "2"], False, ["0.5", "0.875", "1.25", "1.62", "2"]),
-        (["1", "10000"], True, ["1", "10", "100", "1e+03", "1e+04"]),
+        (["1", "10000"], True, ["1", "10", "100", "1,000", "10,000"]),
+        (["1e-6", "1e-2"], True, ["10⁻⁶", "10⁻⁵", "10⁻⁴", "10⁻³", "10⁻²"]),
+        (["2e-5", "3e-2"], True, ["0.0001", "0.001", "0.01"]),
+        (["1e-9", "1e3"], True, ["10⁻⁹", "10⁻⁶", "10⁻³", "1", "10³"]),
+        (["1e-5", "1.6e-4"], True, ["10⁻⁵", "2·10⁻⁵", "4·10⁻⁵", "8·10⁻⁵", "1.6·10⁻⁴"]),
     ],
 )
-def test_between_whole_numbers_only_whole_ones_are_labelled(values: list[str], log: bool, labels: list[str]) -> None:
+def test_an_axis_is_labelled_as_people_would(values: list[str], log: bool, labels: list[str]) -> None:
     scale = numbers(values, WIDTH, log=log)
     assert [tick.label for tick in scale.ticks] == labels
     assert all(0 <= tick.at <= WIDTH for tick in scale.ticks)
+
+
+@pytest.mark.parametrize(
+    ("marks", "texts"),
+    [
+        ([0.0, 0.00012345, 0.5], ["0", "0.000123", "0.5"]),
+        ([999.9, 1234.5, 1_000_000.0], ["1,000", "1,230", "1,000,000"]),
+        ([0.0, 2.5e-5, -1e-7], ["0", "2.5·10⁻⁵", "-10⁻⁷"]),
+        ([2.5, 20.0, 1e9], ["2.5", "2·10¹", "10⁹"]),
+    ],
+)
+def test_marks_of_one_axis_are_written_alike(marks: list[float], texts: list[str]) -> None:
+    assert written(marks) == texts
 
 
 def test_choices_share_the_axis() -> None:

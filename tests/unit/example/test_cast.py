@@ -62,6 +62,16 @@ def test_questions_are_asked_as_in_the_evaluation(example: Example) -> None:
     assert measure.get("samples", 1) == 1, "a table of pairs needs one answer to each task"
 
 
+def test_what_is_not_to_be_forgotten_is_pushed_where_the_run_reads_it(example: Example) -> None:
+    [job] = [one["spec"] for one in applied(example).values() if one["kind"] == "TrainingJob"]
+    metrics = {one["name"]: one["measure"] for one in job["evaluation"]["metrics"]}
+    general = {name for name, measure in metrics.items() if "data" in measure.get("heldOutLoss", {})}
+    assert general == set(filter(None, (example.forgetting,)))
+    for name in general:
+        uri = metrics[name]["heldOutLoss"]["data"]["uri"]
+        assert f"push ../../out/{example.name}/general/ {uri}\n" in f"{typed(example)}\n"
+
+
 def test_commands_name_files_that_are_brought(example: Example) -> None:
     folders = set(re.findall(rf"\.\./\.\./out/{example.name}/([\w-]+)/", typed(example)))
     assert folders == set(example.brought)
@@ -82,7 +92,7 @@ def test_the_readme_tells_the_one_command_and_has_room_for_the_table(example: Ex
     assert f"\nexample-{example.name}: venv ##" in Path(REPOSITORY, "Makefile").read_text()
     begin, end = (f"<!-- example-{example.name} {word} -->" for word in ("begins", "ends"))
     assert text.index(begin) < text.index(end)
-    assert all(f"**{layer}**" in text for layer in example.layers)
+    assert all(f"**{layer}**" in text for layer in (*example.layers, *filter(None, (example.forgetting,))))
 
 
 def test_the_layers_are_those_that_are_told_of_answers() -> None:

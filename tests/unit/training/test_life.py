@@ -11,7 +11,7 @@ from slipway.contract.result import Preempted, encode
 from slipway.settings import Images
 from slipway.training.room import Room
 from tests.unit.training.world import BASE, DIGEST, dataset, refuse, running, started, succeed, world
-from tests.unit.worlds import NAMESPACE, SETTINGS
+from tests.unit.worlds import NAMESPACE, SETTINGS, World
 
 
 @pytest.mark.parametrize(
@@ -400,6 +400,52 @@ def test_progress_belongs_to_its_own_writer() -> None:
     plan = made.settle()
     assert "progress" not in plan.status
     assert made.status()["state"] == "Publishing"
+
+
+def tell(made: World) -> None:
+    """Let the pod push its progress, with a time left."""
+    told = {"step": 3, "steps": 8, "percent": 37, "etaSeconds": 50, "tokensPerSecond": 9}
+    made.put({**made.root(), "status": {**made.status(), "progress": told}})
+    made.settle()
+
+
+@pytest.mark.parametrize("end", ["failed", "done", "suspended", "disrupted", "overdue"])
+def test_a_run_of_which_nothing_runs_has_no_time_left(end: str) -> None:
+    made = running()
+    tell(made)
+    assert made.status()["progress"]["etaSeconds"] == 50
+    match end:
+        case "failed":
+            refuse(made)
+        case "done":
+            succeed(made)
+        case "suspended":
+            made.edit(suspend=True)
+        case "disrupted":
+            made.end(ExitCode.PREEMPTED, encode(Preempted(step=3)), pod="pod-1", evicted=True)
+        case _:
+            made.wait(10_000_000)
+    made.settle()
+    assert made.status()["progress"] == {"step": 3, "steps": 8, "percent": 37, "tokensPerSecond": 9}
+
+
+def test_a_push_that_comes_after_the_end_is_no_news_of_time() -> None:
+    made = running()
+    succeed(made)
+    made.settle()
+    tell(made)
+    assert "etaSeconds" not in made.status()["progress"]
+
+
+def test_a_run_that_goes_on_has_a_time_left_again() -> None:
+    made = running()
+    tell(made)
+    made.end(ExitCode.PREEMPTED, encode(Preempted(step=3)), pod="pod-1", evicted=True)
+    made.settle()
+    made.pod({"phase": "Running"}, "pod-2")
+    made.settle()
+    tell(made)
+    assert made.status()["progress"]["etaSeconds"] == 50
 
 
 def test_trouble_of_a_pod_is_told() -> None:

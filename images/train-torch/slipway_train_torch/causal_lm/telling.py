@@ -25,13 +25,14 @@ def progress(run: Recipe, phase: str) -> Progress:
     best = early.best(run.measured)
     layout = run.ladder.layout if hasattr(run, "ladder") else None
     pace = run.pace if run.pace.known() else None
+    left = (steps - run.state.step) * pace.step_seconds() if pace is not None and not run.stop.is_set() else None
     newest = run.newest()
     return Progress(
         phase=phase,
         step=run.state.step,
         steps=steps,
         epoch=round(run.state.step / run.per_epoch, 2) if steps else None,
-        eta_seconds=round((steps - run.state.step) * pace.step_seconds()) if pace is not None else None,
+        eta_seconds=round(left) if left is not None else None,  # it trains no more once it is asked to stop
         tokens_per_second=pace.tokens_per_second() if pace is not None else None,
         trained_tokens_per_second=pace.trained_tokens_per_second() if pace is not None else None,
         mfu_percent=pace.mfu_percent() if pace is not None else None,

@@ -30,7 +30,7 @@ def improvement(gains: Iterable[Gain]) -> float:
     return sum(gain.amount for gain in gains) / sum(gain.weight for gain in gains)
 
 
-def graded_bound(gains: Sequence[Gain], confidence_percent: int, seed: int) -> float | None:
+def graded_bound(gains: Sequence[Gain], confidence_percent: float, seed: int) -> float | None:
     """Return the one-sided lower confidence bound of `improvement(gains)`, or None when there are too few groups.
 
     Studentised bootstrap over whole groups, for items of one group are alike (Efron & Tibshirani 1993, ch. 12.5; Hall
