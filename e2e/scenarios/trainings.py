@@ -33,6 +33,9 @@ POD_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 240.0
 STEPPED: Final = ("step", "loss", "learningRate", "gradientNorm")
 MEASURED: Final = ("step", "validationLoss")
+WEIGHTS: Final = "adapter/adapter_model.safetensors"
+NUMBER_LABEL: Final = "batch.kubernetes.io/job-completion-index"
+"""Which of several pods a pod is, from "0"; a pod that is alone has none."""
 
 Line = Mapping[str, float]
 Manifest = dict[str, Any]
@@ -58,6 +61,11 @@ class Result:
     def measurements(self) -> list[Line]:
         """What was measured on the validation split, after which step."""
         return [{name: line[name] for name in MEASURED} for line in self.history if "validationLoss" in line]
+
+    @property
+    def learned(self) -> tuple[object, ...]:
+        """What a run must have in common with one of the same recipe, to the last bit."""
+        return self.steps, self.measurements, self.files[WEIGHTS]
 
 
 class Trainings:
@@ -131,15 +139,19 @@ class Trainings:
         label = f"{KIND_LABEL}=TrainingJob,{NAME_LABEL}={name}"
         return list(json.loads(self.kubectl("get", "pods", "-l", label, "-o", "json"))["items"])
 
-    def running_pod(self, name: str, besides: Collection[str] = (), seconds: float = PATIENCE_SECONDS) -> str:
-        """Return the pod that a run has, and that is none of `besides`, once it runs."""
+    def running_pod(
+        self, name: str, besides: Collection[str] = (), seconds: float = PATIENCE_SECONDS, number: int = 0
+    ) -> str:
+        """Return the pod `number` that a run has, and that is none of `besides`, once it runs."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for pod in self.pods(name):
-                if pod["status"].get("phase") == "Running" and pod["metadata"]["name"] not in besides:
-                    return str(pod["metadata"]["name"])
+                meta, phase = pod["metadata"], pod["status"].get("phase")
+                is_it = meta["labels"].get(NUMBER_LABEL, "0") == str(number)
+                if is_it and phase == "Running" and meta["name"] not in besides:
+                    return str(meta["name"])
             time.sleep(POD_SECONDS)
-        raise Missed(f"{name}: no pod ran within {seconds:.0f} s: {self.status(name).message}")
+        raise Missed(f"{name}: no pod {number} ran within {seconds:.0f} s: {self.status(name).message}")
 
     def result(self, name: str, seconds: float = PATIENCE_SECONDS) -> Result:
         """Return what a run has made, once it has succeeded."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from e2e.cluster.existing import ExistingCluster
 from e2e.demo.tape import Sighting, Tape
 from e2e.scenarios.play import Missed
-from e2e.scenarios.trainings import Result, Trainings
+from e2e.scenarios.trainings import NUMBER_LABEL, Result, Trainings
 from slipway.api.trainingjob_status import TrainingJobStatus
 from slipway.contract.training_report import TrainingReport
+from tests.unit.scenarios.doubles import Kubectl
 
 
 def trainings(*states: str) -> Trainings:
@@ -42,6 +45,36 @@ def test_what_depends_on_the_clock_is_no_part_of_what_was_learned() -> None:
             "baseModel": ref, "dataset": ref, "recipe": "d", "codeVersion": "e",
         }
     )  # fmt: skip
-    result = Result(TrainingJobStatus(), report, history, {})
+    weights = {"adapter/adapter_model.safetensors": "ab"}
+    result = Result(TrainingJobStatus(), report, history, weights)
     assert result.steps == [line]
     assert result.measurements == [{"step": 1, "validationLoss": 3.0}]
+    assert result.learned == (result.steps, result.measurements, "ab")
+    other = Result(TrainingJobStatus(), report, [{**one, "at": 9.0} for one in history], weights)
+    assert other.learned == result.learned
+
+
+def pod(name: str, phase: str = "Running", **labels: str) -> dict[str, object]:
+    return {"metadata": {"name": name, "labels": labels}, "status": {"phase": phase}}
+
+
+def numbered(number: int) -> dict[str, str]:
+    return {NUMBER_LABEL: str(number)}
+
+
+def test_of_several_pods_the_one_is_found_that_is_asked_for() -> None:
+    pods = [
+        pod("one-0-a", "Failed", **numbered(0)),
+        pod("one-1-a", **numbered(1)),
+        pod("one-0-b", **numbered(0)),
+        pod("one-1-b", **numbered(1)),
+    ]
+    found = Trainings(Kubectl(json.dumps({"items": pods})), Tape())
+    assert found.running_pod("one") == "one-0-b"
+    assert found.running_pod("one", number=1) == "one-1-a"
+    assert found.running_pod("one", besides=["one-1-a"], number=1) == "one-1-b"
+
+
+def test_a_pod_that_is_alone_has_no_number() -> None:
+    found = Trainings(Kubectl(json.dumps({"items": [pod("one-a")]})), Tape())
+    assert found.running_pod("one") == "one-a"
