@@ -94,20 +94,19 @@ def drawn(ways: Iterable[Way], moments: Iterable[Sequence[int]], chance: random.
     return [Blow(way, chance.choice(steps), chance.uniform(0, 1)) for way, steps in zip(ways, moments, strict=False)]
 
 
-def strike(trainings: Trainings, name: str, blows: Iterable[Blow], number: int = 0) -> None:
+def strike(trainings: Trainings, name: str, blows: Iterable[Blow], nodes: int = 1, number: int = 0) -> None:
     """Let each of `blows` fall on a new pod `number` of the run, one after the other; return when the last one fell.
 
     Of several pods the first tells how far all are.
     """
     gone: set[str] = set()
     for blow in blows:
-        first = trainings.running_pod(name, besides=gone)
-        pod = trainings.running_pod(name, besides=gone, number=number)
-        await_step(trainings.cluster, first, blow.step)
+        pods = trainings.running_pods(name, nodes, besides=gone)
+        await_step(trainings.cluster, pods[0], blow.step)
         time.sleep(blow.seconds)
         trainings.tape.add(Mark(time.time(), f"{name}: {blow}, pod {number}"))
-        blow.way(trainings.cluster, pod)
-        gone |= {first, pod}
+        blow.way(trainings.cluster, pods[number])
+        gone.update(pods)
 
 
 def strayed(restarts: Sequence[Restart], blows: Sequence[Blow], every: int) -> list[str]:

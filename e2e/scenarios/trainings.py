@@ -34,8 +34,6 @@ PATIENCE_SECONDS: Final = 240.0
 STEPPED: Final = ("step", "loss", "learningRate", "gradientNorm")
 MEASURED: Final = ("step", "validationLoss")
 WEIGHTS: Final = "adapter/adapter_model.safetensors"
-NUMBER_LABEL: Final = "batch.kubernetes.io/job-completion-index"
-"""Which of several pods a pod is, from "0"; a pod that is alone has none."""
 
 Line = Mapping[str, float]
 Manifest = dict[str, Any]
@@ -139,19 +137,25 @@ class Trainings:
         label = f"{KIND_LABEL}=TrainingJob,{NAME_LABEL}={name}"
         return list(json.loads(self.kubectl("get", "pods", "-l", label, "-o", "json"))["items"])
 
-    def running_pod(
-        self, name: str, besides: Collection[str] = (), seconds: float = PATIENCE_SECONDS, number: int = 0
-    ) -> str:
-        """Return the pod `number` that a run has, and that is none of `besides`, once it runs."""
+    def running_pod(self, name: str, besides: Collection[str] = (), seconds: float = PATIENCE_SECONDS) -> str:
+        """Return the pod that a run has, and that is none of `besides`, once it runs."""
+        return self.running_pods(name, 1, besides, seconds)[0]
+
+    def running_pods(
+        self, name: str, nodes: int, besides: Collection[str] = (), seconds: float = PATIENCE_SECONDS
+    ) -> list[str]:
+        """Return the pods that a run has, in their order and without `besides`, once all of them run."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            for pod in self.pods(name):
-                meta, phase = pod["metadata"], pod["status"].get("phase")
-                is_it = meta["labels"].get(NUMBER_LABEL, "0") == str(number)
-                if is_it and phase == "Running" and meta["name"] not in besides:
-                    return str(meta["name"])
+            found = {
+                number_of(pod): str(pod["metadata"]["name"])
+                for pod in self.pods(name)
+                if pod["status"].get("phase") == "Running" and pod["metadata"]["name"] not in besides
+            }
+            if len(found) == nodes:
+                return [found[number] for number in range(nodes)]
             time.sleep(POD_SECONDS)
-        raise Missed(f"{name}: no pod {number} ran within {seconds:.0f} s: {self.status(name).message}")
+        raise Missed(f"{name}: no {nodes} pods ran within {seconds:.0f} s: {self.status(name).message}")
 
     def result(self, name: str, seconds: float = PATIENCE_SECONDS) -> Result:
         """Return what a run has made, once it has succeeded."""
@@ -170,6 +174,11 @@ class Trainings:
         bucket = uris[0].removeprefix("s3://").partition("/")[0]
         with prompts.store(self.cluster, bucket, NAMESPACE) as store:
             return [bytes(obstore.get(store, uri.removeprefix(f"s3://{bucket}/")).bytes()) for uri in uris]
+
+
+def number_of(pod: Manifest) -> int:
+    """Return which of the pods of its run `pod` is; one that is alone has no number."""
+    return int(pod["metadata"]["labels"].get("batch.kubernetes.io/job-completion-index", "0"))
 
 
 @contextmanager

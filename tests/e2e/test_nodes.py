@@ -23,19 +23,21 @@ from e2e.demo.__main__ import fresh
 from e2e.demo.prepare import out
 from e2e.demo.tape import Tape
 from e2e.scenarios.kills import POLITE, Blow, Way, delete_by_force, drawn, kill, strayed, strike
-from e2e.scenarios.trainings import NUMBER_LABEL, Line, Result, Trainings, prepared
+from e2e.scenarios.trainings import Line, Result, Trainings, number_of, prepared
 from slipway.api.trainingjob_status import Restarts
 from tests.apiserver.jobset.manager import CRD, jobset
 
 FOUR_STEPS = {"maxSteps": 4, "batchSize": 4}
 LONE, SHARED = "alone", "together"
 
-STEPS, EVERY = 24, 4
+STEPS, EVERY = 60, 4
 RECIPE = {"maxSteps": STEPS, "batchSize": 6}
-"""Three passes over some 48 rows, three of them in each pod."""
+"""Some seven passes over 48 rows, three rows of each step in each pod."""
 SAVED = {"everySteps": EVERY, "keep": 2}
-MOMENTS = (range(5, 8), range(9, 13), range(14, 18))
-"""Steps after which the blows fall: after the first checkpoint, and well before the end."""
+MOMENTS = (range(5, 9), range(20, 24), range(36, 40))
+"""Steps after which the blows fall: after the first checkpoint, and long before the end and before each other. Where
+six pods share two cores, a kubectl takes as long as ten steps.
+"""
 STRUCK = {"struck-second": 1, "struck-first": 0}
 """Which pod of which run is struck."""
 UNDISTURBED = "undisturbed"
@@ -83,7 +85,7 @@ def test_two_pods_go_the_way_of_one(trainings: Trainings) -> None:
     assert len(curve(alone)) >= 8
     assert curve(together) == pytest.approx(curve(alone), rel=2e-3)
     pods = trainings.pods(SHARED)
-    assert sorted(pod["metadata"]["labels"][NUMBER_LABEL] for pod in pods) == ["0", "1"]
+    assert sorted(map(number_of, pods)) == [0, 1]
     assert {pod["status"]["phase"] for pod in pods} == {"Succeeded"}
     assert in_jobsets(trainings) == [SHARED], "one pod needs no JobSet"
 
@@ -99,13 +101,13 @@ def blows(trainings: Trainings) -> Mapping[str, Sequence[Blow]]:
     """What befalls which run, in an order and at moments that SLIPWAY_SEED draws."""
     chance = random.Random(int(os.environ.get("SLIPWAY_SEED", "5")))
     ours = isinstance(trainings.cluster, EmbeddedCluster)
-    hard: tuple[Way, ...] = (delete_by_force, kill) if ours else (delete_by_force,)
-    found: dict[str, Sequence[Blow]] = {UNDISTURBED: ()}
-    for name in STRUCK:
-        ways = [*hard, chance.choice(POLITE)]
-        chance.shuffle(ways)
-        found[name] = drawn(ways, MOMENTS, chance)
-    return found
+    return {UNDISTURBED: ()} | {name: drawn(ways(chance, ours=ours), MOMENTS, chance) for name in STRUCK}
+
+
+def ways(chance: random.Random, *, ours: bool) -> list[Way]:
+    """Return each way in which a pod ends, once; a SIGKILL only where its processes are `ours`."""
+    found = [delete_by_force, chance.choice(POLITE), *([kill] if ours else [])]
+    return chance.sample(found, len(found))
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +116,7 @@ def runs(trainings: Trainings, blows: Mapping[str, Sequence[Blow]]) -> Runs:
 
     def performed(name: str) -> Result:
         trainings.start(name, RECIPE, nodes=2, cpu="100m", memory="2Gi", checkpoint=SAVED)
-        strike(trainings, name, blows[name], STRUCK.get(name, 0))
+        strike(trainings, name, blows[name], nodes=2, number=STRUCK.get(name, 0))
         return trainings.result(name, SECONDS)
 
     with ThreadPoolExecutor(len(blows), "run") as pool:

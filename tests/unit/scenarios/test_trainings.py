@@ -9,7 +9,7 @@ import pytest
 from e2e.cluster.existing import ExistingCluster
 from e2e.demo.tape import Sighting, Tape
 from e2e.scenarios.play import Missed
-from e2e.scenarios.trainings import NUMBER_LABEL, Result, Trainings
+from e2e.scenarios.trainings import Result, Trainings
 from slipway.api.trainingjob_status import TrainingJobStatus
 from slipway.contract.training_report import TrainingReport
 from tests.unit.scenarios.doubles import Kubectl
@@ -59,20 +59,18 @@ def pod(name: str, phase: str = "Running", **labels: str) -> dict[str, object]:
 
 
 def numbered(number: int) -> dict[str, str]:
-    return {NUMBER_LABEL: str(number)}
+    return {"batch.kubernetes.io/job-completion-index": str(number)}
 
 
-def test_of_several_pods_the_one_is_found_that_is_asked_for() -> None:
+def test_pods_that_run_together_are_found_in_their_order() -> None:
     pods = [
+        pod("one-1-b", **numbered(1)),
         pod("one-0-a", "Failed", **numbered(0)),
         pod("one-1-a", **numbered(1)),
         pod("one-0-b", **numbered(0)),
-        pod("one-1-b", **numbered(1)),
     ]
     found = Trainings(Kubectl(json.dumps({"items": pods})), Tape())
-    assert found.running_pod("one") == "one-0-b"
-    assert found.running_pod("one", number=1) == "one-1-a"
-    assert found.running_pod("one", besides=["one-1-a"], number=1) == "one-1-b"
+    assert found.running_pods("one", 2, besides=["one-1-a"]) == ["one-0-b", "one-1-b"]
 
 
 def test_a_pod_that_is_alone_has_no_number() -> None:
