@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -88,16 +89,24 @@ class Blow:
         return f"{self.way.__name__} {self.seconds:.2f} s after step {self.step}"
 
 
-def strike(trainings: Trainings, name: str, blows: Iterable[Blow]) -> None:
-    """Let each of `blows` fall on another pod of the run, one after the other; return when the last one fell."""
-    struck: list[str] = []
+def drawn(ways: Iterable[Way], moments: Iterable[Sequence[int]], chance: random.Random) -> list[Blow]:
+    """Return a blow in each of `ways`, after a step that is drawn from those at its place in `moments`."""
+    return [Blow(way, chance.choice(steps), chance.uniform(0, 1)) for way, steps in zip(ways, moments, strict=False)]
+
+
+def strike(trainings: Trainings, name: str, blows: Iterable[Blow], nodes: int = 1, number: int = 0) -> None:
+    """Let each of `blows` fall on a new pod `number` of the run, one after the other; return when the last one fell.
+
+    Of several pods the first tells how far all are.
+    """
+    gone: set[str] = set()
     for blow in blows:
-        pod = trainings.running_pod(name, besides=struck)
-        await_step(trainings.cluster, pod, blow.step)
+        pods = trainings.running_pods(name, nodes, besides=gone)
+        await_step(trainings.cluster, pods[0], blow.step)
         time.sleep(blow.seconds)
-        trainings.tape.add(Mark(time.time(), f"{name}: {blow}"))
-        blow.way(trainings.cluster, pod)
-        struck.append(pod)
+        trainings.tape.add(Mark(time.time(), f"{name}: {blow}, pod {number}"))
+        blow.way(trainings.cluster, pods[number])
+        gone.update(pods)
 
 
 def strayed(restarts: Sequence[Restart], blows: Sequence[Blow], every: int) -> list[str]:

@@ -33,6 +33,7 @@ POD_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 240.0
 STEPPED: Final = ("step", "loss", "learningRate", "gradientNorm")
 MEASURED: Final = ("step", "validationLoss")
+WEIGHTS: Final = "adapter/adapter_model.safetensors"
 
 Line = Mapping[str, float]
 Manifest = dict[str, Any]
@@ -58,6 +59,11 @@ class Result:
     def measurements(self) -> list[Line]:
         """What was measured on the validation split, after which step."""
         return [{name: line[name] for name in MEASURED} for line in self.history if "validationLoss" in line]
+
+    @property
+    def learned(self) -> tuple[object, ...]:
+        """What a run must have in common with one of the same recipe, to the last bit."""
+        return self.steps, self.measurements, self.files[WEIGHTS]
 
 
 class Trainings:
@@ -133,13 +139,23 @@ class Trainings:
 
     def running_pod(self, name: str, besides: Collection[str] = (), seconds: float = PATIENCE_SECONDS) -> str:
         """Return the pod that a run has, and that is none of `besides`, once it runs."""
+        return self.running_pods(name, 1, besides, seconds)[0]
+
+    def running_pods(
+        self, name: str, nodes: int, besides: Collection[str] = (), seconds: float = PATIENCE_SECONDS
+    ) -> list[str]:
+        """Return the pods that a run has, in their order and without `besides`, once all of them run."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            for pod in self.pods(name):
-                if pod["status"].get("phase") == "Running" and pod["metadata"]["name"] not in besides:
-                    return str(pod["metadata"]["name"])
+            found = {
+                number_of(pod): str(pod["metadata"]["name"])
+                for pod in self.pods(name)
+                if pod["status"].get("phase") == "Running" and pod["metadata"]["name"] not in besides
+            }
+            if len(found) == nodes:
+                return [found[number] for number in range(nodes)]
             time.sleep(POD_SECONDS)
-        raise Missed(f"{name}: no pod ran within {seconds:.0f} s: {self.status(name).message}")
+        raise Missed(f"{name}: no {nodes} pods ran within {seconds:.0f} s: {self.status(name).message}")
 
     def result(self, name: str, seconds: float = PATIENCE_SECONDS) -> Result:
         """Return what a run has made, once it has succeeded."""
@@ -158,6 +174,11 @@ class Trainings:
         bucket = uris[0].removeprefix("s3://").partition("/")[0]
         with prompts.store(self.cluster, bucket, NAMESPACE) as store:
             return [bytes(obstore.get(store, uri.removeprefix(f"s3://{bucket}/")).bytes()) for uri in uris]
+
+
+def number_of(pod: Manifest) -> int:
+    """Return which of the pods of its run `pod` is; one that is alone has no number."""
+    return int(pod["metadata"]["labels"].get("batch.kubernetes.io/job-completion-index", "0"))
 
 
 @contextmanager

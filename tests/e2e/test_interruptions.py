@@ -31,6 +31,7 @@ from e2e.scenarios.kills import (
     delete,
     delete_by_force,
     drained,
+    drawn,
     evict,
     kill,
     starve,
@@ -54,7 +55,6 @@ EARLY, LATE = range(5, 9), range(10, 14)
 """Steps after which the first and the second blow fall: after the first checkpoint, and well before the end. From an
 eviction to its SIGTERM pass up to two seconds.
 """
-WEIGHTS = "adapter/adapter_model.safetensors"
 AT_A_TIME = 3
 SECONDS = 420.0
 """For a run that is struck: it starts three times, beside two others, and waits 30 s for pods."""
@@ -96,13 +96,7 @@ def blows(trainings: Trainings) -> Mapping[str, Sequence[Blow]]:
     ways: dict[str, tuple[Way, ...]] = {"alone": (), "deleted": (delete_by_force, delete)}
     if isinstance(trainings.cluster, EmbeddedCluster):
         ways |= {"killed": (kill, evict), "starved": (starve,)}
-    return {
-        name: [
-            Blow(way, chance.choice(when), chance.uniform(0, 1))
-            for way, when in zip(chosen, (EARLY, LATE), strict=False)
-        ]
-        for name, chosen in ways.items()
-    }
+    return {name: drawn(chosen, (EARLY, LATE), chance) for name, chosen in ways.items()}
 
 
 @pytest.fixture(scope="module")
@@ -151,13 +145,8 @@ def test_a_run_whose_pods_are_struck_ends_in_the_same_bits(
         pytest.skip(f"the processes of the {trainings.cluster.provider} cluster are not ours to kill")
     result = runs[name].result()
     assert strayed(result.report.restarts, blows[name], EVERY) == []
-    assert learned(result) == learned(alone)
+    assert result.learned == alone.learned
     assert result.status.restarts == restarts
-
-
-def learned(result: Result) -> tuple[object, ...]:
-    """Return everything that a run must have in common with one of the same recipe, to the last bit."""
-    return result.steps, result.measurements, result.files[WEIGHTS]
 
 
 def test_a_run_that_the_kernel_killed_for_memory_says_so_and_keeps_its_layout(trainings: Trainings, runs: Runs) -> None:
@@ -237,7 +226,7 @@ def test_a_run_whose_node_is_drained_waits_for_it_and_ends_in_the_same_bits(
     assert result.status.restarts == Restarts(preempted=1)
     (restart,) = result.report.restarts
     assert (restart.ended, restart.step) == ("Stopped", restart.reached)
-    assert learned(result) == learned(alone)
+    assert result.learned == alone.learned
 
 
 def test_a_run_that_gives_its_place_in_a_queue_away_comes_back_and_ends_in_the_same_bits(
@@ -265,4 +254,4 @@ def test_a_run_that_gives_its_place_in_a_queue_away_comes_back_and_ends_in_the_s
     (restart,) = result.report.restarts
     assert (restart.ended, restart.step) == ("Stopped", restart.reached)
     assert 2 <= restart.step < STEPS
-    assert learned(result) == learned(alone)
+    assert result.learned == alone.learned

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from e2e.scenarios.kills import TOLD, Blow, Way, delete, delete_by_force, kill, starve, strayed
+from e2e.scenarios.kills import TOLD, Blow, Way, delete, delete_by_force, drawn, kill, starve, strayed
 from slipway.contract.training_report import Restart
 
 
@@ -36,6 +38,16 @@ def test_each_blow_is_a_restart_and_nothing_else_is() -> None:
     assert strayed([], [], every=4) == []
     assert strayed([], [Blow(kill, 10, 0.5)], every=4) != []
     assert strayed([restart(8, 8, "Killed")], [], every=4) != []
+
+
+def test_each_blow_falls_after_a_step_of_its_own_place_and_the_same_seed_draws_the_same() -> None:
+    moments = (range(5, 9), range(10, 14))
+    first, second = drawn((kill, delete), moments, random.Random(5))
+    assert (first.way, second.way) == (kill, delete)
+    assert first.step in moments[0]
+    assert second.step in moments[1]
+    assert [first, second] == drawn((kill, delete), moments, random.Random(5))
+    assert len(drawn((kill,), moments, random.Random(5))) == 1
 
 
 def test_only_a_finished_step_counts_as_one() -> None:

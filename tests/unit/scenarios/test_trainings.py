@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from e2e.cluster.existing import ExistingCluster
@@ -10,6 +12,7 @@ from e2e.scenarios.play import Missed
 from e2e.scenarios.trainings import Result, Trainings
 from slipway.api.trainingjob_status import TrainingJobStatus
 from slipway.contract.training_report import TrainingReport
+from tests.unit.scenarios.doubles import Kubectl
 
 
 def trainings(*states: str) -> Trainings:
@@ -42,6 +45,34 @@ def test_what_depends_on_the_clock_is_no_part_of_what_was_learned() -> None:
             "baseModel": ref, "dataset": ref, "recipe": "d", "codeVersion": "e",
         }
     )  # fmt: skip
-    result = Result(TrainingJobStatus(), report, history, {})
+    weights = {"adapter/adapter_model.safetensors": "ab"}
+    result = Result(TrainingJobStatus(), report, history, weights)
     assert result.steps == [line]
     assert result.measurements == [{"step": 1, "validationLoss": 3.0}]
+    assert result.learned == (result.steps, result.measurements, "ab")
+    other = Result(TrainingJobStatus(), report, [{**one, "at": 9.0} for one in history], weights)
+    assert other.learned == result.learned
+
+
+def pod(name: str, phase: str = "Running", **labels: str) -> dict[str, object]:
+    return {"metadata": {"name": name, "labels": labels}, "status": {"phase": phase}}
+
+
+def numbered(number: int) -> dict[str, str]:
+    return {"batch.kubernetes.io/job-completion-index": str(number)}
+
+
+def test_pods_that_run_together_are_found_in_their_order() -> None:
+    pods = [
+        pod("one-1-b", **numbered(1)),
+        pod("one-0-a", "Failed", **numbered(0)),
+        pod("one-1-a", **numbered(1)),
+        pod("one-0-b", **numbered(0)),
+    ]
+    found = Trainings(Kubectl(json.dumps({"items": pods})), Tape())
+    assert found.running_pods("one", 2, besides=["one-1-a"]) == ["one-0-b", "one-1-b"]
+
+
+def test_a_pod_that_is_alone_has_no_number() -> None:
+    found = Trainings(Kubectl(json.dumps({"items": [pod("one-a")]})), Tape())
+    assert found.running_pod("one") == "one-a"
