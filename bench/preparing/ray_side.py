@@ -1,9 +1,9 @@
 """What does Ray Data make of the plan? `python -m bench.preparing.ray_side PLAN TEXT OUT`
 
 Run by a Python that has Ray; no cluster: it starts one of its own on as many cores as the plan says. The filter, the
-redaction and the signatures are Slipway's functions in map_batches; equal bands come together by groupby; the clusters
-of connected rows are found by the driver. Cleaned rows lie on disk between, as with datatrove. The last line is one
-JSON object: seconds, and the folder of the rows kept.
+redaction and the signatures are Slipway's functions in map_batches. Equal bands come together in the driver: they are a
+few bytes a row, and the processes that a groupby starts were seen to take longer than the work. Cleaned rows lie on
+disk between, as with datatrove. The last line is one JSON object: seconds, and the folder of the rows kept.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import ray
 import ray.data
@@ -25,8 +25,6 @@ from bench.preparing.clusters import superfluous
 from bench.preparing.plan import Plan
 
 BATCH_ROWS = 64
-PARTS = 8
-"""In which equal bands come together."""
 
 
 def clean(plan: Plan, rows: pa.Table) -> pa.Table:
@@ -38,19 +36,13 @@ def clean(plan: Plan, rows: pa.Table) -> pa.Table:
     return pa.table(columns, schema=pa.schema({"id": pa.string(), "text": pa.string(), "bands": pa.list_(pa.int64())}))
 
 
-def single(rows: pa.Table) -> pa.Table:
-    """Return a row for each band."""
-    lists = rows["bands"].combine_chunks()
-    ids, numbers = rows["id"].take(lists.value_parent_indices()), lists.flatten()
-    return pa.table({"id": ids, "band": numbers, "part": pa.array(numbers.to_numpy() % PARTS)})
-
-
-def pairs(rows: dict[str, Any]) -> dict[str, Any]:
-    """Return every row that shares a band with another one, beside the next of those."""
-    order = np.argsort(rows["band"], kind="stable")
-    ids, numbers = rows["id"][order], rows["band"][order]
-    same = np.flatnonzero(numbers[1:] == numbers[:-1])
-    return {"one": ids[same], "other": ids[same + 1]}
+def pairs(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield every row that shares a band with one before, beside the first that has it."""
+    first: dict[int, str] = {}
+    for row in rows:
+        for band in row["bands"]:
+            if (other := first.setdefault(band, row["id"])) != row["id"]:
+                yield row["id"], other
 
 
 def without(dropped: set[str], rows: pa.Table) -> pa.Table:
@@ -64,9 +56,7 @@ def run(plan: Plan, text: Path, out: Path) -> None:
     rows = ray.data.read_json(str(text)).map_batches(partial(clean, plan), **as_told)
     rows.write_parquet(str(out / "clean"))
     drawn = ray.data.read_parquet(str(out / "clean"), columns=["id", "bands"])
-    alone = drawn.map_batches(single, batch_format="pyarrow", batch_size=None)
-    found = alone.groupby("part", num_partitions=PARTS).map_groups(pairs, batch_format="numpy")
-    dropped = superfluous((pair["one"], pair["other"]) for pair in found.iter_rows())
+    dropped = superfluous(pairs(drawn.iter_rows()))
     whole = ray.data.read_parquet(str(out / "clean"), columns=["id", "text"])
     whole.map_batches(partial(without, dropped), batch_format="pyarrow", batch_size=None).write_parquet(
         str(out / "kept")
