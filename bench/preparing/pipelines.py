@@ -21,7 +21,12 @@ PACKAGES = tuple(REPOSITORY / part for part in ("operator", "images/common", "im
 ENGINES: Mapping[str, Callable[[], Path]] = {"ray": python_with_ray_data, "daft": python_with_daft}
 """Other engines that are measured where they are asked for, each with what tells the Python that has it."""
 
-RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled", "RAY_raylet_start_wait_time_s": "300"}
+RAY = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_raylet_start_wait_time_s": "300",
+    "RAY_agent_register_timeout_ms": "300000",
+}
 """Ray waits half a minute for its own processes, which is too little where the machine does more."""
 
 
