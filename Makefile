@@ -113,6 +113,8 @@ lock: venv ## resolve dependencies again and write the hashed locks
 	$(COMPILE) --extra mlflow-server pyproject.toml -o requirements/mlflow.lock
 	$(COMPILE) --extra bench-trl --constraint requirements/train.lock pyproject.toml -o requirements/bench-trl.lock
 	$(COMPILE) --extra bench-datatrove pyproject.toml -o requirements/bench-datatrove.lock
+	$(COMPILE) --extra bench-daft pyproject.toml -o requirements/bench-daft.lock
+	$(COMPILE) --extra bench-ray pyproject.toml -o requirements/bench-ray.lock
 	$(COMPILE) --extra bench-text --no-deps pyproject.toml -o requirements/bench-text.lock
 	@for extra in $(EXTRAS); do \
 		echo "locking images/$$extra/requirements.lock" && \

@@ -10,94 +10,32 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from bench.preparing import kept, text, truth
+from bench.preparing import engines, kept, text, truth
+from bench.preparing.engines import told as said
 from bench.preparing.kept import Agreement
-from bench.preparing.plan import Plan, Run
+from bench.preparing.pipelines import ENGINES, Bench, Side
+from bench.preparing.plan import Plan
 from bench.preparing.settings import SETTINGS, peer_banding
 from bench.preparing.text import Text
 from bench.preparing.truth import Verdict
-from bench.preparing.watched import watched
 from bench.report import machine, number, publish
 from e2e.setup import cache
 from e2e.setup.datatrove import python_with_datatrove
 from e2e.setup.progress import Steps, say
 from slipway_data import redact, sketch, word_hashes
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-PACKAGES = tuple(REPOSITORY / part for part in ("operator", "images/common", "images/data"))
 GOAL = 1.5
 LEAST_BYTES = 200_000_000
 """Of text: less would measure how fast processes start."""
 RIGHT_PERCENT = 95
 """Of the different texts: who does the right thing with fewer did another task, and its speed says nothing."""
-
-
-@dataclass(frozen=True)
-class Side:
-    """What one pipeline reached: the median of its runs."""
-
-    rows_per_s: float
-    peak_mib: float
-
-    @classmethod
-    def of(cls, runs: Sequence[Run], rows: int) -> Side:
-        """Return the medians of runs over `rows` rows."""
-        return cls(median(rows / run.seconds for run in runs), median(run.peak_mib for run in runs))
-
-    def json(self) -> dict[str, float]:
-        """Return the figures under the keys that are published."""
-        return {"rows_per_s": round(self.rows_per_s, 1), "peak_mib": round(self.peak_mib)}
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Where everything is that a run needs."""
-
-    plan: Plan
-    datatrove: Path
-    """The Python that has it."""
-    out: Path
-    """For what is read and written; gone at the end."""
-
-    def slipway(self, of: Text) -> tuple[Run, set[str]]:
-        """Run the data pod once; return what it took, and the ids of the rows that it kept."""
-        store = self._empty("store")
-        shutil.copytree(of.folder, store / "slipway" / "raw", ignore=shutil.ignore_patterns(".*"))
-        run, folder = self._run(Path(sys.executable), "slipway_side", store)
-        return run, set(kept.parquet_ids(folder))
-
-    def peer(self, of: Text, setting: str) -> tuple[Run, set[str]]:
-        """Run datatrove once, in the same way."""
-        out = self._empty("peer")
-        shutil.copytree(of.folder, out / "raw", ignore=shutil.ignore_patterns(".*"))
-        run, folder = self._run(self.datatrove, "datatrove_side", out / "raw", out, setting)
-        return run, set(kept.jsonl_ids(folder))
-
-    def _empty(self, name: str) -> Path:
-        shutil.rmtree(self.out / name, ignore_errors=True)
-        (self.out / name).mkdir()
-        return self.out / name
-
-    def _run(self, python: Path, program: str, *arguments: str | Path) -> tuple[Run, Path]:
-        plan = self.plan.write(self.out / "plan.json")
-        command = [python, "-m", f"bench.preparing.{program}", plan, *arguments]
-        answer, peak = watched(command, self._environment(), REPOSITORY)
-        return Run(answer["seconds"], peak), Path(answer["folder"])
-
-    def _environment(self) -> dict[str, str]:
-        path = os.pathsep.join(map(str, (REPOSITORY, *PACKAGES)))
-        # As a pod is told it; the peer's workers do no linear algebra.
-        return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(self.plan.workers), "TMPDIR": str(self.out)}
 
 
 def tried(bench: Bench, of: Text, names: Sequence[str]) -> dict[str, float]:
@@ -159,13 +97,9 @@ def table(ours: Side, theirs: Side, found: Agreement, mine: Verdict, peer: Verdi
             same,
             "",
         ),
-        ("did right by the exact similarity", _said(mine), _said(peer), closer, ""),
+        ("did right by the exact similarity", said(mine), said(peer), closer, ""),
     ]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _said(found: Verdict) -> str:
-    return f"{found.percent:.2f} % ({found.lost} lost, {found.left} left in)"
 
 
 def described(plan: Plan, whole: Text, chosen: str, figures: Mapping[str, float]) -> str:
@@ -250,22 +184,33 @@ def parsed() -> argparse.Namespace:
         choices=("slipway", "datatrove"),
         help=f"measure one pipeline and publish nothing; datatrove with the last of --settings ({last})",
     )
-    parser.add_argument("--every", type=int, default=1, help="with --only: each how manyth row")
+    parser.add_argument("--engines", choices=list(ENGINES), nargs="+", help="measure these too, in a table of its own")
+    parser.add_argument("--every", type=int, default=1, help="with --only or --engines: each how manyth row")
     return parser.parse_args()
+
+
+def _steps(told: argparse.Namespace) -> int:
+    if told.only:
+        return 2
+    sides = 2 + len(told.engines or ())
+    return (2 if told.engines else 3) + sides * int(told.repetitions)
 
 
 def main() -> None:
     """Run the command line."""
     told = parsed()
-    steps = Steps(2 if told.only else 3 + 2 * told.repetitions)
+    steps = Steps(_steps(told))
     with steps.step("the text and the peer's environment, made once"):
         python, whole = python_with_datatrove(), text.collected()
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
         bench = Bench(plan_of(told), python, Path(folder))
-        if told.only is None:
+        if told.only is None and told.engines is None:
             measured(bench, whole, told, steps)
             return
         some = whole if told.every == 1 else text.part(whole, told.every, bench.out / "part")
+        if told.engines is not None:
+            engines.measured(bench, some, told.engines, told.repetitions, steps)
+            return
         with steps.step(f"{told.only} alone"):
             run, ids = bench.slipway(some) if told.only == "slipway" else bench.peer(some, told.settings[-1])
         print(json.dumps(Side.of([run], some.rows).json() | {"rows": some.rows, "kept": len(ids)}), flush=True)

@@ -1,4 +1,4 @@
-"""What do both pipelines do? The numbers and patterns that they share, as one file."""
+"""What do all pipelines do? The numbers and patterns that they share, as one file."""
 
 from __future__ import annotations
 
@@ -40,3 +40,5 @@ class Run:
     """From the first look at the files to the last row written, processes started for it included."""
     peak_mib: float
     """Of all its processes together, loading included."""
+    cpu_seconds: float
+    """Of all its processes together, loading included; what else the machine does hardly changes it."""

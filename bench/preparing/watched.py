@@ -1,4 +1,4 @@
-"""What does a program say, and how much memory do it and all its processes take together at most?"""
+"""What does a program say, and what memory and time of the cores do it and all its processes take together?"""
 
 from __future__ import annotations
 
@@ -8,22 +8,36 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 EVERY_SECONDS = 0.25
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def watched(command: Sequence[str | Path], env: Mapping[str, str], folder: Path) -> tuple[dict[str, Any], float]:
-    """Run `command` in `folder`; return the JSON object that is its last line, and the peak in MiB."""
+@dataclass(frozen=True)
+class Used:
+    """What a program and all its processes took together."""
+
+    peak_mib: float
+    cpu_seconds: float
+    """As of the last look at each process: of a short one, up to EVERY_SECONDS are missed."""
+
+
+def watched(command: Sequence[str | Path], env: Mapping[str, str], folder: Path) -> tuple[dict[str, Any], Used]:
+    """Run `command` in `folder`; return the JSON object that is its last line, and what it took."""
     peak = 0.0
+    cpu: dict[int, float] = {}
     with subprocess.Popen(list(map(str, command)), env=dict(env), cwd=folder, stdout=subprocess.PIPE) as process:
         try:
             while True:
                 try:
                     said, _ = process.communicate(timeout=EVERY_SECONDS)
                 except subprocess.TimeoutExpired:
-                    peak = max(peak, sum(map(shared_mib, family(process.pid))))
+                    pids = list(family(process.pid))
+                    peak = max(peak, sum(map(shared_mib, pids)))
+                    cpu.update((pid, max(cpu_seconds(pid), cpu.get(pid, 0.0))) for pid in pids)
                 else:
                     break
         except BaseException:  # whoever interrupts the bench ends it whole
@@ -34,7 +48,7 @@ def watched(command: Sequence[str | Path], env: Mapping[str, str], folder: Path)
     if process.returncode:
         raise SystemExit(f"{command[2]} ended with code {process.returncode}; what it said is above")
     answer: dict[str, Any] = json.loads(said.splitlines()[-1])
-    return answer, peak
+    return answer, Used(peak, sum(cpu.values()))
 
 
 def family(pid: int) -> Iterator[int]:
@@ -56,3 +70,12 @@ def shared_mib(pid: int) -> float:
     except OSError:
         return 0.0
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the time of the cores that a process took by itself; 0 once it ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / TICKS

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from bench.data import Side, parsed, plan_of, table
+from bench.data import parsed, plan_of, table
 from bench.preparing import kept, text
 from bench.preparing.kept import Agreement, agreement
+from bench.preparing.pipelines import Side
 from bench.preparing.plan import Plan, Run
 from bench.preparing.settings import peer_banding
 from bench.preparing.slipway_side import job
@@ -114,12 +115,12 @@ def test_what_the_peer_kept_is_read_from_its_files(tmp_path: Path) -> None:
 
 
 def test_a_side_is_the_median_of_its_runs() -> None:
-    assert Side.of([Run(1.0, 90), Run(2.0, 110), Run(4.0, 100)], 100) == Side(50.0, 100)
+    assert Side.of([Run(1.0, 90, 3.0), Run(2.0, 110, 1.0), Run(4.0, 100, 2.0)], 100) == Side(50.0, 100, 2.0)
 
 
 def test_the_table_says_who_is_ahead_and_how_alike_the_choices_are() -> None:
     verdicts = Verdict(1000, 1, 2), Verdict(1000, 30, 1)
-    lines = table(Side(300.0, 400), Side(200.0, 800), Agreement(1000, 900, 20, 10), *verdicts).splitlines()
+    lines = table(Side(300.0, 400, 9.0), Side(200.0, 800, 9.0), Agreement(1000, 900, 20, 10), *verdicts).splitlines()
     assert lines[2] == "| rows a second (more is better) | 300 | 200 | 1.50 times as fast | 1.5 times |"
     assert lines[3].startswith("| peak memory of all processes together, MiB | 400 | 800 | 0.50 times as large |")
     assert lines[4].startswith("| different texts kept, of 1000 | 920 | 910 | the same with 97.0 % of")
