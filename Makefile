@@ -98,6 +98,10 @@ bench-scale: venv ## what thousands of Rollouts cost, beside argo-rollouts; writ
 bench-train: venv ## how fast and how well a language model is tuned, beside TRL; writes docs/benchmarks.md
 	@$(PYTHON) -m bench.train $(ARGUMENTS)
 
+.PHONY: bench-compile
+bench-compile: venv ## whether torch.compile pays for the recipe on this CPU
+	@$(PYTHON) -m bench.compile $(ARGUMENTS)
+
 .PHONY: bench-data
 bench-data: venv ## how fast text is filtered, redacted and deduplicated, beside datatrove; writes docs/benchmarks.md
 	@$(PYTHON) -m bench.data $(ARGUMENTS)
