@@ -43,3 +43,15 @@ def test_a_run_that_is_stopped_tells_how_long_that_takes(bench: Bench) -> None:
     assert pushed[-1].phase == "Stopped"
     assert pushed[-1].stop_seconds == recipe.grace.seconds
     assert (pushed[-1].stop_seconds or 0) >= 1
+
+
+def test_a_run_that_is_stopped_has_no_time_left(bench: Bench) -> None:
+    stop = StopFlag()
+    recipe = bench.recipe(bench.job(max_steps=9), stop)
+    recipe.step = stopping_after(6, stop).__get__(recipe)  # type: ignore[method-assign]
+    pushed: list[tuple[bool, Progress]] = []
+    recipe.progress.update = lambda one: pushed.append((stop.is_set(), one))  # type: ignore[method-assign]
+    recipe.run()
+    assert any(one.eta_seconds is not None for asked, one in pushed if not asked)
+    assert [one.eta_seconds for asked, one in pushed if asked] == [None] * sum(asked for asked, _ in pushed)
+    assert pushed[-1][1].tokens_per_second, "its pace is known"
