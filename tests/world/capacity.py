@@ -69,11 +69,16 @@ class Capacity:
         self.full = 0
         """Pods that carry everything, as the operator last planned."""
         self._sized: dict[str, int] = {}
-        """The same, by Service: as far as that many were ready once."""
+        """The same, by revision: as far as that many were ready once."""
         self._looked_at: tuple[object, ...] = ()
 
-    def planned(self, full: int) -> None:
-        """Note how many pods carry everything now: fewer than before are enough at once."""
+    def planned(self, full: int, before: Mapping[str, Any]) -> None:
+        """Note how many pods carry everything now: fewer than before are enough at once.
+
+        More are not owed at once to whom the status gave a share `before`, though the gateway may send it only later.
+        """
+        for name in (name for name, share in shares(before).items() if share and self.full):
+            self._sized.setdefault(name, self.full)
         self.full = full
         self._sized = {name: min(size, full) for name, size in self._sized.items()}
 
@@ -97,9 +102,9 @@ class Capacity:
         ready = len(world.nodes.endpoints(service))
         if ready >= asked:
             world.nodes.recovered(service)
-        size = self._sized.get(service, self.full)
+        size = self._sized.get(revision(service), self.full)
         if ready >= asked >= self.full:
             size = self.full
-        self._sized[service] = size
+        self._sized[revision(service)] = size
         if ready < carrying(size, share) and not world.nodes.in_trouble(service) and not no_surge(world.spec):
             yield f"{service} is sent {share} % and has {ready} of {size} pods ready; {asked} are asked for"

@@ -139,7 +139,7 @@ class Rules:
         first = next((number for number, kind in enumerate(kinds) if kind != "HTTPRoute"), len(kinds))
         if "HTTPRoute" in kinds[first:]:
             self.broken("order", f"a route waits behind {kinds[first]}, which the API server may refuse")
-        self._capacity.planned(root["spec"]["serving"]["replicas"])
+        self._capacity.planned(root["spec"]["serving"]["replicas"], root.get("status") or {})
         for rule, words in faults(root, status, self._borne(operator), now):
             self.broken(rule, words)
         if self.trusted and raised(root.get("status") or {}, status):

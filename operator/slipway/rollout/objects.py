@@ -55,15 +55,19 @@ def children(rollout: Rollout, status: RolloutStatus, seen: Seen, settings: Sett
 
 
 def kept(spec: RolloutSpec, status: RolloutStatus, seen: Seen) -> frozenset[tuple[str, str]]:
-    """Return what is left as it is: ControllerRevisions, and all of a revision whose template cannot be read."""
+    """Return what is left as it is: ControllerRevisions, and all of a revision of which too little is seen.
+
+    Its template cannot be read, or it is drained and its Deployment is gone, or not heard of yet: a gateway may still
+    send to its Service.
+    """
     alive = {ref.revision for ref in revisions(status)}
     # A revision that may return does so with the images that it was judged with.
     remembered = alive | {past.revision for past in returnable(spec, status)}
-    unreadable = alive - set(seen.templates)
+    left = (alive - set(seen.templates)) | ({ref.revision for ref in status.retiring} - set(seen.deployed))
     return frozenset(
         (kind, name)
         for kind, name, revision in seen.objects
-        if revision in unreadable or (revision in remembered and kind == "ControllerRevision")
+        if revision in left or (revision in remembered and kind == "ControllerRevision")
     )
 
 

@@ -392,3 +392,15 @@ def test_what_drains_anew_is_not_forgotten_when_the_next_candidate_fails() -> No
         world.now += SECOND
     assert [ref.version for ref in world.status.retiring] == ["v2", "v3"]
     assert set(world.replicas()) == {"v1", "v2", "v3"}
+
+
+def test_what_drains_keeps_its_service_where_its_deployment_is_not_seen() -> None:
+    world = judged_bad(canary(50))
+    [gone] = [name for kind, name in world.objects if kind == "Deployment" and world.version_of(name) == "v2"]
+    del world.objects["Deployment", gone]
+    world.reconcile()
+    assert ("Service", gone) in world.objects, "the gateway may still send to it"
+    assert world.routed() == {"v1": 100, gone: 0}
+    world.until("Degraded")
+    world.run(1)
+    assert not [key for key in world.objects if key[1].startswith(gone)]
