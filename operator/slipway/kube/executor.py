@@ -49,12 +49,12 @@ class _Taken(Exception):
         self.found = found
 
 
-@dataclass
+@dataclass(slots=True)
 class _Memory:
     """What is remembered of one root between reconciles. Losing it costs no-op writes, never correctness."""
 
-    written: dict[Name, tuple[str, str]] = field(default_factory=dict)
-    """Child → (uid, fingerprint after our last write)."""
+    written: dict[str, str] = field(default_factory=dict)
+    """Uid of a child, the store's own string where there are tens of thousands → fingerprint after our last write."""
     refusals: dict[Name, Refusal] = field(default_factory=dict)
     status: tuple[str, str] = ("", "")
     """Hashes of the status we last sent and of what came back; they differ if others add to it."""
@@ -224,8 +224,9 @@ class _Run:
                 failure = failure or error
         for name in set(self._memory.refusals) - set(named):
             del self._memory.refusals[name]
-        for name in set(self._memory.written) - set(named):
-            del self._memory.written[name]
+        stored = (self._store.get(*name) for name in named)
+        for uid in set(self._memory.written) - {child["metadata"]["uid"] for child in stored if child is not None}:
+            del self._memory.written[uid]
         if failure is not None:
             raise failure
 
@@ -236,12 +237,11 @@ class _Run:
         refusal = self._memory.refusals.get(name)
         if refusal is not None and refusal.holds(mark_of(wanted), mark(cached), self._clock.monotonic()):
             return
-        uid, last = self._memory.written.get(name, ("", ""))
-        same = cached is not None and cached["metadata"]["uid"] == uid
-        if cached is not None and is_current(wanted, cached, last if same else None):
+        last = self._memory.written.get(cached["metadata"]["uid"]) if cached is not None else None
+        if cached is not None and is_current(wanted, cached, last):
             self._memory.refusals.pop(name, None)
-            if not same:
-                self._memory.written[name] = (cached["metadata"]["uid"], fingerprint(cached, wanted))
+            if last is None:
+                self._memory.written[cached["metadata"]["uid"]] = fingerprint(cached, wanted)
             return
         try:
             answer = await self._made(name, wanted, cached)
@@ -255,7 +255,7 @@ class _Run:
             return
         self._memory.refusals.pop(name, None)
         kept = self._store.get(*name) or answer
-        self._memory.written[name] = (kept["metadata"]["uid"], fingerprint(kept, wanted))
+        self._memory.written[kept["metadata"]["uid"]] = fingerprint(kept, wanted)
         logger.info("applied", extra={"object": self._name(self._root), "child": self._name(answer)})
 
     async def _made(self, name: Name, wanted: Manifest, cached: Manifest | None) -> dict[str, Any]:
