@@ -154,7 +154,8 @@ def _batch(rule: ErrorRate | Latency, series: Series, scope: Scope) -> Batch:
     mine, theirs = scope.candidate.revision, scope.stable.revision
     if isinstance(rule, ErrorRate):
         found = (counts(new, revision, rule) for revision in (mine, theirs))
-        return Batch(*(Sample(each.requests, each.failures) for each in found))
+        # Counters that went away between two looks leave fewer than before: that is no evidence of anything.
+        return Batch(*(Sample(max(each.requests, 0), max(each.failures, 0)) for each in found))
     return Batch(*too_slow(histogram(part(series, BEFORE), theirs), histogram(new, mine), histogram(new, theirs), rule))
 
 
@@ -178,7 +179,8 @@ def bound_between(earlier: Histogram, rule: Latency) -> float | None:
 
 
 def _slow(times: Histogram, limit: float) -> Sample:
-    return Sample(times.total, min(times.slower(limit), times.total))
+    # Buckets are series of their own: one may be told with more requests than all have.
+    return Sample(times.total, min(max(times.slower(limit), 0.0), times.total))
 
 
 def _bet(before: Wealth, batch: Batch, rule: ErrorRate | Latency, analysis: Analysis, *, frozen: bool) -> Wealth:
