@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.process import cpu_seconds
+
 EVERY_SECONDS = 0.25
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ def watched(command: Sequence[str | Path], env: Mapping[str, str], folder: Path)
                 except subprocess.TimeoutExpired:
                     pids = list(family(process.pid))
                     peak = max(peak, sum(map(shared_mib, pids)))
-                    cpu.update((pid, max(cpu_seconds(pid), cpu.get(pid, 0.0))) for pid in pids)
+                    for pid in pids:
+                        with suppress(OSError):  # it ended since
+                            cpu[pid] = cpu_seconds(pid)
                 else:
                     break
         except BaseException:  # whoever interrupts the bench ends it whole
@@ -70,12 +73,3 @@ def shared_mib(pid: int) -> float:
     except OSError:
         return 0.0
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the time of the cores that a process took by itself; 0 once it ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / TICKS

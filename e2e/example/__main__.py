@@ -73,7 +73,7 @@ def perform(cluster: Cluster, example: Example, images: Mapping[str, str], *, pl
     items = read(report, example.metric)
     layers = reader(example)
     found = rows(example.layers, [(layers(item.tuned), layers(item.base)) for item in items])
-    lost = [loss(name, read(report, name)) for name in filter(None, (example.forgetting,))]
+    lost = [loss(example.forgetting, read(report, example.forgetting))] if example.forgetting else []
     console = Console()
     wide = console if console.is_terminal else Console(width=LOG_WIDTH)
     wide.print(shown([*found, *lost], f"\n{example.version} and the base model on the same held-out items"))

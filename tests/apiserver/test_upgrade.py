@@ -148,13 +148,11 @@ class Canary:
 
     @property
     def root(self) -> Manifest:
-        found = self.cluster.get(self.cluster.root("Rollout", NAME))
-        assert found is not None
-        return found
+        return self.cluster.found("Rollout", NAME)
 
     @property
     def status(self) -> Manifest:
-        return dict(self.root.get("status") or {})
+        return self.cluster.status("Rollout", NAME)
 
     @property
     def route(self) -> Manifest:

@@ -122,6 +122,12 @@ class Cluster:
 
     # What our objects say
 
+    def found(self, kind: str, name: str) -> Manifest:
+        """Return one of our objects, which must be there."""
+        found = self.get(self.root(kind, name))
+        assert found is not None, f"there is no {kind} {name}"
+        return found
+
     def status(self, kind: str, name: str) -> Manifest:
         """Return the status of one of our objects."""
         return dict((self.get(self.root(kind, name)) or {}).get("status") or {})

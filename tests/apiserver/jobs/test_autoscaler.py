@@ -112,14 +112,12 @@ class Scaled:
     @property
     def root(self) -> Manifest:
         """The Rollout."""
-        found = self.cluster.get(self.path)
-        assert found is not None
-        return found
+        return self.cluster.found("Rollout", NAME)
 
     @property
     def status(self) -> Manifest:
         """Its status."""
-        return dict(self.root.get("status") or {})
+        return self.cluster.status("Rollout", NAME)
 
     @property
     def progress(self) -> dict[str, Any]:

@@ -243,6 +243,14 @@ def test_evidence_is_written_down_rounded_to_the_candidates_side() -> None:
     assert not proven(crowd)
 
 
+def test_counters_that_went_away_add_no_requests_and_take_none() -> None:
+    before = evidence(steps=[StepEvidence(step=0, candidate=50, candidate_bad=1, stable=450, stable_bad=9)])
+    series = [*counted("c", -12, 0), *counted("s", 76, 0)]
+    after = weigh(AnalysisMetric.model_validate(ERRORS), series, scope(ERRORS), status(before), START)
+    assert after is not None
+    assert after.steps == [StepEvidence(step=0, candidate=50, candidate_bad=1, stable=526, stable_bad=9)]
+
+
 def test_in_the_bake_the_candidate_is_held_against_the_highest_rate_that_stable_may_have_had() -> None:
     metric, due = AnalysisMetric.model_validate(ERRORS), START + timedelta(seconds=60)
     before = evidence(steps=[StepEvidence(step=0, candidate=500, candidate_bad=20, stable=450, stable_bad=9)])

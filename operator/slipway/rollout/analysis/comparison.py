@@ -150,13 +150,21 @@ class Batch:
 
 
 def _batch(rule: ErrorRate | Latency, series: Series, scope: Scope) -> Batch:
-    new = part(series, FRESH)
+    new = _counted(series, FRESH)
     mine, theirs = scope.candidate.revision, scope.stable.revision
     if isinstance(rule, ErrorRate):
         found = (counts(new, revision, rule) for revision in (mine, theirs))
-        # Counters that went away between two looks leave fewer than before: that is no evidence of anything.
-        return Batch(*(Sample(max(each.requests, 0), max(each.failures, 0)) for each in found))
-    return Batch(*too_slow(histogram(part(series, BEFORE), theirs), histogram(new, mine), histogram(new, theirs), rule))
+        return Batch(*(Sample(each.requests, each.failures) for each in found))
+    earlier = histogram(_counted(series, BEFORE), theirs)
+    return Batch(*too_slow(earlier, histogram(new, mine), histogram(new, theirs), rule))
+
+
+def _counted(series: Series, name: str) -> Series:
+    """Return one part of the counted requests.
+
+    Counters that went away between two looks leave fewer than before: that is no evidence of anything.
+    """
+    return [(labels, max(value, 0.0)) for labels, value in part(series, name)]
 
 
 def too_slow(earlier: Histogram, mine: Histogram, theirs: Histogram, rule: Latency) -> tuple[Sample, Sample]:
@@ -179,8 +187,7 @@ def bound_between(earlier: Histogram, rule: Latency) -> float | None:
 
 
 def _slow(times: Histogram, limit: float) -> Sample:
-    # Buckets are series of their own: one may be told with more requests than all have.
-    return Sample(times.total, min(max(times.slower(limit), 0.0), times.total))
+    return Sample(times.total, min(times.slower(limit), times.total))
 
 
 def _bet(before: Wealth, batch: Batch, rule: ErrorRate | Latency, analysis: Analysis, *, frozen: bool) -> Wealth:
