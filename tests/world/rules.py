@@ -142,7 +142,9 @@ class Rules:
         self._capacity.planned(root["spec"]["serving"]["replicas"], root.get("status") or {})
         for rule, words in faults(root, status, self._borne(operator), now):
             self.broken(rule, words)
-        if self.trusted and raised(root.get("status") or {}, status):
+        # One whose Lease is another's gives nothing any more; it may hear of the new route ahead of the new status,
+        # and takes what the route says for what is served.
+        if operator.leads and self.trusted and raised(root.get("status") or {}, status):
             for words in unready(root, status, self._seen(operator)):
                 self.broken("ready", words)
         if self.reconciles % RECHECKED == 0 or plan.events:
