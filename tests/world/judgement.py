@@ -80,10 +80,11 @@ def _beyond_limit(metric: Json, entry: Json) -> bool:
 
 
 def _too_heavy(spec: Json, failed: Sequence[Json]) -> bool:
-    """Tell whether those that failed and are not critical have more of such weight than may fail."""
+    """Tell whether those that failed and are not critical outweigh the rest, or have no rest beside them."""
     whole = sum(m.get("weight", 1) for m in acting(spec) if not m.get("critical", True))
     lost = sum(m.get("weight", 1) for m in failed if not m.get("critical", True))
-    return bool(lost * 100 > whole * spec["analysis"].get("maxFailedWeightPercent", 50))
+    alone = bool(lost) and len(failed) == len(acting(spec))
+    return alone or bool(lost * 100 > whole * spec["analysis"].get("maxFailedWeightPercent", 50))
 
 
 def _by_metric(entries: Iterable[Json]) -> dict[str, Json]:

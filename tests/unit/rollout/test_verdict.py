@@ -10,7 +10,7 @@ import pytest
 from slipway.api.analysis import AnalysisMetric, MetricStatus
 from slipway.api.conditions import timestamp
 from slipway.api.rollout import RolloutStatus
-from slipway.rollout.analysis.reach import sparse, unreachable
+from slipway.rollout.analysis.reach import Time, Who, sparse, unreachable
 from slipway.rollout.analysis.verdict import acting, all_pass, failing, holding, in_force, silence_deadline, silent
 from slipway.rollout.rollout import Rollout
 from tests.unit.rollout.world import START, Behaviour, World, canary, rollout_spec
@@ -81,6 +81,19 @@ def test_a_failure_that_is_forgiven_holds_a_critical_metric_and_no_other() -> No
     found = status({"critical": "Fail", "a": "Fail", "b": "Pass"})
     assert failing(rollout(forgiving), found) == ""
     assert [m.name for m in holding(rollout(forgiving), found, SINCE)] == ["critical"]
+
+
+def test_failures_that_are_borne_promote_nothing_by_themselves() -> None:
+    """Whatever share may fail: where nothing passes, nothing speaks for the candidate."""
+    root = rollout([A, B], maxFailedWeightPercent=100)
+    assert failing(root, status({"a": "Fail", "b": "Fail"})) == (
+        "100 % of the weight of metrics that are not critical failed, and nothing else is judged: "
+        "a failed: a's; b failed: b's"
+    )
+    assert not all_pass(root, status({"a": "Fail", "b": "Fail"}), SINCE)
+    assert not all_pass(root, status({"a": "Fail", "b": "NoData"}), SINCE)
+    assert failing(root, status({"a": "Fail", "b": "NoData"})) == ""
+    assert all_pass(root, status({"a": "Fail", "b": "Pass"}), SINCE)
 
 
 def test_what_was_measured_before_holds() -> None:
@@ -163,23 +176,79 @@ def test_errors_in_a_row_are_counted() -> None:
 
 # Samples that never come
 
-REACH = [
-    # requests per second, hold, window, what is told
-    (1.0, 60, 60, ""),
-    (0.5, 60, 300, ", longer than the 60 s of the step"),
-    (0.5, 600, 60, "windowSeconds looks back 60 s, so they are never seen: set analysis.windowSeconds to 120 or more"),
-    (0.0, 60, 60, "it gets none"),
+STEP, GATE = Time(60, "the step", "holdSeconds"), Time(0, "the step", "holdSeconds")
+REACH: list[tuple[Who, float, Time, int, str]] = [
+    ("candidate", 1.0, STEP, 60, ""),
+    (
+        "candidate",
+        0.5,
+        STEP,
+        300,
+        ", longer than the 60 s of the step, which is held until then: set holdSeconds to 120",
+    ),
+    (
+        "candidate",
+        0.5,
+        Time(60, "the bake", "bakeSeconds"),
+        300,
+        "60 s of the bake, which is held until then: set bakeSec",
+    ),
+    ("candidate", 0.5, GATE, 300, ""),
+    ("candidate", 0.5, GATE, 60, "windowSeconds looks back 60 s, so they are never seen"),
+    (
+        "candidate",
+        0.5,
+        Time(600, "", ""),
+        60,
+        "never seen: set analysis.windowSeconds to 120 or more, lower minSamples",
+    ),
+    ("candidate", 0.0, STEP, 60, "needs 50 requests to the candidate and it gets none: send it traffic"),
+    ("stable", 1.0, STEP, 60, ""),
+    ("stable", 0.5, GATE, 60, "needs 50 requests to stable, for comparison; at the 0.5 a second"),
+    ("stable", 0.5, GATE, 60, "or give the candidate a smaller share"),
+    ("stable", 0.0, STEP, 60, "it gets none: give the candidate a smaller share"),
 ]
 
 
-@pytest.mark.parametrize(("rate", "hold", "window", "told"), REACH)
-def test_samples_that_cannot_come(rate: float, hold: int, window: int, told: str) -> None:
+@pytest.mark.parametrize(("who", "rate", "time", "window", "told"), REACH)
+def test_samples_that_cannot_come(who: Who, rate: float, time: Time, window: int, told: str) -> None:
     judged = AnalysisMetric.model_validate({"name": "e", "errorRate": {"maxPercent": "1", "minSamples": 50}})
-    found = unreachable(judged, rate, hold, window)
+    found = unreachable(judged, who, rate, time, window)
     assert told in found
     assert bool(told) == bool(found)
     free = AnalysisMetric.model_validate({"name": "f", "prometheus": {"query": "up", "min": "1"}})
-    assert unreachable(free, rate, hold, window) == ""
+    assert unreachable(free, who, rate, time, window) == ""
+
+
+def scarce(candidate: int, stable: int, steps: list[dict[str, Any]], **changes: Any) -> list[str]:
+    """Return what is told of samples of a comparison that needs 100 a minute of each side, after a minute."""
+    compares = {"name": "errors", "errorRate": {"maxIncreasePercent": "2", "minSamples": 100}}
+    later = timestamp(START + timedelta(seconds=60))
+    entry = {
+        "metric": "errors",
+        "outcome": "TooFewSamples",
+        "at": later,
+        "samples": candidate,
+        "stable_samples": stable,
+    }
+    return sparse(rollout([compares], steps), status({}, analysis=[entry], **changes))
+
+
+def test_people_who_wait_at_a_gate_are_not_told_to_wait_longer() -> None:
+    gate = [{"percent": 10}, {"pause": {}}]
+    assert scarce(150, 150, gate, step=1) == [], "beyond the bound, but chance may explain it"
+    [told] = scarce(60, 150, gate, step=1)
+    assert "windowSeconds looks back" in told
+
+
+def test_stable_too_has_to_have_its_samples() -> None:
+    wide = [{"percent": 95, "holdSeconds": 60}]
+    [told] = scarce(950, 50, wide, percent=95)
+    assert "errors needs 100 requests to stable, for comparison" in told
+    assert "a smaller share" in told
+    assert scarce(950, 50, wide, percent=100, bake_started_at=SINCE, step=1) == [], (
+        "no more can come: the metric says it"
+    )
 
 
 def test_a_trickle_is_warned_of_once_it_was_watched_for_two_looks() -> None:

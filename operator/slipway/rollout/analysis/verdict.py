@@ -2,7 +2,8 @@
 
 A metric acts while it is in force and is not a dry run. Critical metrics act alone: each has to pass, one failure is
 enough. The others act together: the candidate goes back when those that fail have more than maxFailedWeightPercent of
-their weight. They too must have spoken before it moves on, for silence is never success.
+their weight, or when nothing else speaks for it. They too must have spoken before it moves on, for silence is never
+success.
 """
 
 from __future__ import annotations
@@ -47,11 +48,12 @@ def failing(rollout: Rollout, status: RolloutStatus) -> str:
     alone = next((metric for metric in failed if metric.critical), None)
     if alone is not None:
         return _words(found[alone.name])
-    share, most = _failed_weight(metrics, failed), rollout.spec.analysis.max_failed_weight_percent
-    if share <= most:
+    if not failed or _borne(rollout, metrics, failed):
         return ""
     told = "; ".join(_words(found[metric.name]) for metric in failed)
-    return f"{share:.0f} % of the weight of metrics that are not critical failed, {most} % may: {told}"
+    share, most = _failed_weight(metrics, failed), rollout.spec.analysis.max_failed_weight_percent
+    limit = f"{most} % may" if share > most else "and nothing else is judged"
+    return f"{share:.0f} % of the weight of metrics that are not critical failed, {limit}: {told}"
 
 
 def all_pass(rollout: Rollout, status: RolloutStatus, since: str) -> bool:
@@ -65,7 +67,7 @@ def holding(rollout: Rollout, status: RolloutStatus, since: str) -> list[Analysi
     metrics = acting(rollout, status)
     outcomes = {metric.name: found[metric.name].outcome if metric.name in found else None for metric in metrics}
     failed = [metric for metric in metrics if outcomes[metric.name] == "Fail"]
-    borne = _failed_weight(metrics, failed) <= rollout.spec.analysis.max_failed_weight_percent
+    borne = _borne(rollout, metrics, failed)
 
     def holds(metric: AnalysisMetric) -> bool:
         outcome = outcomes[metric.name]
@@ -120,6 +122,12 @@ def silences(rollout: Rollout, status: RolloutStatus) -> dict[str, datetime]:
 
 def _failed(metric: AnalysisMetric, entry: MetricStatus) -> bool:
     return entry.outcome == "Fail" and entry.failures > metric.failure_limit
+
+
+def _borne(rollout: Rollout, metrics: Sequence[AnalysisMetric], failed: Sequence[AnalysisMetric]) -> bool:
+    """Tell whether the rest may outvote those that failed: it is heavy enough, and there is a rest."""
+    light = _failed_weight(metrics, failed) <= rollout.spec.analysis.max_failed_weight_percent
+    return light and len(failed) < len(metrics)
 
 
 def _failed_weight(metrics: Sequence[AnalysisMetric], failed: Sequence[AnalysisMetric]) -> float:
