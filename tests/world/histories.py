@@ -83,6 +83,7 @@ SHADOWED = {
     "canary": {"steps": [{"mirrorPercent": 100, "holdSeconds": 5}, {"percent": 50, "holdSeconds": 5}]},
 }
 TEST = {"goal": "errors", "deadlineSeconds": 60}
+HALVES = TEST | {"percent": 50, "smallestGainPercent": "5"}
 BEGINNINGS: tuple[dict[str, Any], ...] = (
     _spec((10, 50), 2, ABSOLUTE, "Hold"),
     _spec((10, 50), 2, ABSOLUTE, "Rollback", latency=True),
@@ -95,7 +96,7 @@ BEGINNINGS: tuple[dict[str, Any], ...] = (
     _spec((10,), 2, ABSOLUTE, "Rollback") | {"strategy": {"canary": PAUSED | {"headers": TESTERS}}},
     _spec((50,), 3, ABSOLUTE, "Rollback") | {"strategy": {"canary": TIGHT}},
     _spec((50,), 1, ABSOLUTE, "Hold") | {"strategy": {"canary": TIGHT | {"capacity": GIVES_WAY}}},
-    _spec((50,), 2, RELATIVE, "Rollback") | {"traffic": STICKY, "strategy": {"abTest": TEST | {"percent": 50}}},
+    _spec((50,), 2, RELATIVE, "Rollback") | {"traffic": STICKY, "strategy": {"abTest": HALVES}},
     _spec((50,), 2, ABSOLUTE, "Rollback") | {"strategy": SHADOWED},
     _spec((50,), 2, RELATIVE, "Hold") | {"strategy": {"abTest": TEST | {"headers": TESTERS}}},
 )

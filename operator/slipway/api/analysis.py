@@ -231,7 +231,7 @@ class Analysis(Model):
     max_failed_weight_percent: Percent = Field(
         default=50,
         description="maxFailedWeightPercent is the largest share of the weight of all metrics that are not critical "
-        "that may fail; a larger one sends the candidate back.",
+        "that may fail; a larger one sends the candidate back, and so do failures beside which nothing else is judged.",
     )
     no_data: NoDataPolicy = Field(
         default=NoDataPolicy(), description="noData says what follows silence. Silence never promotes."
@@ -262,6 +262,22 @@ class GainStatus(StatusModel):
     recent_bad: Count = Field(default=0, description="recentBad is how many of them failed.")
 
 
+class LackStatus(StatusModel):
+    """How strongly the goal of an A-B test says that the candidate is not better by what is worth a change."""
+
+    smallest_gain: Decimal = Field(
+        description="smallestGain is the gain in percentage points that the evidence speaks against; for another one "
+        "it begins anew."
+    )
+    times: Decimal = Field(
+        description="times is the evidence (an e-value): a candidate that is better by smallestGain ever reaches so "
+        "much with a probability of at most 1 in times."
+    )
+    needed: Decimal = Field(description="needed is the number of times from which on the test ends without a winner.")
+    steady: Decimal = Field(description="steady is the natural logarithm of the evidence from all requests.")
+    sudden: Decimal = Field(description="sudden is the natural logarithm of the evidence from the newest requests.")
+
+
 class EvidenceStatus(StatusModel):
     """What comparing with stable has shown so far. Each request is weighed once."""
 
@@ -286,6 +302,10 @@ class EvidenceStatus(StatusModel):
     recent_bad: Count = Field(default=0, description="recentBad is how many of them failed, or were slow.")
     gain: GainStatus | None = Field(
         default=None, description="gain is the evidence for the candidate, where the metric is the goal of an A-B test."
+    )
+    lack: LackStatus | None = Field(
+        default=None,
+        description="lack is the evidence that the candidate is not better by smallestGainPercent of that A-B test.",
     )
     steps: list[StepEvidence] = Field(
         default=[],

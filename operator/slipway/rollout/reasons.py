@@ -38,6 +38,7 @@ CRASH_LOOP: Final = "CrashLoop"
 UNSTEADY: Final = "Unsteady"
 FETCH_FAILED: Final = "FetchFailed"
 NO_WINNER: Final = "NoWinner"
+NO_DIFFERENCE: Final = "NoDifference"
 
 ABORTED: Final = "Aborted"
 

@@ -11,7 +11,7 @@ import pytest
 from slipway.api.analysis import EvidenceStatus, StepEvidence
 from slipway.api.rollout import RolloutSpec
 from slipway.rollout.analysis import goal
-from slipway.rollout.analysis.sequential import Sample
+from slipway.rollout.analysis.sequential import Sample, Wealth, bet
 from tests.unit.rollout.world import Behaviour, World, rollout_spec, serving
 
 SECOND = timedelta(seconds=1)
@@ -90,6 +90,63 @@ def test_equals_end_at_the_deadline_with_stable() -> None:
     assert world.routed() == {"v1": 100}
 
 
+def test_equals_end_long_before_the_deadline_where_a_smallest_gain_is_named() -> None:
+    world = competing(stable=2.0, candidate=2.0, deadlineSeconds=86_400, smallestGainPercent="5")
+    follow(world, 3600)
+    assert world.routed() == {"v1": 100, "v2": 0}
+    back = world.status.last_rollback
+    assert back is not None
+    assert back.reason == "NoDifference"
+    assert (
+        "v2 is not better at the A-B test's goal by 5 points, the smallest gain worth a change: errors: "
+        in back.message
+    )
+    assert "that it is not better by 5 points: " in back.message
+    world.run(30)
+    assert world.state == "Degraded", "remembered like a test without a winner"
+
+
+@pytest.mark.parametrize(("action", "state"), [("Promote", "Baking"), ("Pause", "Paused")])
+def test_what_follows_when_nothing_is_to_be_gained_is_what_follows_at_the_deadline(action: str, state: str) -> None:
+    world = competing(stable=2.0, candidate=2.0, deadlineSeconds=86_400, smallestGainPercent="5", atDeadline=action)
+    for _ in range(720):
+        world.now += timedelta(seconds=5)
+        world.tick()
+        if world.state == state:
+            break
+    assert world.state == state
+    [ended] = [event for event in world.events if event.reason == "NoDifference"]
+    assert f"which ends it (atDeadline: {action})" in ended.message
+    if action == "Pause":
+        world.run(60)
+        assert world.state == "Paused", "people decide, once"
+        assert [event.reason for event in world.events].count("NoDifference") == 1
+
+
+def test_a_gain_that_is_worth_it_is_not_called_nothing() -> None:
+    world = competing(stable=12.0, candidate=1.0, smallestGainPercent="5")
+    follow(world, 290)
+    assert world.routed() == {"v1": 0, "v2": 100}
+
+
+def test_evidence_against_another_gain_counts_for_nothing() -> None:
+    spec = RolloutSpec.model_validate(rollout_spec("v1") | abtest(smallestGainPercent="2"))
+    wider = RolloutSpec.model_validate(rollout_spec("v1") | abtest(smallestGainPercent="5"))
+    metric, batch = spec.analysis.metrics[0], Sample(400, 8)
+    last = None
+    for look in range(1, 9):
+        lack = goal.lacking(metric, wider, last, batch, batch)
+        seen = StepEvidence(
+            step=0, candidate=400 * look, candidate_bad=8 * look, stable=400 * look, stable_bad=8 * look
+        )
+        last = EvidenceStatus(rule="x", until=MOMENT, percent=50, needed="1", lack=lack, steps=[seen])
+    anew, on = (goal.lacking(metric, one, last, batch, batch) for one in (spec, wider))
+    assert anew is not None
+    assert on is not None
+    assert float(on.times) > 20
+    assert float(anew.times) < float(on.times) / 4, "a smaller gain is harder to exclude, and begins anew"
+
+
 def test_equals_are_promoted_where_the_spec_says_so() -> None:
     world = competing(stable=2.0, candidate=2.0, atDeadline="Promote")
     follow(world, 450)
@@ -142,6 +199,37 @@ def test_no_better_candidates_win_as_rarely_as_asked_for(candidate: float, most:
 def test_a_much_better_candidate_wins_nearly_always() -> None:
     rnd = random.Random(7)
     assert sum(won(rnd, 0.01, looks=100) for _ in range(40)) >= 36
+
+
+@pytest.mark.parametrize(("candidate", "least", "most"), [(0.05, 0.0, 0.05), (0.02, 0.0, 0.0), (0.10, 0.9, 1.0)])
+def test_a_gain_worth_a_change_is_missed_as_rarely_as_asked_for(candidate: float, least: float, most: float) -> None:
+    """Stable fails 10 %, 5 points are worth a change: a candidate at 5 % or better is sent back by chance alone."""
+    rnd, tests = random.Random(11), 80
+    sent = sum(nothing_to_gain(rnd, candidate, stable=0.10, looks=100) for _ in range(tests)) / tests
+    assert least <= sent <= most
+
+
+def nothing_to_gain(rnd: random.Random, candidate: float, stable: float, looks: int) -> bool:
+    """Tell whether a test is ever ended because nothing is to be gained, looked at after every batch."""
+    spec = RolloutSpec.model_validate(rollout_spec("v1") | abtest(smallestGainPercent="5"))
+    metric, last = spec.analysis.metrics[0], None
+    mine, theirs, recent = Sample(), Sample(), Wealth()
+    for _ in range(looks):
+        batch = [Sample(40, sum(rnd.random() < rate for _ in range(40))) for rate in (candidate, stable)]
+        lack = goal.lacking(metric, spec, last, *batch)
+        assert lack is not None
+        if float(lack.times) >= float(lack.needed):
+            return True
+        mine, theirs, recent = mine + batch[0], theirs + batch[1], bet(recent, *batch, -0.05)
+        seen = StepEvidence(
+            step=0, candidate=int(mine.requests), candidate_bad=int(mine.bad), stable=int(theirs.requests),
+            stable_bad=int(theirs.bad),
+        )  # fmt: skip
+        last = EvidenceStatus(
+            rule="x", until=MOMENT, percent=50, needed="1", lack=lack, steps=[seen],
+            recent=int(recent.recent.requests), recent_bad=int(recent.recent.bad),
+        )  # fmt: skip
+    return False
 
 
 def won(rnd: random.Random, candidate: float, looks: int) -> bool:

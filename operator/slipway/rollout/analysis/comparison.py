@@ -26,10 +26,10 @@ from slipway.api.rollout import RolloutStatus
 from slipway.contract.artifact import digest_of
 from slipway.rollout.analysis import votes
 from slipway.rollout.analysis.counted import Histogram, Series, counts, histogram, part
-from slipway.rollout.analysis.goal import gained
+from slipway.rollout.analysis.goal import gained, lacking
 from slipway.rollout.analysis.queries import BEFORE, FRESH, Fresh, Scope, Span
 from slipway.rollout.analysis.sequential import NOTHING, Sample, Wealth, bet, bet_alone, upper_limit
-from slipway.rollout.analysis.written import rounded_down, times
+from slipway.rollout.analysis.written import rounded_down, times, weighed
 from slipway.rollout.phase import stable_ended
 
 FROZEN_SHARE = 0.1
@@ -55,15 +55,6 @@ def needed(analysis: Analysis) -> float:
 def proven(evidence: EvidenceStatus | None) -> bool:
     """Tell whether chance no longer explains how much worse the candidate is."""
     return evidence is not None and float(evidence.times) >= float(evidence.needed)
-
-
-def weighed(evidence: EvidenceStatus) -> tuple[Sample, Sample]:
-    """Return all requests of candidate and stable that were weighed."""
-    steps = evidence.steps
-    return (
-        Sample(sum(step.candidate for step in steps), sum(step.candidate_bad for step in steps)),
-        Sample(sum(step.stable for step in steps), sum(step.stable_bad for step in steps)),
-    )
 
 
 def fresh(metric: AnalysisMetric, analysis: Analysis, status: RolloutStatus, due: datetime) -> Fresh | None:
@@ -137,6 +128,7 @@ def weigh(
         recent=round(after.recent.requests),
         recent_bad=round(after.recent.bad),
         gain=gained(metric, scope.rollout.spec, last, batch.mine, batch.theirs) if not frozen else None,
+        lack=lacking(metric, scope.rollout.spec, last, batch.mine, batch.theirs) if not frozen else None,
         steps=steps,
     )
 

@@ -21,10 +21,11 @@ from slipway.plan import Answer
 from slipway.rollout.analysis import votes
 from slipway.rollout.analysis.binomial import tail
 from slipway.rollout.analysis.bounds import bounded, reported
-from slipway.rollout.analysis.comparison import odds, proven, weighed
+from slipway.rollout.analysis.comparison import odds, proven
 from slipway.rollout.analysis.counted import Series, counts, histogram, part
 from slipway.rollout.analysis.judgement import Judgement
 from slipway.rollout.analysis.queries import Scope
+from slipway.rollout.analysis.written import weighed
 
 EARLY_DOUBT = 0.001
 EARLY_FAILURES = 3

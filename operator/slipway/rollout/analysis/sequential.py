@@ -1,8 +1,8 @@
 """How strongly does what was seen speak against "no worse than allowed", however often one looks?
 
 Two versions answer requests, each of which is bad (failed, slow) or not. Innocent means: the candidate's chance of a
-bad request exceeds stable's by at most `allowed`. Between two looks lies a batch. Before it is looked at, a bet is
-fixed: a guess of both chances. The batch multiplies the wealth by
+bad request exceeds stable's by at most `allowed` (below 0: is less than stable's by so much or more). Between two looks
+lies a batch. Before it is looked at, a bet is fixed: a guess of both chances. The batch multiplies the wealth by
 
     P(batch | guess) / P(batch | innocent),    innocent: the pair of chances nearest to the guess by relative entropy,
                                                weighted with the requests of both versions.
@@ -22,7 +22,7 @@ most the mixture z b + (1-z)(1-b), so evidence only gets smaller.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, inf, log, log1p
+from math import exp, inf, isinf, log, log1p
 
 MEMORY = 100
 """Requests that the quick guess remembers: who turns bad after an hour of good service is seen as quickly."""
@@ -100,7 +100,7 @@ def bet_alone(wealth: Wealth, mine: Sample, bound: float, together: int = 1) -> 
 
 def duel(mine: Sample, theirs: Sample, candidate: float, stable: float, allowed: float) -> float:
     """Return the logarithm of a batch's factor; 0, no bet, where the guess itself is innocent or there is none."""
-    if stable <= 0.0 or candidate <= stable + allowed or not mine.requests or not theirs.requests:
+    if stable <= 0.0 or candidate <= max(0.0, stable + allowed) or not mine.requests or not theirs.requests:
         return 0.0
     innocent = nearest(mine.requests, theirs.requests, candidate, stable, allowed)
     return _gain(mine, candidate, innocent + allowed) + _gain(theirs, stable, innocent)
@@ -115,18 +115,23 @@ def nearest(mine: float, theirs: float, candidate: float, stable: float, allowed
     """Return stable's chance in the innocent pair nearest to the guess; the candidate's is higher by `allowed`.
 
     The divergence is convex along that line, and its slope changes sign between the two guesses (regula falsi, with
-    Illinois' halving).
+    Illinois' halving; halves where the line leaves the chances that there are before it meets a guess).
     """
 
     def slope(chance: float) -> float:
         above = chance + allowed
+        if above <= 0.0:
+            return -inf
+        if chance >= 1.0:
+            return inf
         return theirs * (chance - stable) / (chance * (1 - chance)) - mine * (candidate - above) / (above * (1 - above))
 
-    low, high = stable, candidate - allowed
+    low, high = max(stable, -allowed), min(candidate - allowed, 1.0)
     at_low, at_high = slope(low), slope(high)
     side = 0
     for _ in range(60):
-        between = (low * at_high - high * at_low) / (at_high - at_low)
+        steep = isinf(at_low) or isinf(at_high)
+        between = (low + high) / 2 if steep else (low * at_high - high * at_low) / (at_high - at_low)
         value = slope(between)
         if abs(value) <= 1e-9 * (mine + theirs) or high - low <= 1e-13:
             return between
