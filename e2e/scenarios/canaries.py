@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
-from e2e.scenarios.facts import NEW_HOST_SECONDS
+from e2e.scenarios.facts import LAG_SECONDS, NEW_HOST_SECONDS
 from e2e.scenarios.leftovers import leftovers_after
 from e2e.scenarios.manifests import (
     BAD,
+    BUCKET_HEADER,
     FIRST,
     HOLD_SECONDS,
     LONG_HOLD_SECONDS,
     NAMESPACE,
     NEXT,
+    NO_SURGE,
+    PAUSING,
+    SHADOW,
+    TESTER,
     THIRD,
     blue_green,
     canary,
@@ -23,7 +29,8 @@ from e2e.scenarios.play import LONG, Missed, Play, at, healthy
 from slipway.api.rollout import RolloutStatus
 
 SLOW = canary(step(20, LONG_HOLD_SECONDS), step(50))
-PAUSING = canary(step(20, 2), {"pause": {}}, step(50))
+WAITING = canary(step(20, 2), {"pause": {}}, step(50))
+BUCKETS = ("00", "19", "20", "49", "50", "99")
 STANDSTILL_SECONDS = 12
 """Longer than any quick step: whoever does not move for so long is being held."""
 GONE_SECONDS = 60
@@ -65,7 +72,7 @@ def abort(play: Play) -> None:
 def pause_and_go_on(play: Play) -> None:
     """A step that waits for people, then a pause in the middle of the next one."""
     play.serve(FIRST)
-    play.apply(replace(NEXT, strategy=PAUSING))
+    play.apply(replace(NEXT, strategy=WAITING))
     play.until("waits for people", lambda s: s.state == "Paused" and s.percent == 20)
     play.stays("waits for people", lambda s: s.percent == 20, STANDSTILL_SECONDS)
     play.command("promote")
@@ -136,10 +143,51 @@ def switch_and_return(play: Play) -> None:
         play.until("the other version is drained", lambda s: healthy(s) and not s.retiring)
 
 
+def keep_users(play: Play) -> None:
+    """Clients send their user's bucket, testers ask for the next version: two shares, and back."""
+    first = replace(FIRST, strategy=PAUSING, sticky=True)
+    play.serve(first)
+    play.apply(replace(NEXT, strategy=PAUSING, sticky=True))
+    for share in (20, 50):
+        play.until(f"at {share} %", at(share))
+        for _ in play.while_waiting("people wait here", lambda s: s.state == "Paused"):
+            play.ask({BUCKET_HEADER: BUCKETS[0]})  # or nobody would judge it: the other users send no bucket
+        look(play, share)
+        play.command("promote" if share == 20 else "abort")
+    play.until("aborted and drained", rolled_back)
+    look(play, 0)
+
+
+def look(play: Play, share: int) -> None:
+    """Note who answers the users of each bucket, those without one, and testers, once the gateway follows."""
+    time.sleep(LAG_SECONDS)
+    asked = {bucket: {BUCKET_HEADER: bucket} for bucket in BUCKETS}
+    asked |= {"": {}, TESTER["name"]: {TESTER["name"]: TESTER["value"]}}
+    play.met.append((share, {who: play.ask(headers) for who, headers in asked.items()}))
+
+
+def give_way(play: Play) -> None:
+    """Two versions share the two pods that one has: nothing is interrupted."""
+    play.serve(replace(FIRST, strategy=NO_SURGE, replicas=2))
+    play.apply(replace(NEXT, strategy=NO_SURGE, replicas=2))
+    play.until("promoted, with two pods", lambda s: healthy(s) and not s.retiring and s.replicas == 2)
+
+
+def shadow(play: Play) -> None:
+    """Copies of requests are asked of a gateway that says nothing of being able to copy."""
+    play.serve(FIRST)
+    play.apply(replace(NEXT, strategy=SHADOW))
+    play.until("refused", lambda s: s.state == "Stalled")
+    play.stays("refused", lambda s: s.percent == 0, STANDSTILL_SECONDS)
+
+
 def rolled_back(status: RolloutStatus) -> bool:
     """Whether a version was rolled back and its pods are gone."""
     return status.last_rollback is not None and status.candidate is None and not status.retiring
 
 
-TOGETHER = (promote, roll_back, abort, pause_and_go_on, supersede, revert, delete, scale, switch_and_return)
+TOGETHER = (
+    *(promote, roll_back, abort, pause_and_go_on, supersede, revert, delete, scale, switch_and_return),
+    *(keep_users, give_way, shadow),
+)
 """Performed at the same time: all of them leave the control plane alone."""

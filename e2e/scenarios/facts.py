@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from e2e.demo.tape import Request, Sighting, Tape
 from e2e.scenarios.manifests import host, preview_host
+from slipway.names import ROLLOUT_LABEL
 from slipway.rollout.analysis.binomial import tail
 
 LAG_SECONDS, EARLY_SECONDS = 4.0, 1.0
@@ -139,6 +140,18 @@ def together(found: Iterable[Tally]) -> list[Tally]:
 def unlikely(found: Sequence[Tally]) -> list[Tally]:
     """Return the tallies outside their exact binomial interval; together they raise a false alarm once in 1,000."""
     return [one for one in found if one.chance() < LEVEL / len(found)]
+
+
+def most_pods(tape: Tape, rollout: str) -> int:
+    """Return the most pods that a Rollout ever had at a time, those on their way out left out."""
+    there: set[str] = set()
+    most = 0
+    for sighting in tape.of_kind("Pod"):
+        meta = sighting.body.get("metadata", {})
+        ours = meta.get("labels", {}).get(ROLLOUT_LABEL) == rollout and not meta.get("deletionTimestamp")
+        (there.add if ours else there.discard)(sighting.name)
+        most = max(most, len(there))
+    return most
 
 
 def _percents(sighting: Sighting, rollout: str) -> Mapping[str, int]:

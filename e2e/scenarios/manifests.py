@@ -31,6 +31,8 @@ class Release:
     replicas: int = 1
     bake_seconds: int = HOLD_SECONDS
     no_data_seconds: int = 120
+    sticky: bool = False
+    """Whether users keep their version by the bucket that their client sends."""
 
 
 def canary(*steps: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -59,6 +61,16 @@ def host(name: str) -> str:
 def preview_host(name: str) -> str:
     """Return the host name at which the next version of Rollout `name` is previewed, where it is at all."""
     return f"next.{host(name)}"
+
+
+NO_SURGE: Final = {"canary": {"steps": [step(50)], "capacity": {"mode": "NoSurge"}}}
+SHADOW: Final = {"canary": {"steps": [{"mirrorPercent": 100, "holdSeconds": HOLD_SECONDS}, step(50)]}}
+BUCKET_HEADER: Final = "x-slipway-bucket"
+TESTER: Final = {"name": "x-tester", "value": "yes"}
+PAUSING: Final = {
+    "canary": {"steps": [step(20, 1), {"pause": {}}, step(50, 1), {"pause": {}}], "headers": [TESTER]},
+}
+"""Two shares, at each of which people wait, and testers who ask for the next version by name."""
 
 
 def blue_green(name: str) -> Mapping[str, Any]:
@@ -102,6 +114,7 @@ def rollout(name: str, release: Release) -> Mapping[str, Any]:
             "traffic": {
                 "gateway": {"name": "slipway", "namespace": GATEWAY_NAMESPACE},
                 "hostnames": [host(name)],
+                **({"sticky": {}} if release.sticky else {}),
             },
             "strategy": release.strategy,
             "analysis": {

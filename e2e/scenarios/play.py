@@ -6,16 +6,16 @@ import contextlib
 import json
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from e2e.cluster.base import Cluster
 from e2e.demo import facts
 from e2e.demo.pace import Pace
 from e2e.demo.prompts import Conversation
 from e2e.demo.tape import Mark, Request, Sighting, Tape
-from e2e.demo.traffic import Traffic
+from e2e.demo.traffic import PATH, REVISION_HEADER, TIMEOUT_SECONDS, Traffic
 from e2e.scenarios.facts import Absence, failed, requests_to, shares, strays, walk
-from e2e.scenarios.manifests import NAMESPACE, Release, host, rollout
+from e2e.scenarios.manifests import MODEL, NAMESPACE, Release, host, rollout
 from slipway.api.conditions import READY, is_true
 from slipway.api.rollout import RolloutStatus
 from slipway.names import REVISION_LABEL, ROLLOUT_LABEL
@@ -54,6 +54,8 @@ class Play:
         self.grace = 0.0
         """Seconds for which everything may be late, where somebody has to take over first."""
         self.traffic: list[Traffic] = []
+        self.met: list[tuple[int, Mapping[str, str]]] = []
+        """Share by share, the revision that answered each kind of client."""
         self._generation = 0
         self._read = 0
 
@@ -123,6 +125,26 @@ class Play:
             if time.monotonic() > deadline:
                 raise Missed(self._says(f"no user met {candidate.version} within {PATIENCE_SECONDS:.0f} s"))
             time.sleep(POLL_SECONDS)
+
+    def while_waiting(self, what: str, holds: Holds) -> Iterator[None]:
+        """Yield until the newest status `holds`."""
+        deadline = time.monotonic() + PATIENCE_SECONDS + self.grace
+        while not holds(self.status):
+            if time.monotonic() > deadline:
+                raise Missed(self._says(f"not within {PATIENCE_SECONDS:.0f} s: {what}"))
+            yield
+            time.sleep(POLL_SECONDS)
+
+    def ask(self, headers: Mapping[str, str]) -> str:
+        """Ask once, as a client that sends `headers`; return the revision that answered."""
+        body = {"model": MODEL, "messages": SHORT[0], "max_tokens": ANSWER_TOKENS, "temperature": 0}
+        sent = {"Host": host(self.name), "Content-Type": "application/json", **headers}
+        request = urllib.request.Request(self.cluster.gateway_url + PATH, json.dumps(body).encode(), sent)
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+                return str(response.headers[REVISION_HEADER])
+        except OSError as error:
+            raise Missed(self._says(f"a client with {dict(headers)} was answered {error}")) from error
 
     def stays(self, what: str, holds: Holds, seconds: float) -> None:
         """Look on for a time in which every status must hold."""

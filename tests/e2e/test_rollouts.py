@@ -147,6 +147,38 @@ def switched_and_returned(play: Play) -> None:
     assert play.complaints() == []
 
 
+def test_users_keep_their_version_and_return_together(performed: Performed) -> None:
+    play = performed("keep_users")
+    last = play.status.last_rollback
+    assert last is not None
+    first, second = _first(play), last.revision
+    assert [share for share, _ in play.met] == [20, 50, 0]
+    for share, answered in play.met:
+        for bucket in canaries.BUCKETS:
+            assert answered[bucket] == (second if int(bucket) < share else first), f"bucket {bucket} at {share} %"
+        assert answered[""] == first, "who sends no bucket stays"
+        assert answered["x-tester"] == (second if share else first), "testers get what they ask for, while it is there"
+    assert play.complaints() == []
+
+
+def test_without_a_surge_two_versions_share_the_pods_of_one(performed: Performed) -> None:
+    play = performed("give_way")
+    stable = play.status.stable
+    assert stable is not None
+    assert stable.revision != _first(play)
+    assert play.walk(stable.revision) == [50, 100]
+    assert facts.most_pods(play.tape, play.name) == 2
+    assert play.complaints() == []
+
+
+def test_a_gateway_that_cannot_copy_requests_is_not_asked_to(performed: Performed) -> None:
+    play = performed("shadow")
+    assert play.percents == {_first(play): 100}
+    ready = next(c for c in play.status.conditions if c.type == "Ready")
+    assert (ready.status, ready.reason) == ("False", "ShadowUnsupported")
+    assert play.complaints() == []
+
+
 @seeded
 def test_killing_the_operator_stops_neither_users_nor_the_release(stage: Stage, seed: int) -> None:
     play = stage.perform(partial(disturbances.operator_killed, seed=seed), "operator_killed")

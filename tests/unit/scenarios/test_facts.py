@@ -10,6 +10,7 @@ from e2e.demo.tape import Request, Sighting, Tape
 from e2e.scenarios import facts
 from e2e.scenarios.facts import NEW_HOST_SECONDS, Absence, Tally
 from e2e.scenarios.manifests import host
+from slipway.names import ROLLOUT_LABEL
 
 
 def route(at: float, **percents: int) -> Sighting:
@@ -35,6 +36,17 @@ def test_a_revision_walks_the_shares_that_the_route_gave_it() -> None:
     assert facts.walk(tape(*WALK), "shop", "new") == [20, 100]
     assert facts.walk(tape(*WALK), "shop", "old") == [100, 80, 0]
     assert facts.walk(tape(*WALK), "shop", "other") == []
+
+
+def test_pods_that_are_on_their_way_out_leave_room_for_others() -> None:
+    def pod(at: float, name: str, **meta: Any) -> Sighting:
+        return Sighting(at, "Pod", name, {"metadata": {"labels": {ROLLOUT_LABEL: "shop"}, **meta}})
+
+    one, two, leaving = pod(0, "a"), pod(1, "b"), pod(2, "b", deletionTimestamp="now")
+    other = pod(3, "d", labels={ROLLOUT_LABEL: "another"})
+    assert facts.most_pods(tape(one, two, leaving, pod(3, "c"), other), "shop") == 2
+    assert facts.most_pods(tape(one, two, pod(3, "c")), "shop") == 3
+    assert facts.most_pods(tape(one, Sighting(1, "Pod", "a", {}), pod(3, "c")), "shop") == 1
 
 
 def test_a_deleted_route_gives_no_shares() -> None:
