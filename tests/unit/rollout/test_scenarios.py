@@ -8,12 +8,14 @@ every event.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from tests.unit.rollout.argo import health
 from tests.unit.rollout.world import World as Beside
 from tests.world.apiserver import Trouble
 from tests.world.prometheus import Behaviour
@@ -53,6 +55,8 @@ def failing(world: World, version: str, percent: float = 100.0) -> None:
     world.prometheus.behaves[version] = Behaviour(failing_percent=percent)
 
 
+ERRORS = {"name": "errors", "errorRate": {"maxPercent": "2", "minSamples": 20}}
+ANALYSIS = {"intervalSeconds": 5, "windowSeconds": 20, "noData": {"afterSeconds": 30}}
 TRAFFIC = {"gateway": {"name": "slipway", "namespace": "gateways"}, "hostnames": ["assistant.example"]}
 
 
@@ -83,6 +87,7 @@ def test_02_a_pause_waits_for_promote_and_goes_on_with_the_next_step_only() -> N
     world.until_state("Paused")
     world.run(120)
     assert (world.state, world.status.percent) == ("Paused", 10)
+    assert health(world.root)[0] == "Suspended", "in Argo CD"
     world.annotate("promote", "v2")
     world.until(lambda: world.status.percent == 50)
     world.run(30)
@@ -115,15 +120,19 @@ def test_04_abort_retry_and_promotion_of_the_same_revision_with_fresh_analysis()
     world.until(lambda: promoted(world, "v2"))
 
 
-def test_05_a_failed_metric_returns_all_traffic_names_its_numbers_and_leaves_stable_alone() -> None:
-    world = canary(50)
+@pytest.mark.parametrize("forgiven", [0, 2])
+def test_05_a_metric_that_fails_once_too_often_returns_all_traffic_and_leaves_stable_alone(forgiven: int) -> None:
+    world = canary(50, analysis=ANALYSIS | {"metrics": [ERRORS | {"failureLimit": forgiven}]})
     before = world.pods_of("v1")
     failing(world, "v2")
-    world.until(lambda: world.state == "RollingBack", 20)
+    failures: list[int] = []
+    world.until(lambda: bool(failures.append(world.status.analysis[0].failures)) or world.state == "RollingBack", 40)
+    assert max(failures) == forgiven + 1, "as many in a row are forgiven as the spec says, and no more"
     assert world.routed() == {"v1": 100, "v2": 0}
     world.until_state("Degraded")
     assert "MetricFailed" in world.status.message
-    assert "%" in world.status.message
+    assert "errors failed" in world.status.message
+    assert re.search(r"[0-9.]+ % \(\d+ of \d+ requests in \d+ s\) failed, allowed 2 %", world.status.message)
     world.until(lambda: "v2" not in world.replicas())
     assert world.pods_of("v1") == before
     assert world.prometheus.lost == 0
@@ -157,6 +166,44 @@ def test_07_an_unreachable_prometheus_holds_then_follows_the_policy_and_recovery
     assert strict.status.last_rollback.reason == "NoData"
 
 
+def test_07_errors_below_their_limit_hold_and_are_shown_and_recovery_clears_their_count() -> None:
+    def limited() -> World:
+        policy = {"noData": {"afterSeconds": 600, "action": "Pause"}, "metrics": [ERRORS | {"errorLimit": 2}]}
+        world = canary(10, analysis=ANALYSIS | policy | {"intervalSeconds": 10})
+        world.prometheus.up = False
+        world.until(lambda: any(entry.errors == 2 for entry in world.status.analysis))
+        return world
+
+    world = limited()
+    assert (world.status.percent, world.state) == (10, "Progressing")
+    assert "connection refused" in world.status.message
+    world.prometheus.up = True
+    world.until(lambda: world.status.analysis[0].errors == 0)
+    world.until(lambda: promoted(world, "v2"))
+    worse = limited()
+    worse.until_state("Paused", limit=20)
+    assert (worse.status.percent, worse.status.analysis[0].errors) == (10, 3)
+
+
+NOTHING = {"empty": "no_such_series", "NaN": "sum(no_such_series or envoy_server_uptime * 0) / 0"}
+
+
+@pytest.mark.parametrize("query", NOTHING.values(), ids=NOTHING)
+@pytest.mark.parametrize(("action", "state"), [("Hold", "Progressing"), ("Pause", "Paused"), ("Rollback", "Degraded")])
+def test_08_an_empty_answer_is_no_data_and_never_success(query: str, action: str, state: str) -> None:
+    policy = {"noData": {"afterSeconds": 20, "action": action}}
+    silent = {"name": "quality", "prometheus": {"query": query, "min": "0"}}
+    world = serving(analysis=ANALYSIS | policy | {"metrics": [ERRORS, silent]})
+    world.want("v2")
+    world.until(lambda: len(world.status.analysis) == 2)
+    found = {entry.metric: entry.outcome for entry in world.status.analysis}
+    assert found["quality"] == "NoData"
+    world.run(120)
+    assert (world.state, world.status.percent) == (state, 0 if action == "Rollback" else 10)
+    assert "quality" in world.status.message
+    assert stable(world) == "v1"
+
+
 def test_08_no_traffic_is_no_data_and_never_success() -> None:
     world = canary(10)
     world.prometheus.requests_per_second = 0
@@ -175,6 +222,10 @@ def test_09_few_requests_give_no_verdict() -> None:
     world.run(60)
     assert {entry.outcome for entry in world.status.analysis} <= {"TooFewSamples", "NoData"}
     assert world.status.percent == 10
+    assert world.status.last_rollback is None
+    world.prometheus.requests_per_second = 60
+    world.until(lambda: "RolledBack" in world.reasons(), 60)
+    assert world.routed() == {"v1": 100, "v2": 0}, "with the samples comes the verdict"
 
 
 # 10 to 13: blue-green, return, rollback window
