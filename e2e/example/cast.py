@@ -81,10 +81,12 @@ BLENDER: Final = Example(
     promised={"NamesExist": 20, "Runs": 0},
     questions=4,
     answer_tokens=160,
+    forgetting="general-loss",
     brought={
         "raw": EXAMPLES / "blender-agent" / "dataset",
         "scripts": EXAMPLES / "blender-agent" / "scripts",
         "judged": EXAMPLES / "blender-agent" / "tasks",
+        "general": EXAMPLES / "blueprint-assistant" / "general",
         "base": EXAMPLES / "blueprint-assistant" / "base-model",
     },
 )

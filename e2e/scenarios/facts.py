@@ -18,6 +18,7 @@ NEW_HOST_SECONDS = 8.0
 """After a Rollout is Healthy for the first time a gateway may still not know its host name: 404 for 5 s was seen."""
 NOBODY_THERE = frozenset({404, 500, 502, 503})
 """What a gateway says in its own name: without a route, or (500, by Gateway API) a Service, or (502, 503) pods."""
+A_WHILE_SECONDS = 1.0
 LEVEL = 0.001
 """Chance of a false alarm over everything that is tested together."""
 
@@ -143,15 +144,19 @@ def unlikely(found: Sequence[Tally]) -> list[Tally]:
 
 
 def most_pods(tape: Tape, rollout: str) -> int:
-    """Return the most pods that a Rollout ever had at a time, those on their way out left out."""
+    """Return the most pods that a Rollout had together for a while, those on their way out left out.
+
+    Controllers make and delete pods in any order: what one asked for a moment ago may still be there.
+    """
     there: set[str] = set()
-    most = 0
+    counts: list[tuple[float, int]] = []
     for sighting in tape.of_kind("Pod"):
         meta = sighting.body.get("metadata", {})
         ours = meta.get("labels", {}).get(ROLLOUT_LABEL) == rollout and not meta.get("deletionTimestamp")
         (there.add if ours else there.discard)(sighting.name)
-        most = max(most, len(there))
-    return most
+        counts.append((sighting.at, len(there)))
+    lasting = itertools.pairwise([*counts, (float("inf"), 0)])
+    return max((count for (begin, count), (end, _) in lasting if end - begin >= A_WHILE_SECONDS), default=0)
 
 
 def _percents(sighting: Sighting, rollout: str) -> Mapping[str, int]:

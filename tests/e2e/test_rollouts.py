@@ -167,7 +167,7 @@ def test_without_a_surge_two_versions_share_the_pods_of_one(performed: Performed
     assert stable is not None
     assert stable.revision != _first(play)
     assert play.walk(stable.revision) == [50, 100]
-    assert facts.most_pods(play.tape, play.name) == 2
+    assert facts.most_pods(play.tape, play.name) == 2, "also when what drained goes"
     assert play.complaints() == []
 
 

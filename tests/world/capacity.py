@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from slipway.plan import Manifest
+from slipway.plan import Manifest, Plan
 from slipway.rollout.pods import NONE, Pods
 from tests.world.words import revision, revision_of
 
@@ -59,6 +59,21 @@ def unready(root: Manifest, after: Mapping[str, Any], seen: Mapping[str, Pods]) 
         ready = seen.get(name, NONE).ready
         if ready < carrying(full, share):
             yield f"{name} is given {share} % with {ready} ready pods of {full} that carry everything"
+
+
+def crowded(root: Manifest, plan: Plan, there: Mapping[str, int]) -> Iterator[str]:
+    """Yield which Deployment a plan lets grow beyond the pods that have room; `there` is what each asks for now.
+
+    What the same plan deletes still has its pods when the others grow.
+    """
+    if not no_surge(root["spec"]):
+        return
+    full = root["spec"]["serving"]["replicas"]
+    after = {one["metadata"]["name"]: one["spec"]["replicas"] for one in plan.children if one["kind"] == "Deployment"}
+    together = sum({**there, **after}.values())
+    for name, size in after.items():
+        if size > there.get(name, 0) and together > full:
+            yield f"{name} grows from {there.get(name, 0)} to {size}: {together} pods in all, and {full} have room"
 
 
 class Capacity:

@@ -18,7 +18,7 @@ from slipway.plan import Event, Facts, Manifest, Plan
 from slipway.rollout import pods
 from slipway.rollout.pods import Pods
 from slipway.rollout.routes import ROUTE_ROLLBACK
-from tests.world.capacity import Capacity, carrying, no_surge, raised, unready
+from tests.world.capacity import Capacity, carrying, crowded, no_surge, raised, unready
 from tests.world.gateway import every_weight, gateways, shares, weights
 from tests.world.judgement import unproven
 from tests.world.verdicts import faults
@@ -147,6 +147,9 @@ class Rules:
         if operator.leads and self.trusted and raised(root.get("status") or {}, status):
             for words in unready(root, status, self._seen(operator)):
                 self.broken("ready", words)
+        there = operator.store.owned(root["metadata"]["uid"], "Deployment")
+        for words in crowded(root, plan, {one["metadata"]["name"]: one["spec"]["replicas"] for one in there}):
+            self.broken("surge", words)
         if self.reconciles % RECHECKED == 0 or plan.events:
             self._decide_again(operator, root, plan, facts, now)
 

@@ -15,7 +15,7 @@ import pytest
 
 from slipway.kube import executor
 from slipway.plan import Plan
-from slipway.rollout import decide, feedback, objects, reasons, traffic
+from slipway.rollout import capacity, decide, feedback, objects, reasons, traffic
 from slipway.rollout.analysis import admission, evidence, verdict
 from slipway.rollout.rules import RULES, away, commands, memory, moves, towards, warm
 from slipway.rollout.situation import Situation
@@ -68,8 +68,8 @@ def passes_of_any_time(rollout: Any, status: Any, since: str) -> bool:
     return bool(ALL_PASS(rollout, status, ""))
 
 
-def stable_shrinks(spec: Any, status: Any, deployed: Any) -> Any:
-    found = SIZES(spec, status, deployed)
+def stable_shrinks(spec: Any, status: Any, deployed: Any, held: Any) -> Any:
+    found = SIZES(spec, status, deployed, held)
     return [(ref, max(1, size - 1) if ref is status.stable and status.percent else size) for ref, size in found]
 
 
@@ -84,9 +84,9 @@ def stable_shrinks_unwatched(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Rules, "_sized", lambda rules, operator, deployment: None)
 
 
-def retiring_shrinks(spec: Any, status: Any, deployed: Any) -> Any:
+def retiring_shrinks(spec: Any, status: Any, deployed: Any, held: Any) -> Any:
     going = {ref.revision for ref in status.retiring}
-    return [(ref, 1 if ref.revision in going else size) for ref, size in SIZES(spec, status, deployed)]
+    return [(ref, 1 if ref.revision in going else size) for ref, size in SIZES(spec, status, deployed, held)]
 
 
 def warm_returns_at_once(s: Situation) -> Situation | None:
@@ -377,6 +377,7 @@ MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
     "a drain does not wait for the gateway": (without_the_gateway, {"drain"}, None),
     "stable shrinks as the candidate grows": (setting(objects, "sizes", stable_shrinks), {"capacity"}, None),
     "stable shrinks, and only its ready pods tell": (stable_shrinks_unwatched, {"ready"}, None),
+    "room is given away before it is free": (setting(capacity, "others", lambda stable, held: 0), {"surge"}, None),
     "what retires shrinks at once": (setting(objects, "sizes", retiring_shrinks), {"capacity"}, None),
     "a share rises before its pods are ready": (setting(Situation, "needed", 1), {"ready"}, None),
     "a warm version takes all before it is ready": (

@@ -48,14 +48,26 @@ def needed(spec: RolloutSpec, status: RolloutStatus) -> int:
     return min(full, max(step.replicas, carrying(full, max(share, step.mirror))))
 
 
-def sizes(spec: RolloutSpec, status: RolloutStatus, deployed: Mapping[str, int]) -> list[tuple[RevisionRef, int]]:
-    """Return every revision that has pods, and how many.
+def room(spec: RolloutSpec, stable: RevisionRef, held: Mapping[str, int]) -> bool:
+    """Tell whether a candidate may start beside stable: without room only when nobody else has pods."""
+    return not refuses(spec) and not (no_surge(spec) and others(stable, held))
+
+
+def others(stable: RevisionRef, held: Mapping[str, int]) -> int:
+    """Return the places that other revisions than stable hold, wanted or not."""
+    return sum(places for revision, places in held.items() if revision != stable.revision)
+
+
+def sizes(
+    spec: RolloutSpec, status: RolloutStatus, deployed: Mapping[str, int], held: Mapping[str, int]
+) -> list[tuple[RevisionRef, int]]:
+    """Return every revision that has pods, and how many; `deployed` is what each asks for, `held` what it takes.
 
     Stable is at full size wherever there is room: it can take all traffic back at any moment. A candidate grows ahead
     of its share and does not shrink while there is; what is kept warm can take everything back too; what retires keeps
     its size until it is drained.
     """
-    full = spec.serving.replicas
+    full, stable = spec.serving.replicas, status.stable
     found: list[tuple[RevisionRef, int]] = []
     if status.candidate is not None:
         wanted = needed(spec, status)
@@ -65,18 +77,13 @@ def sizes(spec: RolloutSpec, status: RolloutStatus, deployed: Mapping[str, int])
     if status.previous is not None:
         found.append((status.previous, full))
     found += [(ref, deployed[ref.revision]) for ref in status.retiring if ref.revision in deployed]
-    if status.stable is None:
+    if stable is None:
         return found
-    return [(status.stable, _of_stable(spec, status, deployed, sum(size for _, size in found))), *found]
-
-
-def _of_stable(spec: RolloutSpec, status: RolloutStatus, deployed: Mapping[str, int], others: int) -> int:
-    """Return the size of stable beside `others` pods."""
-    full = spec.serving.replicas
-    assert status.stable is not None
     if not no_surge(spec):
-        return full
+        return [(stable, full), *found]
     if status.candidate is None:
-        # It grows into the room that drained pods leave, and never shrinks for them.
-        return max(full - others, min(full, deployed.get(status.stable.revision, 0)))
-    return 0 if status.candidate.interrupts and full == 1 else max(1, full - others)
+        # It grows into the room that others have left, pods and all, and never shrinks for them.
+        left = full - others(stable, held)
+        return [(stable, max(left, min(full, deployed.get(stable.revision, 0)))), *found]
+    gives_way = status.candidate.interrupts and full == 1
+    return [(stable, 0 if gives_way else max(1, full - sum(size for _, size in found))), *found]

@@ -45,7 +45,7 @@ def children(rollout: Rollout, status: RolloutStatus, seen: Seen, settings: Sett
     found += [routes.http_route(rollout, route) for route in traffic.routes(rollout, status, seen)]
     found += feedback.route(rollout, status, seen)
     found += salt.published(rollout, status)
-    sized = sizes(rollout.spec, status, seen.deployed)
+    sized = sizes(rollout.spec, status, seen.deployed, seen.held)
     if sized:
         found.append(network_policy(rollout.root, settings))
     for ref, size in sized:

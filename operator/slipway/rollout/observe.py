@@ -45,6 +45,12 @@ class Seen:
     measuring: tuple[tuple[str, Run], ...] = ()
     """Jobs that measure, each with the id of its question."""
 
+    @property
+    def held(self) -> Mapping[str, int]:
+        """By revision: the places that its pods take, be they asked for or merely still there."""
+        alive = {name: found.alive for name, found in self.pods.items()}
+        return {name: max(alive.get(name, 0), self.deployed.get(name, 0)) for name in {*alive, *self.deployed}}
+
     def of(self, ref: RevisionRef) -> Pods:
         """Return the pods of revision `ref`."""
         return self.pods.get(ref.revision, NONE)

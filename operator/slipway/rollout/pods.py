@@ -24,6 +24,8 @@ class Pods:
 
     ready: int = 0
     """Ready endpoints: what a gateway can send requests to. A ready pod counts once its EndpointSlice says so."""
+    alive: int = 0
+    """Pods that hold a place on a node, or wait for one: ready or not, but not on their way out."""
     restarts: int = 0
     """Restarts of the worst pod's serving containers."""
     problem: str = ""
@@ -61,10 +63,16 @@ def _sum_up(pods: list[Manifest], ready: int, refused: str) -> Pods:
     problem = troubles[0][1] if troubles else refused
     return Pods(
         ready=ready,
+        alive=sum(_holds_a_place(pod) for pod in pods),
         restarts=max((_restarts(pod) for pod in pods), default=0),
         problem=with_cure(problem)[1] if problem else "",
         hopeless=bool(troubles) and troubles[0][0],
     )
+
+
+def _holds_a_place(pod: Manifest) -> bool:
+    """Tell whether a pod uses what it asks for; one that was evicted is kept to be read, and uses nothing."""
+    return (pod.get("status") or {}).get("phase") not in ("Failed", "Succeeded")
 
 
 def _refusal(deployment: Manifest) -> str:

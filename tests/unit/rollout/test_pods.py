@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from slipway.contract.result import Failed, encode
+from slipway.names import REVISION_LABEL
 from slipway.rollout.pods import read
 from tests.unit.rollout.world import World, baking, canary, serving, waiting
 
@@ -51,6 +52,15 @@ def test_pods_that_never_get_ready_fail_by_the_deadline_with_their_reason(broken
     assert world.status.last_rollback.reason == "ProgressDeadlineExceeded"
     assert words in world.status.last_rollback.message
     assert world.replicas() == {"v1": 2}
+
+
+def test_a_pod_holds_its_place_until_it_goes_or_was_evicted() -> None:
+    def pod(name: str, phase: str, **meta: str) -> dict[str, object]:
+        return {"metadata": {"name": name, "labels": {REVISION_LABEL: "r"}, **meta}, "status": {"phase": phase}}
+
+    there = [pod("a", "Running"), pod("b", "Pending")]
+    gone = [pod("c", "Failed"), pod("d", "Succeeded"), pod("e", "Running", deletionTimestamp="2026-11-20T03:00:00Z")]
+    assert read([*there, *gone], ())["r"].alive == 2
 
 
 def test_an_artefact_with_wrong_bytes_fails_at_once() -> None:

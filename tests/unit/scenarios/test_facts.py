@@ -42,11 +42,12 @@ def test_pods_that_are_on_their_way_out_leave_room_for_others() -> None:
     def pod(at: float, name: str, **meta: Any) -> Sighting:
         return Sighting(at, "Pod", name, {"metadata": {"labels": {ROLLOUT_LABEL: "shop"}, **meta}})
 
-    one, two, leaving = pod(0, "a"), pod(1, "b"), pod(2, "b", deletionTimestamp="now")
-    other = pod(3, "d", labels={ROLLOUT_LABEL: "another"})
-    assert facts.most_pods(tape(one, two, leaving, pod(3, "c"), other), "shop") == 2
-    assert facts.most_pods(tape(one, two, pod(3, "c")), "shop") == 3
-    assert facts.most_pods(tape(one, Sighting(1, "Pod", "a", {}), pod(3, "c")), "shop") == 1
+    one, two, leaving = pod(0, "a"), pod(2, "b"), pod(4, "b", deletionTimestamp="now")
+    other = pod(8, "d", labels={ROLLOUT_LABEL: "another"})
+    assert facts.most_pods(tape(one, two, leaving, pod(6, "c"), other), "shop") == 2
+    assert facts.most_pods(tape(one, two, pod(3.9, "c"), leaving), "shop") == 2, "together for a moment only"
+    assert facts.most_pods(tape(one, two, pod(6, "c")), "shop") == 3
+    assert facts.most_pods(tape(one, Sighting(2, "Pod", "a", {}), pod(6, "c")), "shop") == 1
 
 
 def test_a_deleted_route_gives_no_shares() -> None:

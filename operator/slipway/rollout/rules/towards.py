@@ -26,7 +26,8 @@ def candidate_starts(s: Situation) -> Situation | None:
         return None  # it is warm, and takes everything back as soon as its pods are ready
     # Pods outlive their Deployment by a moment: their endpoints and restarts say nothing about a new attempt.
     leftovers = wanted.revision in s.seen.deployed or s.seen.of(wanted) != NONE
-    if s.status.stable is not None and (remembered(s, wanted) or leftovers or capacity.refuses(s.spec)):
+    stable = s.status.stable
+    if stable is not None and (remembered(s, wanted) or leftovers or not capacity.room(s.spec, stable, s.seen.held)):
         return None
     known = next((past for past in returnable(s.spec, s.status) if past.revision == wanted.revision), None)
     candidate = CandidateStatus(
