@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import log, log1p
 from random import Random
 
-from slipway.rollout.analysis.sequential import Sample, Wealth, bet
+from slipway.rollout.analysis.comparison import FROZEN_SHARE
+from slipway.rollout.analysis.sequential import Sample, Wealth, bet, bet_alone, upper_limit
 
 
 def binomial(dice: Random, requests: int, chance: float) -> int:
@@ -69,6 +70,31 @@ def reached(batches: Iterable[tuple[Sample, Sample]], allowed: float, needed: fl
         if wealth.log >= limit:
             return int(used)
     return None
+
+
+def whole(
+    dice: Random, looks: Sequence[Look], bake: Sequence[Look], window: int, allowed: float, chance: float
+) -> bool:
+    """Tell whether a rollout with its bake raises a false alarm, of which `chance` is the promised probability.
+
+    In the bake the candidate is held against what stable's last `window` looks leave possible.
+    """
+    wealth, limit, last = Wealth(), -log(chance * (1 - FROZEN_SHARE)), Sample()
+    for number, look in enumerate(looks):
+        mine, theirs = (
+            Sample(sent, binomial(dice, sent, rate))
+            for sent, rate in ((look.mine, look.candidate), (look.theirs, look.stable))
+        )
+        wealth = bet(wealth, mine, theirs, allowed)
+        last = last + theirs if number >= len(looks) - window else last
+        if wealth.log >= limit:
+            return True
+    highest = min(1.0, upper_limit(last, chance * FROZEN_SHARE) + allowed)
+    for look in bake:
+        wealth = bet_alone(wealth, Sample(look.mine, binomial(dice, look.mine, look.candidate)), highest)
+        if wealth.log >= limit:
+            return True
+    return False
 
 
 def in_bursts(size: int) -> Throw:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from bench.power import Row, needs, rows
 from slipway.api.analysis import Analysis
 from slipway.rollout.analysis.binomial import tail
 from slipway.rollout.analysis.comparison import needed
 from slipway.rollout.analysis.sequential import Sample, Wealth, bet, nearest
 
+QUICK = {"errors 2 % → 10 %", "errors 2 % → 100 %", "p95 + 50 %", "p95 doubled"}
 PAGE = (Path(__file__).parents[3] / "docs" / "explanation" / "judgement.md").read_text()
 ROW = re.compile(
     r"^\| \d \| (\d+) of (\d+) \| (\d+) of (\d+) \| (?:([\d.]+) % : ([\d.]+) %|nothing yet) \| "
@@ -53,3 +55,13 @@ def test_both_tables_are_filled() -> None:
     for name, least in (("power", 8), ("alarms", 5)):
         table = PAGE.partition(f"<!-- {name}: begin -->")[2].partition(f"<!-- {name}: end -->")[0]
         assert table.count("\n|") >= least + 2
+
+
+@pytest.mark.parametrize("row", [row for row in rows() if row.what in QUICK], ids=lambda row: row.what)
+@pytest.mark.parametrize("share", [5, 50])
+def test_the_power_that_is_told_is_what_the_dice_say(row: Row, share: int) -> None:
+    """Of the rows that take a moment; `python -m bench.power` throws for all of them, with the same dice."""
+    found = needs(row, share)
+    assert found is not None
+    [line] = [line for line in PAGE.splitlines() if line.startswith(f"| {row.what} | {row.allowed} |")]
+    assert line.split("|")[3 if share == 5 else 4].strip() == f"{found[0]:,} ({found[1]:,})"
