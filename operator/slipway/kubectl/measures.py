@@ -101,10 +101,23 @@ class Measure:
 
     @staticmethod
     def _against_chance(found: MetricStatus) -> str:
-        """Return how far the evidence of a comparison is: it fails when chance can no longer explain the difference."""
+        """Return how far the evidence of a comparison is: it fails when chance can no longer explain the difference.
+
+        The goal of an A-B test has evidence of a gain too, and of none that is worth a change.
+        """
         if found.evidence is None:
             return ""
-        return f"evidence {float(found.evidence.times):.3g} (it fails at {float(found.evidence.needed):.3g})"
+        told = [f"evidence {_so_much(found.evidence.times, found.evidence.needed, 'fails')}"]
+        gain, lack = found.evidence.gain, found.evidence.lack
+        if gain is not None:
+            told.append(f"of a gain {_so_much(gain.times, gain.needed, 'wins')}")
+        if lack is not None:
+            told.append(f"of less than {lack.smallest_gain} points {_so_much(lack.times, lack.needed, 'ends')}")
+        return ", ".join(told)
+
+
+def _so_much(times: str, needed: str, then: str) -> str:
+    return f"{float(times):.3g} (it {then} at {float(needed):.3g})"
 
 
 def measures(release: Release) -> list[Measure]:

@@ -100,6 +100,24 @@ def test_a_comparison_tells_how_far_its_evidence_is() -> None:
     assert "500 requests beside 4500 of stable, evidence 3.25 (it fails at 300)" in " ".join(told(compared).split())
 
 
+def test_the_goal_of_an_a_b_test_tells_who_is_ahead() -> None:
+    sure = {"steady": "0", "sudden": "0", "needed": "20"}
+    evidence = {
+        "rule": "r",
+        "until": m.stamp(4),
+        "percent": 50,
+        "times": "1",
+        "needed": "22",
+        "gain": sure | {"times": "6.3"},
+    }
+    lack = sure | {"times": "0.4", "smallestGain": "2"}
+    found = m.measured("errors", "Pass", candidate="0.4", samples=500, evidence=evidence | {"lack": lack})
+    text = " ".join(told(m.STEPPING | {"status": m.STEPPING["status"] | {"analysis": [found]}}).split())
+    assert (
+        "evidence 1 (it fails at 22), of a gain 6.3 (it wins at 20), of less than 2 points 0.4 (it ends at 20)" in text
+    )
+
+
 def test_a_dry_run_is_shown_and_hinders_nothing() -> None:
     metrics = [{"name": "errors", "dryRun": True, "errorRate": {"maxPercent": "2"}}]
     spec = m.AT_PAUSE["spec"] | {"analysis": {"metrics": metrics}}
