@@ -58,7 +58,7 @@ def bring(job: PrepareDataset) -> None:
         _write(folder, Index(fetched=(), unchanged=origin))
         return
     fetched = tuple(_fetched(file, folder / FILES / str(at)) for at, file in enumerate(origin.files))
-    index = Index(revision=origin.revision, digest=origin.digest, fetched=fetched)
+    index = Index(revision=origin.revision, digest=origin.digest, fetched=fetched, licences=dict(origin.licences))
     descriptions.bring(job, index, folder)
     _write(folder, index)
     log.info("%d files brought, %d of them .blend", len(fetched), sum(is_blend(one.path) for one in fetched))
@@ -72,7 +72,7 @@ def described() -> Origin | Unchanged:
     """
     folder, index = exchange(), listed()
     files = (_file(folder, at, one) for at, one in enumerate(index.fetched))
-    return index.unchanged or Origin.of(files, index.revision, known=index.digest)
+    return index.unchanged or Origin.of(files, index.revision, known=index.digest, licences=index.licences)
 
 
 def listed() -> Index:

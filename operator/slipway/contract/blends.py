@@ -55,6 +55,8 @@ class Index(StatusModel):
     digest: str = ""
     """Of the files as they are known without reading them."""
     fetched: tuple[Fetched, ...]
+    licences: dict[str, str] = {}
+    """What the source itself states of the licences of folders."""
     unchanged: Unchanged | None = None
     """Nothing was fetched, for all is as it was."""
 

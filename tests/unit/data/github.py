@@ -42,7 +42,8 @@ class Repo:
     """Of its trees."""
 
     def shown(self) -> dict[str, Any]:
-        spdx = self.licence and {"key": self.licence.lower(), "spdx_id": self.licence}
+        key = "other" if self.licence == "NOASSERTION" else (self.licence or "").lower()
+        spdx = self.licence and {"key": key, "spdx_id": self.licence}
         return {
             "full_name": self.name,
             "default_branch": "main/line",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Self
 
 from slipway.contract.artifact import digest_of
@@ -21,6 +21,8 @@ class Origin:
     """The digest of the files, where somebody else has them."""
     done: Callable[[], None] = lambda: None
     """To be called when everything is read and published: what was kept for a pod that goes on may go."""
+    licences: Mapping[str, str] = field(default_factory=dict)
+    """What the source itself states of the licences of folders, as SPDX names them, or NOASSERTION."""
 
     @classmethod
     def of(
@@ -29,9 +31,10 @@ class Origin:
         revision: str = "",
         done: Callable[[], None] = lambda: None,
         known: str = "",
+        licences: Mapping[str, str] | None = None,
     ) -> Self:
         """Return `files` in their order."""
-        return cls(tuple(sorted(files, key=lambda file: file.path)), revision, known, done)
+        return cls(tuple(sorted(files, key=lambda file: file.path)), revision, known, done, licences or {})
 
     @property
     def digest(self) -> str:
