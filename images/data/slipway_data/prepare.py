@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from pydantic_core import from_json, to_json
@@ -183,7 +184,8 @@ def _through_steps(
         funnel.stopped(step, entry)
         write(entry.line())
 
-    stream = again.passing(_done(parse.everything(found, job, database, again), work, tally.counts, job.engine))
+    items = chain(((0, entry) for entry in origin.left_out), parse.everything(found, job, database, again))
+    stream = again.passing(_done(items, work, tally.counts, job.engine))
     for step, change in enumerate(through, start=1 + len(work.steps)):
         stream = change.stage(stream, step) if isinstance(change, Stage) else _each(stream, step, change)
     for number, done in stream:

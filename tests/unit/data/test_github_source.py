@@ -17,13 +17,15 @@ from identify.vendor.licenses import LICENSES
 from slipway.api.dataset_github import GitHubSearch
 from slipway.contract.job import PrepareDataset
 from slipway.contract.result import Prepared
+from slipway_data import blends
 from slipway_data.prepare import prepare
 from slipway_data.sources import github
 from slipway_data.sources.github import find
 from slipway_data.sources.github.memory import Memory
+from slipway_data.sources.origin import Origin
 from slipway_pod.errors import BadConfig, BadData, PodError, SourceUnreachable
 from slipway_pod.store import Bucket
-from tests.unit.data.github import GitHub, Repo, blob_name, said
+from tests.unit.data.github import ABOUT_ONE, ABOUT_TOKEN, TOO_LARGE, GitHub, Repo, blob_name, said
 from tests.unit.data.preparing import Place, pair
 from tests.unit.data.webserver import START, Answer, Time, serving
 
@@ -449,6 +451,192 @@ def test_trouble_that_does_not_pass_is_left_to_the_next_attempt(pods: Pods, hub:
     hub.next = [Answer(503) for _ in range(50)]
     assert isinstance(pods.fault(), SourceUnreachable)
     assert sum(time.slept) <= 120
+
+
+# What is not given
+
+
+def left_out(pods: Pods, *steps: dict[str, Any], **more: Any) -> tuple[set[str], dict[str, str]]:
+    """Return the paths of the files that are read, and what is said of what is not given."""
+    job = pods.job(None, *steps, **more)
+    found = github.opened(job.source.github, job, {}, pods.time.clock)
+    assert {entry.reason for entry in found.left_out} <= {"SourceRefused"}
+    return {file.path for file in found.files}, {entry.id: entry.message for entry in found.left_out}
+
+
+OF_BOB = {"bob/nodes/a.jsonl", "bob/nodes/c.jsonl"}
+
+
+@pytest.mark.parametrize("words", ABOUT_ONE.values(), ids=ABOUT_ONE)
+def test_a_repository_that_github_refuses_is_left_out_and_told(pods: Pods, hub: GitHub, words: str) -> None:
+    hub.repos[0].status, hub.repos[0].words = 403, words
+    result = pods.place.prepare(source=pods.source(), quality={"maxRejectedPercent": 50})
+    assert {row["id"].partition(":")[0] for row in pods.place.rows(result)} == OF_BOB
+    (entry,) = pods.place.rejected(result)
+    assert (entry["id"], entry["reason"]) == ("ann/tools", "SourceRefused")
+    assert words in entry["message"]
+    assert "source.github.tokenSecret" in entry["message"]
+    assert result.rows.rejected == 1
+    report = pods.place.report(result)
+    assert [(one.reason, one.rows) for one in report.left_out] == [("SourceRefused", 1)]
+    assert (report.steps[0].rows_in, report.steps[0].rows_out) == (3, 2)
+    assert hub.calls("/repos/ann/") == 1
+
+
+@pytest.mark.parametrize("status", [403, 451])
+def test_a_repository_that_was_taken_down_is_told(pods: Pods, hub: GitHub, status: int) -> None:
+    hub.repos[0].status = status
+    found, told = left_out(pods)
+    assert found == OF_BOB
+    assert "Repository access blocked" in told["ann/tools"]
+
+
+def test_a_file_that_github_refuses_is_left_out_and_told(pods: Pods, hub: GitHub) -> None:
+    hub.repos[0].faults["deep/b.jsonl"] = said(403, TOO_LARGE)
+    found, told = left_out(pods)
+    assert found == OF_BOB | {"ann/tools/a.jsonl"}
+    assert list(told) == ["ann/tools/deep/b.jsonl"]
+    assert "This API returns blobs up to 100 MB in size." in told["ann/tools/deep/b.jsonl"]
+
+
+@pytest.mark.parametrize("words", ABOUT_TOKEN.values(), ids=ABOUT_TOKEN)
+def test_what_github_says_of_the_token_ends_the_preparation(pods: Pods, hub: GitHub, words: str) -> None:
+    hub.repos[0].status, hub.repos[0].words = 403, words
+    denied = pods.fault()
+    assert isinstance(denied, BadConfig)
+    assert denied.reason == "AccessDenied"
+    assert denied.message.startswith("source.github.tokenSecret: ")
+    assert words in denied.message
+    assert "give it a token" in denied.message
+
+
+@pytest.mark.parametrize(("status", "words"), [(401, "Bad credentials"), (403, ABOUT_ONE["SAML"])])
+def test_a_search_that_is_refused_ends_the_preparation(pods: Pods, hub: GitHub, status: int, words: str) -> None:
+    hub.next = [said(status, words)]
+    denied = pods.fault()
+    assert denied.reason == "AccessDenied"
+    assert denied.message.startswith("source.github.tokenSecret: ")
+    assert words in denied.message
+
+
+def test_where_everything_is_refused_the_preparation_says_so(pods: Pods, hub: GitHub) -> None:
+    for repo in hub.repos:
+        repo.status, repo.words = 403, ABOUT_ONE["allow list"]
+    denied = pods.fault()
+    assert isinstance(denied, BadConfig)
+    assert denied.reason == "AccessDenied"
+    assert "GitHub gives no file that is wanted, and 2 not, for example bob/nodes: " in denied.message
+    assert "IP allow list" in denied.message
+
+
+def test_what_was_refused_is_asked_for_again_by_the_next_pod_and_nothing_else(pods: Pods, hub: GitHub) -> None:
+    hub.repos[0].status, hub.repos[0].words = 403, ABOUT_ONE["SAML"]
+    assert left_out(pods)[0] == OF_BOB
+    hub.asked.clear()
+    assert left_out(pods)[0] == OF_BOB
+    assert [path.partition("?")[0] for path in hub.asked] == ["/repos/ann/tools/git/trees/main%2Fline"]
+    hub.repos[0].status = 200
+    assert left_out(pods) == (OF_BOB | {"ann/tools/a.jsonl", "ann/tools/deep/b.jsonl"}, {})
+
+
+# Trouble with one of many
+
+
+@pytest.mark.parametrize("status", [500, 502, 520])
+def test_a_repository_that_github_never_answers_for_is_left_out(
+    pods: Pods, hub: GitHub, time: Time, status: int
+) -> None:
+    hub.repos[1].status = status  # the first that is read
+    found, told = left_out(pods)
+    assert found == {"ann/tools/a.jsonl", "ann/tools/deep/b.jsonl"}
+    assert list(told) == ["bob/nodes"]
+    assert f"answered with status {status}" in told["bob/nodes"]
+    assert "twice" in told["bob/nodes"]
+    assert 180 < sum(time.slept) <= 240
+    assert hub.calls("/repos/bob/") > 10
+
+
+def test_a_file_that_github_never_answers_for_is_left_out(pods: Pods, hub: GitHub) -> None:
+    for path in OF_BOB:
+        hub.repos[1].faults[path.removeprefix("bob/nodes/")] = Answer(502)
+    found, told = left_out(pods)
+    assert found == {"ann/tools/a.jsonl", "ann/tools/deep/b.jsonl", "bob/nodes/a.jsonl"}, "ann has the first one too"
+    assert list(told) == ["bob/nodes/c.jsonl"]
+
+
+def test_what_github_answers_for_after_all_others_is_read(pods: Pods, hub: GitHub, time: Time) -> None:
+    hub.repos[1].status, hub.repos[1].troubles = 502, 12
+    found, told = left_out(pods)
+    assert found == OF_BOB | {"ann/tools/a.jsonl", "ann/tools/deep/b.jsonl"}
+    assert told == {}
+    assert sum(time.slept) > 90, "the first time it was given up"
+
+
+def test_three_in_a_row_are_an_illness_of_githubs(pods: Pods, hub: GitHub, time: Time) -> None:
+    hub.repos = [Repo(f"org/r{at}", files("a.jsonl"), stars=at, status=502 if at < 3 else 200) for at in range(9)]
+    ill = pods.fault()
+    assert isinstance(ill, SourceUnreachable)
+    assert "answered with status 502" in ill.message
+    assert sum(time.slept) <= 360
+
+
+def test_what_github_gave_before_and_not_now_is_an_illness_of_githubs(pods: Pods, hub: GitHub) -> None:
+    good, bad = hub.repos[1], hub.repos[0]
+    bad.status = 502
+
+    def both() -> bool:
+        good.status = 502
+        return True
+
+    bad.fails = both  # type: ignore[method-assign]
+    assert isinstance(pods.fault(), SourceUnreachable)
+
+
+def test_one_repository_alone_may_be_an_illness_of_githubs(pods: Pods, hub: GitHub) -> None:
+    hub.repos[0].status = 502
+    ill = pods.fault({"owners": ["ann"]})
+    assert isinstance(ill, SourceUnreachable)
+    hub.repos[0].status, hub.repos[0].faults = 200, {"a.jsonl": Answer(502), "deep/b.jsonl": Answer(502)}
+    ill = pods.fault({"owners": ["ann"]})
+    assert isinstance(ill, SourceUnreachable)
+    assert "GitHub gives no file that is wanted, and 2 not" in ill.message
+
+
+def test_every_try_counts_for_the_budget(pods: Pods, hub: GitHub) -> None:
+    hub.repos[1].status = 502
+    assert pods.fault(maxCalls=5).reason == "BudgetExhausted"
+    assert len(hub.asked) == 5
+
+
+def test_of_rows_below_a_licence_file_that_is_not_given_nobody_knows_the_licence(pods: Pods, hub: GitHub) -> None:
+    ann, bob = hub.repos[:2]
+    ann.files |= {"LICENSE": TEXTS["MIT"].encode(), "deep/LICENSE": TEXTS["0BSD"].encode()}
+    ann.faults["deep/LICENSE"] = said(403, ABOUT_ONE["allow list"])
+    bob.files["LICENSE"] = b" " * (github.LICENCE_LIMIT + 1)
+    ids, reasons = kept(pods, "MIT", "GPL-3.0-only")
+    assert ids == ["ann/tools/a.jsonl:1", "bob/nodes/a.jsonl:1", "bob/nodes/c.jsonl:1"], "GitHub has read bob's"
+    assert reasons == {
+        "ann/tools/deep/LICENSE": "SourceRefused",
+        "ann/tools/deep/b.jsonl:1": "LicenceUnknown",
+        "bob/nodes/LICENSE": "SourceRefused",
+    }
+
+
+def test_what_is_not_given_and_what_is_stated_reach_the_container_without_a_network(
+    pods: Pods, hub: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIPWAY_EXCHANGE", str(tmp_path))
+    hub.repos[0].status, hub.repos[0].words = 403, ABOUT_ONE["SAML"]
+    job = pods.job()
+    origin = github.opened(job.source.github, job, {}, pods.time.clock)
+    blends.bring(job.model_copy(update={"steps": pods.place.job("Blend", "Chat").steps}))
+    there = blends.described()
+    assert isinstance(there, Origin)
+    assert there.left_out == origin.left_out != ()
+    assert there.licences == origin.licences == {"ann/tools": "MIT", "bob/nodes": "GPL-3.0"}
+
+
+# Words to people
 
 
 def test_a_search_that_github_does_not_understand_is_said(pods: Pods, hub: GitHub) -> None:

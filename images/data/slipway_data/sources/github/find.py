@@ -8,7 +8,7 @@ from itertools import product
 from urllib.parse import quote, urlencode
 
 from slipway.api.dataset_github import GitHubSearch, GitHubSource
-from slipway_data.licence import LicenceFiles
+from slipway_data.licence import LicenceFiles, is_licence
 from slipway_data.raw import RawFile
 from slipway_data.sources.github.api import Api
 from slipway_data.sources.github.pages import Entry, Found, Repository, Tree
@@ -29,8 +29,9 @@ class Wanted:
     repository: str
     path: str
     sha: str
+    size: int
     is_data: bool = True
-    """Whether it is wanted for itself; else it says the licence of files that are."""
+    """Whether rows are read from it; else it says the licence of files that they are read from."""
 
 
 def queries(search: GitHubSearch) -> Iterator[str]:
@@ -66,7 +67,7 @@ def repositories(api: Api, search: GitHubSearch) -> list[Repository]:
 def files(api: Api, source: GitHubSource, repository: Repository, *, licences: bool) -> list[Wanted]:
     """Return the files of `repository` that are wanted; none where it is empty or gone.
 
-    With `licences`, those that say the licence of the others come too, whatever `source` includes.
+    With `licences`, licence files are no data: those come that speak for some, whatever `source` includes.
     """
     name = repository.full_name
     included, limit = matcher(source.include), source.max_file_kibibytes * 1024
@@ -76,10 +77,14 @@ def files(api: Api, source: GitHubSource, repository: Repository, *, licences: b
         path
         for path, entry in there.items()
         if entry.size <= limit and included.fullmatch(path) and (not endings or path.lower().endswith(endings))
+        if not (licences and is_licence(path))
     ]
-    speaking = _speaking_for(data, there) if licences else set()
-    found = [Wanted(name, f"{name}/{path}", there[path].sha) for path in data]
-    return found + [Wanted(name, f"{name}/{path}", there[path].sha, False) for path in sorted(speaking - set(data))]
+    speaking = sorted(_speaking_for(data, there)) if licences else []
+    return [
+        Wanted(name, f"{name}/{path}", there[path].sha, there[path].size, is_data)
+        for paths, is_data in ((data, True), (speaking, False))
+        for path in paths
+    ]
 
 
 def _speaking_for(data: Iterable[str], there: Iterable[str]) -> set[str]:
