@@ -90,6 +90,8 @@ class Alone:
     def _changed(self, item: Row | Rejected) -> tuple[Row | Rejected, int]:
         """Return a row after the steps, and the number of the last that it went through."""
         done = 0
+        if isinstance(item, Row):
+            self._here.read(item)
         for number, step in self._changes:
             if isinstance(item, Rejected):
                 break

@@ -25,7 +25,7 @@ from slipway.contract.result import Unchanged
 from slipway_data.look import looked
 from slipway_data.raw import RawFile, Refused
 from slipway_data.reuse import descriptions
-from slipway_data.rows import UNREADABLE_FILE
+from slipway_data.rows import SOURCE_REFUSED, UNREADABLE_FILE, Rejected
 from slipway_data.sources.origin import Origin
 from slipway_pod import run
 from slipway_pod.errors import BadConfig
@@ -58,7 +58,13 @@ def bring(job: PrepareDataset) -> None:
         _write(folder, Index(fetched=(), unchanged=origin))
         return
     fetched = tuple(_fetched(file, folder / FILES / str(at)) for at, file in enumerate(origin.files))
-    index = Index(revision=origin.revision, digest=origin.digest, fetched=fetched)
+    index = Index(
+        revision=origin.revision,
+        digest=origin.digest,
+        fetched=fetched,
+        licences=dict(origin.licences),
+        left_out=tuple(Fetched(path=entry.id, refused=entry.message) for entry in origin.left_out),
+    )
     descriptions.bring(job, index, folder)
     _write(folder, index)
     log.info("%d files brought, %d of them .blend", len(fetched), sum(is_blend(one.path) for one in fetched))
@@ -72,7 +78,10 @@ def described() -> Origin | Unchanged:
     """
     folder, index = exchange(), listed()
     files = (_file(folder, at, one) for at, one in enumerate(index.fetched))
-    return index.unchanged or Origin.of(files, index.revision, known=index.digest)
+    left_out = (Rejected(one.path, SOURCE_REFUSED, one.refused) for one in index.left_out)
+    return index.unchanged or Origin.of(
+        files, index.revision, known=index.digest, licences=index.licences, left_out=left_out
+    )
 
 
 def listed() -> Index:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from license_expression import AND, OR
 
@@ -41,10 +40,15 @@ class Unstated(Refused):
 
 
 class Licences:
-    """The licences of a source's rows, and in `database` how many rows were left out under each."""
+    """The licences of a source's rows, and in `database` how many rows were left out under each.
 
-    def __init__(self, files: Iterable[RawFile], database: sqlite3.Connection) -> None:
-        self._files = LicenceFiles(files)
+    `stated` are those that the source itself states of folders (see LicenceFiles).
+    """
+
+    def __init__(
+        self, files: Iterable[RawFile], database: sqlite3.Connection, stated: Mapping[str, str] | None = None
+    ) -> None:
+        self._files = LicenceFiles(files, stated)
         self._database = database
         database.execute("CREATE TABLE licences_left_out (licence TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID")
 
@@ -115,34 +119,52 @@ class Allowed:
 
 
 class LicenceFiles:
-    """The licence files of a source, by folder. Each is read once, when a row needs it."""
+    """The licence files of a source, by folder. Each is read once, when a row needs it.
 
-    def __init__(self, files: Iterable[RawFile]) -> None:
+    `stated` are the licences that the source itself knows of folders. A file has the first word, for it is what the
+    author wrote: what is stated counts where there is none, or one whose words are of no licence that is known here.
+    """
+
+    def __init__(self, files: Iterable[RawFile], stated: Mapping[str, str] | None = None) -> None:
+        self._stated = stated or {}
         self._sidecars: dict[str, RawFile] = {}
-        self._folders: defaultdict[str, list[RawFile]] = defaultdict(list)
+        self._folders: dict[str, list[RawFile]] = {}
         self._known: dict[str, Expression | Refused] = {}
         for file in files:
             if file.path.endswith(SIDECAR):
                 self._sidecars[file.path.removesuffix(SIDECAR)] = file
             elif is_licence(file.path):
-                self._folders[file.path.rpartition("/")[0]].append(file)
+                self._folders.setdefault(file.path.rpartition("/")[0], []).append(file)
 
     def of(self, path: str) -> Expression:
         """Return the licence of the file at `path` by the files beside and above it; raise Refused if none is known."""
         if path in self._sidecars:
-            return self._read(path, [self._sidecars[path]])
-        folder = path
-        while folder:
-            folder = folder.rpartition("/")[0]
-            if folder in self._folders:
-                return self._read(f"{folder}/", self._folders[folder])
+            return self._read(path, self.speaking_for(path), None)
+        folder = self._folder(path)
+        if folder is not None:
+            return self._read(f"{folder}/", self.speaking_for(path), self._stated.get(folder))
         message = "neither the row nor its file names a licence, and no folder above has a licence file that source "
         raise Unstated(LICENCE_UNKNOWN, f"{message}include lets through: add one, or set licence.unknown to Keep")
 
-    def _read(self, key: str, files: list[RawFile]) -> Expression:
+    def speaking_for(self, path: str) -> list[RawFile]:
+        """Return the files that say the licence of the file at `path`."""
+        if path in self._sidecars:
+            return [self._sidecars[path]]
+        folder = self._folder(path)
+        return [] if folder is None else self._folders.get(folder, [])
+
+    def _folder(self, path: str) -> str | None:
+        """Return the nearest folder above `path` of which a licence is said; None where none has any."""
+        while path:
+            path = path.rpartition("/")[0]
+            if path in self._folders or path in self._stated:
+                return path
+        return None
+
+    def _read(self, key: str, files: list[RawFile], stated: str | None) -> Expression:
         if key not in self._known:
             try:
-                self._known[key] = self._together(files)
+                self._known[key] = self._together(files, stated)
             except Refused as error:
                 self._known[key] = error
         found = self._known[key]
@@ -150,11 +172,18 @@ class LicenceFiles:
             raise Refused(found.reason, found.message)
         return found
 
-    def _together(self, files: list[RawFile]) -> Expression:
+    def _together(self, files: list[RawFile], stated: str | None) -> Expression:
         """Return what all of `files` demand: of two licences beside each other, nobody said that one is enough."""
-        named = [f"({_named(file)})" for file in files]
-        found = expression(" AND ".join(named))
-        assert found is not None, "expressions joined by AND are an expression"
+        try:
+            said = " AND ".join(f"({_named(file)})" for file in files)
+        except Refused:
+            # The source read it too, and may know the words. Of several files nobody says which one it means.
+            if len(files) > 1 or stated is None or expression(stated) is None:
+                raise
+            said = ""
+        found = expression(said or stated or NONE)
+        if found is None:
+            raise Refused(LICENCE_UNKNOWN, f"the source states {stated}, which is no licence of SPDX's: {CURE}")
         return found
 
 

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from pydantic_core import from_json, to_json
@@ -27,7 +28,6 @@ from slipway_data.export.exports import Exports
 from slipway_data.inputs import inputs
 from slipway_data.judge import Tally, judge
 from slipway_data.look import looked
-from slipway_data.raw import RawFile
 from slipway_data.render import Rendering
 from slipway_data.report import build
 from slipway_data.report import files as reports
@@ -100,7 +100,7 @@ def _made(job: PrepareDataset, origin: Origin, made_from: Inputs, again: KeptRow
             database.execute("PRAGMA synchronous=OFF")
             database.execute(f"CREATE TABLE rows ({COLUMNS}) WITHOUT ROWID")
             with (folder / REJECTED).open("w", encoding="utf-8") as rejected:
-                _through_steps(job, found, database, tally, ties, funnel, rejected.write, again)
+                _through_steps(job, origin, database, tally, ties, funnel, rejected.write, again)
             splits = _written(job, database, ties, folder, kept, exports, rendering)
             grouped = None if job.members else groups(database, ties, job.split)
             licences = licence.counted(database, job.steps)
@@ -166,7 +166,7 @@ def _done(
 
 def _through_steps(
     job: PrepareDataset,
-    found: tuple[RawFile, ...],
+    origin: Origin,
     database: sqlite3.Connection,
     tally: Tally,
     ties: Ties,
@@ -175,8 +175,8 @@ def _through_steps(
     again: KeptRows,
 ) -> None:
     """Bring every row through the steps into the table, and write the others down."""
-    work = replace(Work.of(job.steps), tells=again.after_steps)
-    licences = licence.Licences(found, database)
+    work, found = replace(Work.of(job.steps), tells=again.after_steps), origin.files
+    licences = licence.Licences(found, database, origin.licences)
     through = list(changes(job, licences, database, tally, ties, len(work.steps)))
 
     def left_out(step: int, entry: Rejected) -> None:
@@ -184,7 +184,8 @@ def _through_steps(
         funnel.stopped(step, entry)
         write(entry.line())
 
-    stream = again.passing(_done(parse.everything(found, job, database, again), work, tally.counts, job.engine))
+    items = chain(((0, entry) for entry in origin.left_out), parse.everything(found, job, database, again))
+    stream = again.passing(_done(items, work, tally.counts, job.engine))
     for step, change in enumerate(through, start=1 + len(work.steps)):
         stream = change.stage(stream, step) if isinstance(change, Stage) else _each(stream, step, change)
     for number, done in stream:

@@ -121,7 +121,8 @@ class GitHubSource(Model):
     )
     include: Globs = Field(
         default=["**"],
-        description="include lists glob patterns relative to the top of a repository; a file must match one of them.",
+        description="include lists glob patterns relative to the top of a repository; a file must match one of them. "
+        "Where a licence step asks for them, licence files come besides.",
     )
     max_file_kibibytes: Annotated[int, Field(ge=1, le=102_400)] = Field(
         default=1024, description="maxFileKibibytes leaves out larger files."
@@ -132,7 +133,7 @@ class GitHubSource(Model):
     max_calls: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=5000,
         description="maxCalls is how many requests one preparation may make, those for what is unchanged included. "
-        "Each repository takes one or more, and each new file one.",
+        "Each repository takes one or more, and each new file one, licence files among them; each new try counts too.",
     )
     token_secret: SecretKeyRef | None = Field(
         default=None,

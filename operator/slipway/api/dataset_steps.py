@@ -99,7 +99,8 @@ class Licence(Model):
     A row's licence is its column `licence` or `license`; else the SPDX-License-Identifier of its Python or Markdown
     file (or `license` of the front matter); else that of the file of the same name and .license; else the licence files
     (LICENSE, LICENCE, COPYING) of the nearest folder that has any, all of them together. Source include patterns must
-    let them through; they are not parsed.
+    let them through; they are not parsed. Source github brings them by itself, and tells what GitHub states of a
+    repository where they are silent.
     """
 
     allow: list[Spdx] = Field(

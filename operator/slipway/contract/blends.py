@@ -55,6 +55,10 @@ class Index(StatusModel):
     digest: str = ""
     """Of the files as they are known without reading them."""
     fetched: tuple[Fetched, ...]
+    licences: dict[str, str] = {}
+    """What the source itself states of the licences of folders."""
+    left_out: tuple[Fetched, ...] = ()
+    """What the source does not give, with the reason why."""
     unchanged: Unchanged | None = None
     """Nothing was fetched, for all is as it was."""
 

@@ -71,6 +71,19 @@ class Lengths(StatusModel):
     bins: tuple[Bin, ...]
 
 
+class CutLinks(StatusModel):
+    """Links of Blueprint pins that did not hold, as one end states them, and were cut; the rows are kept.
+
+    MissingNode: the file has no such node that can be used, as where a selection was copied. MissingPin: the node has
+    no such pin. OneSided: the other pin does not link back.
+    """
+
+    why: str
+    links: int
+    example: str
+    """The id of the first row that had one."""
+
+
 class Scores(StatusModel):
     """How good the rows are that a filter judged by their quality, of 100 points; whether it kept them or not."""
 
@@ -234,6 +247,7 @@ class DatasetReport(StatusModel):
     duplicates: tuple[Alike, ...] = ()
     """A sample of the pairs; `rows.duplicates` counts all of them."""
     redacted: dict[str, int] = {}
+    cut_links: tuple[CutLinks, ...] = ()
     scores: tuple[Scores, ...] = ()
     """Of each filter that asks for quality."""
     lengths: tuple[Lengths, ...] = ()

@@ -16,6 +16,31 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.unit.data.webserver import START, Answer, Asked, Time
 
+ABOUT_ONE = {
+    "SAML": "Resource protected by organization SAML enforcement. You must grant your Personal Access token access to "
+    "this organization.",
+    "allow list": "Although you appear to have the correct authorization credentials, the `ann` organization has an IP "
+    "allow list enabled, and your IP address is not permitted to access this resource.",
+    "OAuth": "Although you appear to have the correct authorization credentials, the `ann` organization has enabled "
+    "OAuth App access restrictions, meaning that data access to third-parties is limited.",
+    "lifetime": "The 'ann' organization forbids access via a fine-grained personal access tokens if the token's "
+    "lifetime is greater than 366 days. Please adjust your token's lifetime at the following URL: "
+    "https://github.com/settings/personal-access-tokens/1",
+    "classic": "`ann` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, or a "
+    "personal access token with fine-grained permissions.",
+}
+"""What GitHub says with status 403 of one repository, or all of one organisation."""
+TOO_LARGE = (
+    "This API returns blobs up to 100 MB in size. The requested blob is too large to fetch via the API, but you can "
+    "always clone the repository via Git in order to obtain it."
+)
+"""And of a file."""
+ABOUT_TOKEN = {
+    "fine-grained": "Resource not accessible by personal access token",
+    "app": "Resource not accessible by integration",
+    "suspended": "Sorry. Your account was suspended.",
+}
+"""And of who asks."""
 LIMITS = {"core": 5000, "search": 30}
 WINDOWS = {"core": 3600, "search": 60}
 
@@ -40,9 +65,20 @@ class Repo:
     """Whether its tree is cut when it is asked for as a whole."""
     status: int = 200
     """Of its trees."""
+    words: str = ""
+    """What is said where this is 403."""
+    faults: dict[str, Answer] = field(default_factory=dict)
+    """Files by their path that are answered so."""
+    troubles: int = 10**9
+    """How often its trees and files are answered so, before they are given."""
+
+    def fails(self) -> bool:
+        self.troubles -= 1
+        return self.troubles >= 0
 
     def shown(self) -> dict[str, Any]:
-        spdx = self.licence and {"key": self.licence.lower(), "spdx_id": self.licence}
+        key = "other" if self.licence == "NOASSERTION" else (self.licence or "").lower()
+        spdx = self.licence and {"key": key, "spdx_id": self.licence}
         return {
             "full_name": self.name,
             "default_branch": "main/line",
@@ -149,17 +185,15 @@ class GitHub:
             return said(404, "Not Found")
         if match[2] == "trees":
             return self._tree(repo, unquote(match[3]), "recursive" in query)
-        content = next((one for one in repo.files.values() if blob_name(one) == match[3]), None)
+        path, content = next(((at, one) for at, one in repo.files.items() if blob_name(one) == match[3]), ("", b""))
         assert "raw" in asked.headers["Accept"]
-        return said(404, "Not Found") if content is None else Answer(body=content)
+        if path in repo.faults and repo.fails():
+            return repo.faults[path]
+        return Answer(body=content) if path else said(404, "Not Found")
 
     def _tree(self, repo: Repo, name: str, recursive: bool) -> Answer:
-        if repo.status == 403:
-            return Answer(
-                403, json.dumps({"message": "Repository access blocked", "block": {"reason": "tos"}}).encode()
-            )
-        if repo.status != 200:
-            return said(repo.status, {409: "Git Repository is empty.", 451: "Repository access blocked"}[repo.status])
+        if repo.status != 200 and repo.fails():
+            return _not_given(repo)
         folders = {repo.tree_name(folder): folder for folder in repo.folders()} | {"main/line": ""}
         if name not in folders:
             return said(404, "Not Found")
@@ -179,6 +213,20 @@ class GitHub:
         here = found[(page - 1) * size : page * size][: 1 if partial else None]
         shown = {"total_count": len(found), "incomplete_results": partial, "items": [repo.shown() for repo in here]}
         return Answer(body=json.dumps(shown).encode())
+
+
+def _not_given(repo: Repo) -> Answer:
+    match repo.status:
+        case 403 if not repo.words:
+            blocked = {"message": "Repository access blocked", "block": {"reason": "tos"}}
+            return Answer(403, json.dumps(blocked).encode())
+        case 403:
+            return said(403, repo.words)
+        case 409:
+            return said(409, "Git Repository is empty.")
+        case 451:
+            return said(451, "Repository access blocked")
+    return Answer(repo.status, b"<html><title>Unicorn! &middot; GitHub</title>")
 
 
 def _matches(repo: Repo, name: str, value: str, word: str) -> bool:

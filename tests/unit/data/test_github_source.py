@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+import yaml
+from identify.vendor.licenses import LICENSES
 
 from slipway.api.dataset_github import GitHubSearch
+from slipway.contract.job import PrepareDataset
+from slipway.contract.result import Prepared
+from slipway_data import blends
+from slipway_data.prepare import prepare
 from slipway_data.sources import github
 from slipway_data.sources.github import find
+from slipway_data.sources.github.memory import Memory
+from slipway_data.sources.origin import Origin
 from slipway_pod.errors import BadConfig, BadData, PodError, SourceUnreachable
 from slipway_pod.store import Bucket
-from tests.unit.data.github import GitHub, Repo, said
+from tests.unit.data.github import ABOUT_ONE, ABOUT_TOKEN, TOO_LARGE, GitHub, Repo, blob_name, said
 from tests.unit.data.preparing import Place, pair
 from tests.unit.data.webserver import START, Answer, Time, serving
 
 HIDDEN = "ghp_hidden"
+TEXTS = dict(LICENSES)
+GUIDE = Path(__file__).parents[3] / "docs" / "how-to" / "dataset-sources.md"
 
 
 def files(*names: str) -> dict[str, bytes]:
@@ -59,9 +72,12 @@ class Pods:
     def __init__(self, place: Place, url: str, time: Time) -> None:
         self.place, self.url, self.time = place, url, time
 
-    def job(self, search: dict[str, Any] | None = None, **more: Any) -> Any:
+    def job(self, search: dict[str, Any] | None = None, *steps: dict[str, Any], **more: Any) -> Any:
+        return self.place.job("JSONL", "Completion", *steps, source=self.source(search, **more))
+
+    def source(self, search: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
         spec = {"search": search or {"topics": ["blender"]}, "extensions": ["jsonl"], "apiUrl": self.url} | more
-        return self.place.job(source={"github": {"plainHttp": True, **spec}})
+        return {"github": {"plainHttp": True, **spec}}
 
     def read(self, *arguments: Any, **more: Any) -> dict[str, bytes]:
         """Read to the end."""
@@ -219,16 +235,161 @@ def test_a_budget_ends_the_work_and_a_larger_one_goes_on(pods: Pods, hub: GitHub
     assert len(hub.asked) == len(set(hub.asked)) == 6
 
 
+# Licences
+
+
+def kept(pods: Pods, *allow: str, **more: Any) -> tuple[list[str], dict[str, str]]:
+    """Return the ids of rows under a licence that is allowed, and the reasons of the others."""
+    steps = ({"licence": {"allow": list(allow)}},)
+    source = pods.source(**more)
+    result = pods.place.prepare("JSONL", "Completion", *steps, source=source, quality={"maxRejectedPercent": 100})
+    reasons = {entry["id"]: entry["reason"] for entry in pods.place.rejected(result)}
+    return [row["id"] for row in pods.place.rows(result)], reasons
+
+
+def test_what_github_states_is_the_licence_where_no_file_says_one(pods: Pods, hub: GitHub) -> None:
+    hub.repos += [
+        Repo("joe/other", files("o.jsonl"), licence="NOASSERTION"),
+        Repo("sue/none", files("n.jsonl"), licence=None),
+    ]
+    ids, reasons = kept(pods, "MIT")
+    assert ids == ["ann/tools/a.jsonl:1", "ann/tools/deep/b.jsonl:1"]
+    assert reasons == {
+        "bob/nodes/a.jsonl:1": "LicenceNotAllowed",
+        "bob/nodes/c.jsonl:1": "LicenceNotAllowed",
+        "joe/other/o.jsonl:1": "LicenceUnknown",
+        "sue/none/n.jsonl:1": "LicenceUnknown",
+    }
+
+
+def test_what_a_licence_file_says_counts_before_what_github_states(pods: Pods, hub: GitHub) -> None:
+    ann, bob = hub.repos[:2]
+    ann.files |= {"COPYING": TEXTS["GPL-3.0"].encode(), "deep/LICENSE": TEXTS["MIT"].encode()}
+    bob.files |= {
+        "LICENSE.md": b"SPDX-License-Identifier: MIT\n",
+        "c.jsonl.license": b"SPDX-License-Identifier: 0BSD\n",
+    }
+    ids, reasons = kept(pods, "MIT")
+    assert ids == ["ann/tools/deep/b.jsonl:1", "bob/nodes/a.jsonl:1"]
+    assert set(reasons) == {"ann/tools/a.jsonl:1", "bob/nodes/c.jsonl:1"}
+    assert set(reasons.values()) == {"LicenceNotAllowed"}
+
+
+def test_github_may_know_the_words_of_the_one_licence_file(pods: Pods, hub: GitHub) -> None:
+    ann, bob = hub.repos[:2]
+    ann.files |= {"LICENSE": b"Words of a licence that only GitHub knows.", "deep/LICENSE": b"Words."}
+    bob.files |= {"LICENSE": b"Words.", "LICENSE-MIT": TEXTS["MIT"].encode()}
+    ids, reasons = kept(pods, "MIT", "GPL-3.0-only")
+    assert ids == ["ann/tools/a.jsonl:1"]
+    assert set(reasons) == {"ann/tools/deep/b.jsonl:1", "bob/nodes/a.jsonl:1", "bob/nodes/c.jsonl:1"}
+    assert set(reasons.values()) == {"LicenceUnknown"}
+
+
+def test_licence_files_are_no_rows_and_only_those_come_that_speak_for_some(pods: Pods, hub: GitHub) -> None:
+    mit = TEXTS["MIT"].encode()
+    others = {f"vendor/v{number}/LICENSE": b"of vendor %d" % number for number in range(50)}
+    hub.repos[0].files |= {
+        "LICENSE": mit,
+        "LICENSE.jsonl": b"",
+        "deep/COPYING": mit + b"\n",
+        "x.md.license": b"",
+        **others,
+    }
+    without = pods.read({"owners": ["ann"]})
+    before = hub.calls("/git/blobs/")
+    ids, reasons = kept(pods, "MIT", search={"owners": ["ann"]}, include=["*.jsonl", "deep/b.*"], maxFileKibibytes=1)
+    assert set(without) == {"ann/tools/a.jsonl", "ann/tools/deep/b.jsonl", "ann/tools/LICENSE.jsonl"}
+    assert ids == ["ann/tools/a.jsonl:1", "ann/tools/deep/b.jsonl:1"]
+    assert reasons == {}
+    assert hub.calls("/git/blobs/") == before + 2
+    assert pods.fault({"owners": ["ann"]}, {"licence": {"allow": ["MIT"]}}, maxFiles=2).reason == "TooManyFiles"
+    assert len(pods.read({"owners": ["ann"]}, {"licence": {"allow": ["MIT"]}}, maxFiles=3)) == 5
+
+
+def test_the_report_tells_what_github_states_though_no_step_asks(pods: Pods, hub: GitHub) -> None:
+    hub.repos[0].files["LICENSE"] = TEXTS["MIT"].encode()
+    hub.repos[1].licence = "NOASSERTION"
+    report = pods.place.report(pods.place.prepare(source=pods.source()))
+    assert report.licences is not None
+    assert [(one.licence, one.rows) for one in report.licences.largest] == [("MIT", 2), ("NOASSERTION", 2)]
+    assert hub.calls("/git/blobs/") == 3
+
+
+def test_the_example_of_the_guide_gives_rows_with_the_licence_step(
+    pods: Pods, hub: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = GUIDE.read_text(encoding="utf-8").partition("## Files of many repositories on GitHub")[2]
+    block = re.search(r"```yaml\n(.*?)```", section, re.S)
+    assert block is not None
+    spec = yaml.safe_load(block[1])["spec"]
+    assert spec["source"]["github"]["tokenSecret"]
+    spec["source"]["github"] |= {"apiUrl": pods.url, "plainHttp": True}
+    hub.token = HIDDEN
+    monkeypatch.setenv("SLIPWAY_SOURCE_TOKEN", HIDDEN)
+    script = b"import bpy\n\ndef add_cube_%d():\n    bpy.ops.mesh.primitive_cube_add()\n"
+    topics = tuple(spec["source"]["github"]["search"]["topics"])
+    hub.repos = [
+        Repo("ann/tools", {"add.py": script % 1, "LICENSE": TEXTS["MIT"].encode()}, stars=50, topics=topics),
+        Repo("bob/nodes", {"add.py": script % 2}, stars=40, licence="Apache-2.0", topics=topics),
+        Repo("eve/gpl", {"add.py": script % 3}, stars=30, licence="GPL-3.0", topics=topics),
+    ]
+    result = prepare(PrepareDataset.model_validate(pods.job().dump() | {"schema": "Chat"} | spec))
+    assert isinstance(result, Prepared)
+    assert [row["id"] for row in pods.place.rows(result)] == [
+        "ann/tools/add.py#add_cube_1",
+        "bob/nodes/add.py#add_cube_2",
+    ]
+
+
+def test_a_run_that_the_former_version_began_is_gone_on_with(pods: Pods, hub: GitHub, time: Time) -> None:
+    job = pods.job(None, {"licence": {"allow": ["MIT", "GPL-3.0-only"]}})
+    memory = Memory(job.source.github, job, START)
+    folder = pods.place.root / "slipway" / "slipway" / "sources" / "github" / "1"
+    memory.called()
+    (key,) = (folder / "runs").iterdir()
+    run = {"id": "0123456789abcdef0123456789abcdef", "started": START, "calls": 2}
+    key.write_text(json.dumps(run))
+    query = find.queries(job.source.github.search)
+    words = {"q": next(query), "sort": "stars", "order": "desc", "per_page": 100, "page": 1}
+    search = f"{pods.url}/search/repositories?{urlencode(words)}"
+    repository = {"full_name": "ann/tools", "default_branch": "main/line", "stargazers_count": 5}
+    found = {**repository, "license": {"spdx_id": "MIT"}}
+    entry = {"path": "a.jsonl", "mode": "100644", "type": "blob", "sha": blob_name(pair("kept").encode()), "size": 9}
+    pages = {
+        search: {"total_count": 1, "incomplete_results": False, "items": [found]},
+        f"{pods.url}/repos/ann/tools/git/trees/main%2Fline?recursive=1": {"tree": [entry], "truncated": False},
+    }
+    for url, value in pages.items():
+        page = folder / "pages" / f"{hashlib.sha256(url.encode()).hexdigest()}.json"
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(json.dumps({"url": url, "run": run["id"], "etag": "", "value": value}))
+    blob = folder / "blobs" / entry["sha"][:2] / entry["sha"]
+    blob.parent.mkdir(parents=True)
+    blob.write_bytes(pair("kept").encode())
+    found = github.opened(job.source.github, job, {}, time.clock)
+    assert [file.path for file in found.files] == ["ann/tools/a.jsonl"]
+    assert found.licences == {"ann/tools": "MIT"}
+    assert hub.asked == []
+
+
 # Faults
 
 
+@pytest.mark.parametrize("steps", [(), ({"licence": {"allow": ["MIT"]}},)], ids=["plain", "licences"])
 def test_a_killed_pod_is_followed_by_one_that_asks_for_nothing_again(
-    pods: Pods, hub: GitHub, tmp_path: Path, time: Time, monkeypatch: pytest.MonkeyPatch
+    pods: Pods,
+    hub: GitHub,
+    tmp_path: Path,
+    time: Time,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: tuple[dict[str, Any], ...],
 ) -> None:
     class Killed(BaseException):
         """What no handler handles."""
 
-    whole = pods.read()
+    hub.repos[0].files["LICENSE"] = TEXTS["MIT"].encode()
+    whole = pods.read(None, *steps)
+    assert ("ann/tools/LICENSE" in whole) == bool(steps)
     straight = list(hub.asked)
     put, deaths = Bucket.put, 0
     for moment in range(1, 100):
@@ -244,13 +405,13 @@ def test_a_killed_pod_is_followed_by_one_that_asks_for_nothing_again(
         hub.asked.clear()
         monkeypatch.setattr(Bucket, "put", dying)
         try:
-            fresh.read()
+            fresh.read(None, *steps)
             break
         except Killed:
             deaths += 1
         finally:
             monkeypatch.setattr(Bucket, "put", put)
-        assert fresh.read() == whole
+        assert fresh.read(None, *steps) == whole
         # An answer that was not kept yet when the pod died is the one thing to ask for again.
         assert len(hub.asked) <= len(straight) + 1
         assert sorted(set(hub.asked)) == sorted(straight)
@@ -290,6 +451,192 @@ def test_trouble_that_does_not_pass_is_left_to_the_next_attempt(pods: Pods, hub:
     hub.next = [Answer(503) for _ in range(50)]
     assert isinstance(pods.fault(), SourceUnreachable)
     assert sum(time.slept) <= 120
+
+
+# What is not given
+
+
+def left_out(pods: Pods, *steps: dict[str, Any], **more: Any) -> tuple[set[str], dict[str, str]]:
+    """Return the paths of the files that are read, and what is said of what is not given."""
+    job = pods.job(None, *steps, **more)
+    found = github.opened(job.source.github, job, {}, pods.time.clock)
+    assert {entry.reason for entry in found.left_out} <= {"SourceRefused"}
+    return {file.path for file in found.files}, {entry.id: entry.message for entry in found.left_out}
+
+
+OF_BOB = {"bob/nodes/a.jsonl", "bob/nodes/c.jsonl"}
+
+
+@pytest.mark.parametrize("words", ABOUT_ONE.values(), ids=ABOUT_ONE)
+def test_a_repository_that_github_refuses_is_left_out_and_told(pods: Pods, hub: GitHub, words: str) -> None:
+    hub.repos[0].status, hub.repos[0].words = 403, words
+    result = pods.place.prepare(source=pods.source(), quality={"maxRejectedPercent": 50})
+    assert {row["id"].partition(":")[0] for row in pods.place.rows(result)} == OF_BOB
+    (entry,) = pods.place.rejected(result)
+    assert (entry["id"], entry["reason"]) == ("ann/tools", "SourceRefused")
+    assert words in entry["message"]
+    assert "source.github.tokenSecret" in entry["message"]
+    assert result.rows.rejected == 1
+    report = pods.place.report(result)
+    assert [(one.reason, one.rows) for one in report.left_out] == [("SourceRefused", 1)]
+    assert (report.steps[0].rows_in, report.steps[0].rows_out) == (3, 2)
+    assert hub.calls("/repos/ann/") == 1
+
+
+@pytest.mark.parametrize("status", [403, 451])
+def test_a_repository_that_was_taken_down_is_told(pods: Pods, hub: GitHub, status: int) -> None:
+    hub.repos[0].status = status
+    found, told = left_out(pods)
+    assert found == OF_BOB
+    assert "Repository access blocked" in told["ann/tools"]
+
+
+def test_a_file_that_github_refuses_is_left_out_and_told(pods: Pods, hub: GitHub) -> None:
+    hub.repos[0].faults["deep/b.jsonl"] = said(403, TOO_LARGE)
+    found, told = left_out(pods)
+    assert found == OF_BOB | {"ann/tools/a.jsonl"}
+    assert list(told) == ["ann/tools/deep/b.jsonl"]
+    assert "This API returns blobs up to 100 MB in size." in told["ann/tools/deep/b.jsonl"]
+
+
+@pytest.mark.parametrize("words", ABOUT_TOKEN.values(), ids=ABOUT_TOKEN)
+def test_what_github_says_of_the_token_ends_the_preparation(pods: Pods, hub: GitHub, words: str) -> None:
+    hub.repos[0].status, hub.repos[0].words = 403, words
+    denied = pods.fault()
+    assert isinstance(denied, BadConfig)
+    assert denied.reason == "AccessDenied"
+    assert denied.message.startswith("source.github.tokenSecret: ")
+    assert words in denied.message
+    assert "give it a token" in denied.message
+
+
+@pytest.mark.parametrize(("status", "words"), [(401, "Bad credentials"), (403, ABOUT_ONE["SAML"])])
+def test_a_search_that_is_refused_ends_the_preparation(pods: Pods, hub: GitHub, status: int, words: str) -> None:
+    hub.next = [said(status, words)]
+    denied = pods.fault()
+    assert denied.reason == "AccessDenied"
+    assert denied.message.startswith("source.github.tokenSecret: ")
+    assert words in denied.message
+
+
+def test_where_everything_is_refused_the_preparation_says_so(pods: Pods, hub: GitHub) -> None:
+    for repo in hub.repos:
+        repo.status, repo.words = 403, ABOUT_ONE["allow list"]
+    denied = pods.fault()
+    assert isinstance(denied, BadConfig)
+    assert denied.reason == "AccessDenied"
+    assert "GitHub gives no file that is wanted, and 2 not, for example bob/nodes: " in denied.message
+    assert "IP allow list" in denied.message
+
+
+def test_what_was_refused_is_asked_for_again_by_the_next_pod_and_nothing_else(pods: Pods, hub: GitHub) -> None:
+    hub.repos[0].status, hub.repos[0].words = 403, ABOUT_ONE["SAML"]
+    assert left_out(pods)[0] == OF_BOB
+    hub.asked.clear()
+    assert left_out(pods)[0] == OF_BOB
+    assert [path.partition("?")[0] for path in hub.asked] == ["/repos/ann/tools/git/trees/main%2Fline"]
+    hub.repos[0].status = 200
+    assert left_out(pods) == (OF_BOB | {"ann/tools/a.jsonl", "ann/tools/deep/b.jsonl"}, {})
+
+
+# Trouble with one of many
+
+
+@pytest.mark.parametrize("status", [500, 502, 520])
+def test_a_repository_that_github_never_answers_for_is_left_out(
+    pods: Pods, hub: GitHub, time: Time, status: int
+) -> None:
+    hub.repos[1].status = status  # the first that is read
+    found, told = left_out(pods)
+    assert found == {"ann/tools/a.jsonl", "ann/tools/deep/b.jsonl"}
+    assert list(told) == ["bob/nodes"]
+    assert f"answered with status {status}" in told["bob/nodes"]
+    assert "twice" in told["bob/nodes"]
+    assert 180 < sum(time.slept) <= 240
+    assert hub.calls("/repos/bob/") > 10
+
+
+def test_a_file_that_github_never_answers_for_is_left_out(pods: Pods, hub: GitHub) -> None:
+    for path in OF_BOB:
+        hub.repos[1].faults[path.removeprefix("bob/nodes/")] = Answer(502)
+    found, told = left_out(pods)
+    assert found == {"ann/tools/a.jsonl", "ann/tools/deep/b.jsonl", "bob/nodes/a.jsonl"}, "ann has the first one too"
+    assert list(told) == ["bob/nodes/c.jsonl"]
+
+
+def test_what_github_answers_for_after_all_others_is_read(pods: Pods, hub: GitHub, time: Time) -> None:
+    hub.repos[1].status, hub.repos[1].troubles = 502, 12
+    found, told = left_out(pods)
+    assert found == OF_BOB | {"ann/tools/a.jsonl", "ann/tools/deep/b.jsonl"}
+    assert told == {}
+    assert sum(time.slept) > 90, "the first time it was given up"
+
+
+def test_three_in_a_row_are_an_illness_of_githubs(pods: Pods, hub: GitHub, time: Time) -> None:
+    hub.repos = [Repo(f"org/r{at}", files("a.jsonl"), stars=at, status=502 if at < 3 else 200) for at in range(9)]
+    ill = pods.fault()
+    assert isinstance(ill, SourceUnreachable)
+    assert "answered with status 502" in ill.message
+    assert sum(time.slept) <= 360
+
+
+def test_what_github_gave_before_and_not_now_is_an_illness_of_githubs(pods: Pods, hub: GitHub) -> None:
+    good, bad = hub.repos[1], hub.repos[0]
+    bad.status = 502
+
+    def both() -> bool:
+        good.status = 502
+        return True
+
+    bad.fails = both  # type: ignore[method-assign]
+    assert isinstance(pods.fault(), SourceUnreachable)
+
+
+def test_one_repository_alone_may_be_an_illness_of_githubs(pods: Pods, hub: GitHub) -> None:
+    hub.repos[0].status = 502
+    ill = pods.fault({"owners": ["ann"]})
+    assert isinstance(ill, SourceUnreachable)
+    hub.repos[0].status, hub.repos[0].faults = 200, {"a.jsonl": Answer(502), "deep/b.jsonl": Answer(502)}
+    ill = pods.fault({"owners": ["ann"]})
+    assert isinstance(ill, SourceUnreachable)
+    assert "GitHub gives no file that is wanted, and 2 not" in ill.message
+
+
+def test_every_try_counts_for_the_budget(pods: Pods, hub: GitHub) -> None:
+    hub.repos[1].status = 502
+    assert pods.fault(maxCalls=5).reason == "BudgetExhausted"
+    assert len(hub.asked) == 5
+
+
+def test_of_rows_below_a_licence_file_that_is_not_given_nobody_knows_the_licence(pods: Pods, hub: GitHub) -> None:
+    ann, bob = hub.repos[:2]
+    ann.files |= {"LICENSE": TEXTS["MIT"].encode(), "deep/LICENSE": TEXTS["0BSD"].encode()}
+    ann.faults["deep/LICENSE"] = said(403, ABOUT_ONE["allow list"])
+    bob.files["LICENSE"] = b" " * (github.LICENCE_LIMIT + 1)
+    ids, reasons = kept(pods, "MIT", "GPL-3.0-only")
+    assert ids == ["ann/tools/a.jsonl:1", "bob/nodes/a.jsonl:1", "bob/nodes/c.jsonl:1"], "GitHub has read bob's"
+    assert reasons == {
+        "ann/tools/deep/LICENSE": "SourceRefused",
+        "ann/tools/deep/b.jsonl:1": "LicenceUnknown",
+        "bob/nodes/LICENSE": "SourceRefused",
+    }
+
+
+def test_what_is_not_given_and_what_is_stated_reach_the_container_without_a_network(
+    pods: Pods, hub: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIPWAY_EXCHANGE", str(tmp_path))
+    hub.repos[0].status, hub.repos[0].words = 403, ABOUT_ONE["SAML"]
+    job = pods.job()
+    origin = github.opened(job.source.github, job, {}, pods.time.clock)
+    blends.bring(job.model_copy(update={"steps": pods.place.job("Blend", "Chat").steps}))
+    there = blends.described()
+    assert isinstance(there, Origin)
+    assert there.left_out == origin.left_out != ()
+    assert there.licences == origin.licences == {"ann/tools": "MIT", "bob/nodes": "GPL-3.0"}
+
+
+# Words to people
 
 
 def test_a_search_that_github_does_not_understand_is_said(pods: Pods, hub: GitHub) -> None:

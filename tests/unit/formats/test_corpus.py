@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from e2e.setup.tools import npm
-from slipway_formats.t3d import Graph, check_links, components, normalised, parse, serialize
+from slipway_formats.t3d import Graph, check_links, components, normalised, parse, salvaged, serialize
 
 COLLECT = Path(__file__).parents[3] / "examples" / "blueprint-assistant" / "dataset" / "collect.py"
 
@@ -36,6 +36,7 @@ def test_every_graph_round_trips_and_shortens(corpus: dict[str, str]) -> None:
     for path, text in corpus.items():
         graph = parse(text)
         assert parse(serialize(graph)) == graph, path
+        assert salvaged(text).graphs == (graph,), path
         short = normalised(graph)
         assert check_links(short) == (), path
         assert parse(serialize(short)) == short, path

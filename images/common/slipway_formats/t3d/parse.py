@@ -11,8 +11,13 @@ from slipway_formats.t3d.model import Custom, Graph, Object, Property
 
 PROPERTY = re.compile(r"""("(?:[^"\\]|\\.)+"|[A-Za-z_][\w.:-]*)(\(\d+\)|\[\d+\])?=(.*)""", re.DOTALL)
 CUSTOM = re.compile(r"CustomProperties\s+(\w+)\s+(.*)", re.DOTALL)
+BEGIN = re.compile(r"Begin\s+Object\b")
+END = re.compile(r"End\s+Object")
+COMMENTS = (";", "//")
 DEPTH_LIMIT = 64
 SHOWN = 60
+THE_END = "the end of the text"
+"""What an error has found where something is missing at the end."""
 
 
 @dataclass
@@ -24,24 +29,25 @@ class _Open:
     body: list[Property | Custom | Object] = field(default_factory=list)
 
 
-def parse(text: str) -> Graph:
+def parse(text: str, first: int = 1) -> Graph:
     """Return the graph that `text` describes; raise T3DError when it is not T3D, or holds no object.
 
-    Links are not checked here: a copied selection may well point at nodes that were left behind.
+    `first` is the number of its first line, where it stands in a longer text. Links are not checked here: a copied
+    selection may well point at nodes that were left behind.
     """
     done: list[Object] = []
     names: dict[str, int] = {}
     stack: list[_Open] = []
-    number = 0
-    for number, raw in enumerate(text.splitlines(), start=1):
+    number = first
+    for number, raw in enumerate(text.splitlines(), start=first):
         line = raw.strip()
-        if not line or line.startswith((";", "//")):
+        if not line or line.startswith(COMMENTS):
             continue
-        if re.match(r"Begin\s+Object\b", line):
+        if BEGIN.match(line):
             if len(stack) >= DEPTH_LIMIT:
                 raise T3DError(number, f"at most {DEPTH_LIMIT} blocks inside each other", "one more Begin Object")
             stack.append(_Open(_header(line, number), number))
-        elif re.fullmatch(r"End\s+Object", line):
+        elif END.fullmatch(line):
             if not stack:
                 raise T3DError(number, "Begin Object", "End Object")
             block = stack.pop()
@@ -57,14 +63,14 @@ def parse(text: str) -> Graph:
         else:
             stack[-1].body.append(_member(line, number))
     if stack:
-        raise T3DError(number, f"End Object for the block of line {stack[-1].line}", "the end of the text")
+        raise T3DError(number, f"End Object for the block of line {stack[-1].line}", THE_END)
     if not done:
-        raise T3DError(max(number, 1), "Begin Object", "the end of the text")
+        raise T3DError(number, "Begin Object", THE_END)
     return Graph(tuple(done))
 
 
 def _header(line: str, number: int) -> tuple[tuple[str, str], ...]:
-    rest = re.sub(r"^Begin\s+Object\b", "", line).strip()
+    rest = BEGIN.sub("", line, count=1).strip()
     try:
         parts = values.split(rest, " ")
     except values.Unclosed as error:

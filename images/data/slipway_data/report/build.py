@@ -10,6 +10,7 @@ from typing import Any
 from slipway.api.dataset import Rows
 from slipway.contract.dataset_report import (
     Categories,
+    CutLinks,
     DatasetReport,
     Exported,
     FilesRead,
@@ -58,6 +59,7 @@ def built(
         left_out=funnel.reasons.ranked(),
         duplicates=funnel.pairs(),
         redacted=dict(sorted(counts.replaced.items())),
+        cut_links=cut_links(counts),
         scores=scored(job.steps, counts),
         lengths=kept.lengths(),
         groups=groups,
@@ -67,6 +69,12 @@ def built(
         rendered=rendered,
         exports=exports,
     )
+
+
+def cut_links(counts: Counts) -> tuple[CutLinks, ...]:
+    """Return the links that were cut, most frequent reason first."""
+    ranked = sorted(counts.cut_links.items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple(CutLinks(why=why, links=links, example=one_line(counts.cut_first[why])) for why, links in ranked)
 
 
 def refused(report: DatasetReport, fault: PodError) -> DatasetReport:

@@ -14,6 +14,11 @@ TITLES = {
     "Tokens": "Tokens of a whole row",
     "TrainedTokens": "Tokens of it that are trained",
 }
+CUTS = {
+    "MissingNode": "the file has no such node that can be used",
+    "MissingPin": "the node has no such pin",
+    "OneSided": "the other pin does not link back",
+}
 UNKNOWN = {
     NONE: "neither the row nor its file states a licence, and no folder above has a licence file that the source's "
     "include patterns let through.",
@@ -25,4 +30,5 @@ UNKNOWN = {
 def page(report: DatasetReport) -> str:
     """Return the page's HTML."""
     kept = report.rows.train + report.rows.validation + report.rows.test
-    return rendered(Path(__file__).parent, "page.html.j2", report=report, kept=kept, titles=TITLES, unknown=UNKNOWN)
+    words = {"titles": TITLES, "unknown": UNKNOWN, "cuts": CUTS}
+    return rendered(Path(__file__).parent, "page.html.j2", report=report, kept=kept, **words)

@@ -101,8 +101,9 @@ def _item(line: bytes) -> Parsed | Rejected | Known:
         case 6:
             id, content, project, columns, group, split = values
             return Parsed(id, content_of(content), project, columns, group, split)
-    *own, step, replaced, scores, costs = values
-    counts = Counts(*(Counter({_key(key): count for key, count in pairs}) for pairs in (replaced, scores, costs)))
+    *own, step, replaced, scores, costs, cut, first = values
+    counters = (Counter({_key(key): count for key, count in pairs}) for pairs in (replaced, scores, costs, cut))
+    counts = Counts(*counters, dict(first))
     if len(own) == 5:
         return Known(Rejected(*own), step, counts)
     id, content, project, columns, group, split, path = own
@@ -110,7 +111,8 @@ def _item(line: bytes) -> Parsed | Rejected | Known:
 
 
 def _counted(counts: Counts) -> list[list[Any]]:
-    return [list(counter.items()) for counter in (counts.replaced, counts.scores, counts.costs)]
+    counters = (counts.replaced, counts.scores, counts.costs, counts.cut_links, counts.cut_first)
+    return [list(counter.items()) for counter in counters]
 
 
 def _key(key: Any) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Self
 
 from slipway.contract.artifact import digest_of
 from slipway_data.raw import RawFile
+from slipway_data.rows import Rejected
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,10 @@ class Origin:
     """The digest of the files, where somebody else has them."""
     done: Callable[[], None] = lambda: None
     """To be called when everything is read and published: what was kept for a pod that goes on may go."""
+    licences: Mapping[str, str] = field(default_factory=dict)
+    """What the source itself states of the licences of folders, as SPDX names them, or NOASSERTION."""
+    left_out: tuple[Rejected, ...] = ()
+    """What the source has and does not give."""
 
     @classmethod
     def of(
@@ -29,9 +34,13 @@ class Origin:
         revision: str = "",
         done: Callable[[], None] = lambda: None,
         known: str = "",
+        licences: Mapping[str, str] | None = None,
+        left_out: Iterable[Rejected] = (),
     ) -> Self:
-        """Return `files` in their order."""
-        return cls(tuple(sorted(files, key=lambda file: file.path)), revision, known, done)
+        """Return `files`, and what is `left_out`, in their order."""
+        files = tuple(sorted(files, key=lambda file: file.path))
+        refused = tuple(sorted(left_out, key=lambda entry: entry.id))
+        return cls(files, revision, known, done, licences or {}, refused)
 
     @property
     def digest(self) -> str:

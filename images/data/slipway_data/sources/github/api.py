@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from slipway_data.sources.github import limits
 from slipway_data.sources.github.memory import Answer, Memory
 from slipway_data.sources.github.pages import Page
-from slipway_data.sources.web import Passing, Web, shown
+from slipway_data.sources.web import PASSING, Passing, Web, retry_after, shown
 from slipway_pod.errors import BadConfig, SourceUnreachable, shortened
 
 log = logging.getLogger("slipway")
@@ -23,13 +23,27 @@ log = logging.getLogger("slipway")
 P = TypeVar("P", bound=Page)
 T = TypeVar("T")
 VERSION = "2022-11-28"
-NOTHING = (404, 409, 451)
-"""Gone, empty, or taken down: the rest of the world goes on."""
+NOTHING = (404, 409)
+"""Gone, or empty: the rest of the world goes on."""
+OF_THE_TOKEN = ("bad credentials", "resource not accessible", "account was suspended")
+"""What GitHub says with status 403 of who asks rather than of what is asked for."""
 PIECE = 1024 * 1024
 LONGEST_WAIT = 3900.0
 """Seconds. A primary limit ends within an hour."""
 REFUSALS = 8
 """How often in a row a limit may refuse before the pod gives up."""
+
+
+class NotGiven(Exception):
+    """GitHub does not give this repository or file, whatever it gives of others; the message says why."""
+
+
+class Trouble(Exception):
+    """GitHub had no good answer to a request on one repository for as long as patience lasts."""
+
+    def __init__(self, error: SourceUnreachable) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 @dataclass(frozen=True)
@@ -48,21 +62,26 @@ class Api:
         self._base, self._web, self.memory, self._max_calls = base.rstrip("/"), web, memory, max_calls
         self._closed: dict[str, float] = {}
         """Until when (by the clock on the wall) each counter is at its end."""
+        self._given: Answer | None = None
+        """The last answer on a repository."""
 
     def page(self, path: str, kind: type[P]) -> P | None:
-        """Return a document, None where there is nothing to be had.
+        """Return a document, None where there is nothing to be had; raise NotGiven or Trouble.
 
-        What was heard in this run is not asked for again; what was heard before is asked for by its ETag.
+        What was heard in this run is not asked for again; what was heard before is asked for by its ETag. What was
+        refused is: the next pod may be one that it is given to.
         """
         url = self._base + path
         kept = self.memory.answer(url)
         if kept is None or kept.run != self.memory.run.id:
             kept = self._heard(url, kept, kind)
             self.memory.keep(kept)
+        if kept.value is not None and limits.resource(url) == "core":
+            self._given = kept
         return None if kept.value is None else kind.model_validate(kept.value)
 
     def blob(self, path: str, check: Callable[[bytes], bool]) -> bytes | None:
-        """Return a file that passes `check`, None where it is gone."""
+        """Return a file that passes `check`, None where it is gone; raise NotGiven or Trouble."""
 
         def read(body: bytes) -> bytes:
             if not check(body):
@@ -71,6 +90,20 @@ class Api:
 
         heard = self._ask(self._base + path, {"Accept": "application/vnd.github.raw+json"}, read)
         return heard.content if isinstance(heard.content, bytes) else None
+
+    def must_be_well(self, trouble: Trouble) -> None:
+        """Raise SourceUnreachable where GitHub gives now nothing of what it gave in this run, or gave nothing at all.
+
+        Then `trouble` is not with one repository.
+        """
+        if self._given is None:
+            raise trouble.error
+        try:
+            self._heard(self._given.url, self._given, Page)
+        except NotGiven:
+            return
+        except Trouble as again:
+            raise again.error from again
 
     def _heard(self, url: str, kept: Answer | None, kind: type[P]) -> Answer:
         """Return what GitHub answers now; `kept` is what it answered in an earlier run."""
@@ -86,7 +119,12 @@ class Api:
         asked = {"X-GitHub-Api-Version": VERSION, **headers}
         for refused in range(REFUSALS):
             self._wait(limits.resource(url))
-            heard = self._web.patiently(url, partial(self._once, url, asked, read, refused))
+            try:
+                heard = self._web.patiently(url, partial(self._once, url, asked, read, refused))
+            except SourceUnreachable as error:
+                if limits.resource(url) == "search":
+                    raise
+                raise Trouble(error) from error
             if heard is not None:
                 return heard
         raise SourceUnreachable(
@@ -108,10 +146,10 @@ class Api:
                 self._closed[limits.resource(url)] = now() + rest
             if wait is not None:
                 return None
-            if answer.status == 304 or _nothing(answer, body, message):
+            if answer.status == 304 or _nothing(answer, message):
                 return Heard(answer.status, "")
-            if answer.status == 422:
-                raise BadConfig("SearchRefused", f"source.github.search: GitHub says: {shortened(message, 300)}")
+            if answer.status >= 400:
+                raise _fault(url, answer, shortened(message, 300) or "no word why")
             self._web.must_be_good(url, answer)
             return Heard(200, answer.headers.get("ETag", ""), read(body))
 
@@ -152,11 +190,25 @@ def _message(body: bytes) -> str:
     return str(said.get("message", "")) if isinstance(said, dict) else ""
 
 
-def _nothing(answer: urllib3.BaseHTTPResponse, body: bytes, message: str) -> bool:
+def _nothing(answer: urllib3.BaseHTTPResponse, message: str) -> bool:
     """Tell whether there is nothing to be had here, and nothing wrong with us."""
-    if answer.status in NOTHING:
-        return True
-    if answer.status == 422:
-        # "Only the first 1000 search results are available": the end of what GitHub shows.
-        return "search results are available" in message
-    return answer.status == 403 and b'"block"' in body
+    # "Only the first 1000 search results are available": the end of what GitHub shows.
+    return answer.status in NOTHING or (answer.status == 422 and "search results are available" in message)
+
+
+def _fault(url: str, answer: urllib3.BaseHTTPResponse, message: str) -> Exception:
+    """Return what an answer means that is none: for now, for the Dataset, or for one repository or file of it."""
+    status, searching = answer.status, limits.resource(url) == "search"
+    if status in PASSING or status >= 500:
+        return Passing(f"answered with status {status}", retry_after(answer))
+    said = f"GitHub answers with status {status} ({message})"
+    if status == 401 or (status == 403 and (searching or any(words in message.lower() for words in OF_THE_TOKEN))):
+        return BadConfig(
+            "AccessDenied",
+            f"source.github.tokenSecret: {shown(url)}: {said}: give it a token that is valid and may read what the "
+            "search finds",
+        )
+    if searching:
+        return BadConfig("SearchRefused", f"source.github.search: {said}: correct search")
+    cure = ": if you may read it, give source.github.tokenSecret a token that may" if status == 403 else ""
+    return NotGiven(f"{said}{cure}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from urllib.parse import quote, urlencode
 
 from slipway.api.dataset_github import GitHubSearch, GitHubSource
+from slipway_data.licence import LicenceFiles, is_licence
+from slipway_data.raw import RawFile
 from slipway_data.sources.github.api import Api
 from slipway_data.sources.github.pages import Entry, Found, Repository, Tree
 from slipway_data.sources.globs import matcher
@@ -27,6 +29,9 @@ class Wanted:
     repository: str
     path: str
     sha: str
+    size: int
+    is_data: bool = True
+    """Whether rows are read from it; else it says the licence of files that they are read from."""
 
 
 def queries(search: GitHubSearch) -> Iterator[str]:
@@ -59,14 +64,33 @@ def repositories(api: Api, search: GitHubSearch) -> list[Repository]:
     return ranked[: search.max_repositories]
 
 
-def files(api: Api, source: GitHubSource, repository: Repository) -> Iterator[Wanted]:
-    """Yield the files of `repository` that are wanted; none where it is empty or gone."""
+def files(api: Api, source: GitHubSource, repository: Repository, *, licences: bool) -> list[Wanted]:
+    """Return the files of `repository` that are wanted; none where it is empty or gone.
+
+    With `licences`, licence files are no data: those come that speak for some, whatever `source` includes.
+    """
+    name = repository.full_name
     included, limit = matcher(source.include), source.max_file_kibibytes * 1024
     endings = tuple(f".{extension.lower()}" for extension in source.extensions)
-    for path, entry in _entries(api, repository.full_name, quote(repository.default_branch, safe=""), ""):
-        wanted = entry.size <= limit and included.fullmatch(path)
-        if wanted and (not endings or path.lower().endswith(endings)):
-            yield Wanted(repository.full_name, f"{repository.full_name}/{path}", entry.sha)
+    there = dict(_entries(api, name, quote(repository.default_branch, safe=""), ""))
+    data = [
+        path
+        for path, entry in there.items()
+        if entry.size <= limit and included.fullmatch(path) and (not endings or path.lower().endswith(endings))
+        if not (licences and is_licence(path))
+    ]
+    speaking = sorted(_speaking_for(data, there)) if licences else []
+    return [
+        Wanted(name, f"{name}/{path}", there[path].sha, there[path].size, is_data)
+        for paths, is_data in ((data, True), (speaking, False))
+        for path in paths
+    ]
+
+
+def _speaking_for(data: Iterable[str], there: Iterable[str]) -> set[str]:
+    """Return which of the files that are `there` say the licence of those in `data`."""
+    licences = LicenceFiles(RawFile(path, lambda: ()) for path in there)
+    return {file.path for path in data for file in licences.speaking_for(path)}
 
 
 def _results(api: Api, query: str, wanted: int) -> Iterator[Repository]:
