@@ -51,7 +51,8 @@ class Results:
         path = f"{self._prefix}/{key}/items.jsonl"
         if self._bucket.exists(path):
             log.info("already measured: %s", self._bucket.uri(path))
-            return tuple(_figure(line) for line in self._bucket.read(path).decode().splitlines())
+            # As bytes: what an answer has in it may end a line for a str (U+2028), and does not for JSON lines.
+            return tuple(_figure(line) for line in self._bucket.read(path).splitlines())
         found = tuple(measure())
         self._bucket.put(path, _lines(figure.line() for figure in found))
         return found
@@ -100,7 +101,7 @@ def key_of(
     return digest_of(determined).removeprefix("sha256:")
 
 
-def _figure(line: str) -> Figure:
+def _figure(line: bytes) -> Figure:
     read = json.loads(line)
     amount = read.pop("amount")
     return Figure(
