@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from slipway_train_torch.causal_lm.device import choose
 from slipway_train_torch.evaluate import job as jobs
 from slipway_train_torch.evaluate import measure
 from slipway_train_torch.evaluate.files import Served, Weights
-from slipway_train_torch.evaluate.results import Results
+from slipway_train_torch.evaluate.results import Figure, Results
 from slipway_train_torch.evaluate.weights import adapted, gguf_changes, peft_changes
 from slipway_train_torch.gguf import lora
 from slipway_train_torch.gguf.reading import read_once
@@ -61,6 +62,16 @@ def evaluate(bench: Bench, graphs: list[dict[str, object]]) -> Any:
         return jobs.evaluate(told)
 
     return run
+
+
+class Killed(Exception):
+    """Ends a measurement amid it."""
+
+
+def figures_of(bench: Bench) -> dict[str, bytes]:
+    """Return every file of evaluations in the store, but for their reports."""
+    root = bench.folder / "store" / "slipway" / "slipway" / "evaluations"
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.glob("*/*") if path.stem != "report"}
 
 
 def trained(bench: Bench, name: str = "v1", **recipe: Any) -> Subject:
@@ -119,6 +130,28 @@ def test_general_text_is_judged_beside_and_survives_another_dataset(
         bench.store, evaluation(general), subject.artifact, folder, Results(bench.store), measure.Bench(1)
     )
     assert len(session.figures(named, subject)) == 6, "the dataset is no part of its key"
+
+
+def test_a_measurement_that_went_on_has_the_bits_of_one_that_never_stopped(
+    bench: Bench, evaluate: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = trained(bench)
+    really = measure.measure
+
+    def dying(*given: Any) -> Iterator[Figure]:
+        yield from islice(really(*given), 3)
+        raise Killed
+
+    monkeypatch.setattr(jobs, "measure", dying)
+    for _ in range(2):
+        with pytest.raises(Killed):
+            evaluate(subject)
+    monkeypatch.setattr(jobs, "measure", really)
+    went_on = evaluate(subject)
+    kept = figures_of(bench)
+    shutil.rmtree(bench.folder / "store" / "slipway" / "slipway" / "evaluations")
+    assert evaluate(subject) == went_on
+    assert figures_of(bench) == kept
 
 
 def test_a_version_is_no_better_than_itself(bench: Bench, evaluate: Any) -> None:
@@ -245,13 +278,20 @@ def test_the_real_base_and_an_adapter_on_it(
         data=data,
         evaluation=evaluation(LOSS, VALID, NEAR),
     )
-    asked: list[int] = []
+    asked: list[tuple[int, int]] = []
     really = measure.answers
 
-    def watched(served: Served, items: Sequence[Any], *rest: Any) -> Any:
-        asked.append(len(items))
-        return really(served, items, *rest)
+    def watched(served: Served, items: Sequence[Any], limit: int, seed: int, threads: int, done: int) -> Any:
+        asked.append((len(items), done))
+        return really(served, items, limit, seed, threads, done)
 
+    def dying(served: Served, *rest: Any) -> Any:
+        yield from islice(really(served, *rest), 1)
+        raise Killed
+
+    monkeypatch.setattr(measure, "answers", dying)
+    with pytest.raises(Killed):
+        jobs.evaluate(told)
     monkeypatch.setattr(measure, "answers", watched)
     result = jobs.evaluate(told)
     loss, valid, near = result.metrics
@@ -261,4 +301,8 @@ def test_the_real_base_and_an_adapter_on_it(
     assert float(valid.value) in (0.0, 0.5, 1.0)
     assert near.samples == 2
     assert 0 <= float(near.value) <= 1
-    assert asked == [2, 2], "each model answers once, for both metrics"
+    assert asked == [(2, 1), (2, 0)], "each model answers once, for both metrics, and what it had answered stays"
+    kept = figures_of(bench)
+    shutil.rmtree(bench.folder / "store" / "slipway" / "slipway" / "evaluations")
+    assert jobs.evaluate(told) == result
+    assert figures_of(bench) == kept, "bit for bit, with llama.cpp started in between or not"

@@ -46,6 +46,7 @@ def test_answers_are_asked_run_and_counted(bench: Bench, smollm2: SmolLM2, blend
     assert len(requests) == 2, "one of the version, one of its reference"
     asked = [Request.model_validate_json(path.read_bytes()) for path in requests]
     assert [len(one.answers) for request in asked for one in request.answered] == [2] * 6
+    drawn_again(bench, told, requests[0])
     # As if the version had learnt it: half of its answers are right.
     learnt = [one.model_copy(update={"answers": (one.task.solution, one.answers[1])}) for one in asked[0].answered]
     requests[0].write_text(asked[0].model_copy(update={"answered": tuple(learnt)}).model_dump_json(by_alias=True))
@@ -53,12 +54,24 @@ def test_answers_are_asked_run_and_counted(bench: Bench, smollm2: SmolLM2, blend
     container(bench, told, sys.executable, "slipway_train_torch.evaluate", PACKAGES)
     result = parse_result((bench.folder / "termination-log").read_text())
     assert isinstance(result, Evaluated)
+    assert not list((bench.folder / "store").rglob("so-far.jsonl")), "the figures are complete"
     (metric,) = result.metrics
     assert metric.samples == 3
     assert {float(metric.value), float(metric.reference or 0)} == {0.0, 0.5}
     lines = (bench.folder / "store" / result.report.removeprefix("s3://")).read_text().splitlines()
     answers = json.loads(lines[1])["subject"]["answers"] + json.loads(lines[1])["reference"]["answers"]
     assert sum(answer["layer"] == "AsAsked" for answer in answers) == 1
+
+
+def drawn_again(bench: Bench, told: Evaluate, request: Path) -> None:
+    """Let a pod be killed after half of the answers in `request`: those that are then asked are the same."""
+    before = request.read_bytes()
+    (so_far,) = (bench.folder / "store").rglob(f"{request.stem}/so-far.jsonl")
+    lines = so_far.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 6
+    so_far.write_bytes(b"".join(lines[:3]))
+    container(bench, told, sys.executable, "slipway_train_torch.evaluate.ask", PACKAGES)
+    assert request.read_bytes() == before
 
 
 BLENDER_PACKAGES = ("operator", "images/common", "images/eval-blender")

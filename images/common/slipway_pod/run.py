@@ -22,6 +22,7 @@ from slipway.contract.exitcodes import ExitCode
 from slipway.contract.job import JOB_FILE, TERMINATION_LOG, JobBase, parse_job
 from slipway.contract.result import UNEXPECTED, AnyResult, Preempted, encode
 from slipway_pod.errors import BadConfig, OutOfMemory, PodError, told
+from slipway_pod.stop import Stopped
 
 SomeJob = TypeVar("SomeJob", bound=JobBase)
 
@@ -62,6 +63,9 @@ def attempt(
         result = handler(load(path, wanted))
         if result is not None:
             encode(result)
+    except Stopped as stopped:
+        log.info("%s", stopped)
+        return ExitCode.PREEMPTED, Preempted(step=stopped.done)
     except PodError as error:
         log.error("%s", error)
         return error.code, error.result()

@@ -5,7 +5,17 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
+
+
+class Stopped(Exception):
+    """A pod was asked to stop, and has kept the `done` pieces of its work."""
+
+    def __init__(self, done: int) -> None:
+        super().__init__(f"asked to stop after {done}, which are kept")
+        self.done = done
 
 
 class StopFlag:
@@ -22,6 +32,17 @@ class StopFlag:
         signal.signal(signal.SIGTERM, flag._raise)
         signal.signal(signal.SIGINT, flag._raise)
         return flag
+
+    @classmethod
+    @contextmanager
+    def meanwhile(cls) -> Iterator[StopFlag]:
+        """Give such a flag until the end of the block; from then on SIGTERM does again what it did before."""
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield cls.on_sigterm()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def _raise(self, _number: int, _frame: FrameType | None) -> None:
         self.set()

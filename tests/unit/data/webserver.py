@@ -37,6 +37,7 @@ class Asked:
     path: str
     headers: Mapping[str, str]
     body: bytes = b""
+    method: str = "GET"
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,9 @@ def serving(site: Site) -> Iterator[str]:
     """Serve `site` and lend its address, without a / at the end."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._answer(b"")
-
-        def do_POST(self) -> None:
-            self._answer(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
-
-        def _answer(self, body: bytes) -> None:
-            answer = site(Asked(self.path, dict(self.headers), body))
+        def _asked(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            answer = site(Asked(self.path, dict(self.headers), body, self.command))
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
@@ -72,6 +68,8 @@ def serving(site: Site) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(answer.body)
             self.close_connection = True
+
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _asked
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""

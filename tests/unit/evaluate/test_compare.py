@@ -115,7 +115,10 @@ def test_the_key_is_made_of_all_that_determines_a_figure_and_of_nothing_else() -
 def test_figures_are_measured_once(tmp_path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "slipway").mkdir()
     results = Results(Store(endpoint=f"file://{tmp_path}", bucket="slipway"))
-    told = [Figure("a", "g", math.nan, 2.0, {"why": "é"}), Figure("b", "g", 0.1 + 0.2, 1.0, {})]
+    told = [
+        Figure("a", "g", math.nan, 2.0, {"why": "é"}),
+        Figure("b", "g", 0.1 + 0.2, 1.0, {"answer": "x\u2028y\x85\r\n"}),
+    ]
     first = results.measured("k", lambda: told)
     again = results.measured("k", lambda: pytest.fail("measured twice"))
     assert [f.line() for f in again] == [f.line() for f in first]

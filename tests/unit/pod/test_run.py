@@ -19,6 +19,7 @@ from slipway.contract.job import Fetch, PrepareDataset
 from slipway.contract.result import LIMIT, Evaluated, Failed, Preempted, encode, parse_result
 from slipway_pod import run
 from slipway_pod.errors import BadConfig, BadData, DigestMismatch, OutOfMemory, PodError, StoreUnreachable
+from slipway_pod.stop import StopFlag, Stopped
 
 FETCH = {"type": "Fetch", "namespace": "n", "name": "x", "store": {"bucket": "b"}, "items": []}
 
@@ -89,6 +90,21 @@ def test_results_set_the_code(job: Path) -> None:
     assert run.attempt(lambda _: None, Fetch, job) == (ExitCode.OK, None)
     assert run.attempt(lambda _: Preempted(step=7), Fetch, job)[0] == ExitCode.PREEMPTED
     assert run.attempt(lambda _: Evaluated(digest="sha256:x"), Fetch, job)[0] == ExitCode.OK
+
+
+def test_work_that_was_stopped_and_is_kept_is_told_as_preempted(job: Path) -> None:
+    def stopped(_: Fetch) -> None:
+        with StopFlag.meanwhile() as stop:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert stop.wait(10)
+        raise Stopped(3)
+
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert run.attempt(stopped, Fetch, job) == (ExitCode.PREEMPTED, Preempted(step=3))
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_result_too_long_for_the_kubelet_is_a_fault_not_a_cut_message(job: Path) -> None:

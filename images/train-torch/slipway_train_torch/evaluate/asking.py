@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from slipway.api.common import BlenderExecution
 from slipway.contract.execution import REQUESTS, Answered, Request, Task
@@ -11,28 +11,34 @@ from slipway_train_torch.evaluate.executed import exchange
 from slipway_train_torch.evaluate.files import Served
 from slipway_train_torch.evaluate.generate import answers
 from slipway_train_torch.evaluate.items import Item
+from slipway_train_torch.evaluate.results import Figure
 
 log = logging.getLogger("slipway")
 
 
-def ask(
-    served: Served,
-    tasks: Sequence[Task],
-    items: Sequence[Item],
-    metric: BlenderExecution,
-    seed: int,
-    threads: int,
-    key: str,
-) -> None:
-    """Let `served` answer `tasks`, asked as `items`, and leave the answers to be run under `key`."""
-    asked = tuple(item for item in items for _ in range(metric.samples))
+def asked(items: Sequence[Item], metric: BlenderExecution) -> tuple[Item, ...]:
+    """Return what is asked, in order: each of `items` as often as `metric` takes samples."""
+    return tuple(item for item in items for _ in range(metric.samples))
+
+
+def said(
+    served: Served, items: Sequence[Item], metric: BlenderExecution, seed: int, threads: int, done: int
+) -> Iterator[Figure]:
+    """Yield what `served` answers to each of `items`, as they are asked, after the first `done`: as a figure, its
+    tokens, with the answer beside it.
+    """
     heat = float(metric.temperature) if metric.samples > 1 else 0.0
-    said: list[str] = []
-    for at, answer in enumerate(answers(served, asked, metric.max_new_tokens, seed, threads, heat), start=1):
+    heard = answers(served, items, metric.max_new_tokens, seed, threads, done, heat)
+    for at, (item, answer) in enumerate(zip(items[done:], heard, strict=True), start=done + 1):
         fault = f", {answer.error}" if answer.error else ""
-        log.info("answer %d/%d: %d tokens%s%s", at, len(asked), answer.tokens, ", cut" if answer.cut else "", fault)
-        said.append(answer.text)
-    pieces = [tuple(said[at : at + metric.samples]) for at in range(0, len(said), metric.samples)]
+        log.info("answer %d/%d: %d tokens%s%s", at, len(items), answer.tokens, ", cut" if answer.cut else "", fault)
+        yield Figure(item.id, item.group, float(answer.tokens), 1.0, {"answer": answer.text})
+
+
+def leave(tasks: Sequence[Task], answered: Sequence[Figure], metric: BlenderExecution, key: str) -> None:
+    """Leave what was `answered` to each of `tasks` to be run, under `key`."""
+    texts = [str(figure.note["answer"]) for figure in answered]
+    pieces = [tuple(texts[at : at + metric.samples]) for at in range(0, len(texts), metric.samples)]
     request = Request(
         timeout_seconds=metric.timeout_seconds,
         answered=tuple(Answered(task=task, answers=own) for task, own in zip(tasks, pieces, strict=True)),

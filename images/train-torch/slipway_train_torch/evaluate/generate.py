@@ -39,15 +39,18 @@ def answers(
     max_new_tokens: int,
     seed: int,
     threads: int,
+    done: int = 0,
     temperature: float = 0.0,
 ) -> Iterator[Answer]:
     """Yield the answer to each of `items`, in order: the likeliest, or one drawn at `temperature`, each with its seed.
 
-    One at a time: a batch's rounding depends on what else is in it, and figures must not.
+    The first `done` are answered already. The others are asked as if they were not: with the room that all together
+    need, and the seeds of their places. One at a time: a batch's rounding depends on what else is in it, and figures
+    must not.
     """
     server = _server(served, _context(items) + max_new_tokens, threads)
     asked = {"max_tokens": max_new_tokens, "temperature": temperature, "cache_prompt": False, "stream": False}
-    for at, item in enumerate(items):
+    for at, item in enumerate(items[done:], start=done):
         asked["seed"] = (seed + at) % 2**31 if temperature else seed
         if item.chat:
             messages = [{"role": role, "content": content} for role, content in item.question]

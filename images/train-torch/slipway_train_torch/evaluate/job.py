@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,15 +135,14 @@ class _Session:
     def figures(self, named: NamedMetric, subject: Subject) -> tuple[Figure, ...]:
         """Return the figures of `subject`, measured or remembered. It is fetched only when it must be measured."""
 
-        def measured() -> Iterator[Figure]:
+        def measured() -> Iterable[Figure]:
             if isinstance(named.measure.chosen, BlenderExecution):
                 return executed.figures(named.measure.chosen, self._tasks(named.measure.chosen), key)
             items = self._items(named.measure)
             if isinstance(named.measure.chosen, BlueprintDistance):
                 return likeness.figures(items, self.figures(answers_of(named, named.measure.chosen), subject))
             log.info("%s of %s: %d items", named.name, subject.name, len(items))
-            served = bring(subject, self.scratch, self.store)
-            return measure(served, named.measure, items, self.scratch / DATA, self.evaluation.seed, self.bench)
+            return self.results.as_they_come(key, items, lambda done: self._rest(named, subject, items, done))
 
         key = self._key(named, subject)
         return self.results.measured(key, measured)
@@ -164,9 +163,19 @@ class _Session:
             return
         tasks = self._tasks(metric)
         log.info("%s of %s: %d tasks, %d answers to each", named.name, subject.name, len(tasks), metric.samples)
-        served, items = bring(subject, self.scratch, self.store), as_items(tasks, self.scratch / DATA)
-        self.bench.clear()
-        asking.ask(served, tasks, items, metric, self.evaluation.seed, self.bench.threads, key)
+        items = asking.asked(as_items(tasks, self.scratch / DATA), metric)
+
+        def rest(done: int) -> Iterator[Figure]:
+            served = bring(subject, self.scratch, self.store)
+            self.bench.clear()
+            return asking.said(served, items, metric, self.evaluation.seed, self.bench.threads, done)
+
+        # They wait in the store too, until there are figures: the folder in which they are run goes with the pod.
+        asking.leave(tasks, self.results.as_they_come(key, items, rest), metric, key)
+
+    def _rest(self, named: NamedMetric, subject: Subject, items: Sequence[Item], done: int) -> Iterator[Figure]:
+        served = bring(subject, self.scratch, self.store)
+        return measure(served, named.measure, items, self.scratch / DATA, self.evaluation.seed, self.bench, done)
 
     def _tasks(self, metric: BlenderExecution) -> tuple[Task, ...]:
         folder = self.scratch / TASKS / metric.tasks.digest.removeprefix("sha256:")

@@ -53,34 +53,37 @@ class Bench:
 
 
 def measure(
-    served: Served, metric: EvaluationMetric, items: Sequence[Item], data: Path, seed: int, bench: Bench
+    served: Served, metric: EvaluationMetric, items: Sequence[Item], data: Path, seed: int, bench: Bench, done: int = 0
 ) -> Iterator[Figure]:
-    """Yield the figure of each of `items`, in order. They are of the prepared dataset in folder `data`."""
+    """Yield the figure of each of `items` after the first `done`, in order.
+
+    They are of the prepared dataset in folder `data`. No figure depends on how many were done before.
+    """
     match metric.chosen:
         case HeldOutLoss():
-            return _loss(served, items, bench)
+            return _loss(served, items, bench, done)
         case BlueprintValidity(max_new_tokens=limit):
             bench.clear()
-            return _validity(served, items, trained(data), limit, seed, bench)
+            return _validity(served, items, trained(data), limit, seed, bench, done)
         case HumanPreference(max_new_tokens=limit):
             bench.clear()
-            return rated.figures(served, items, limit, seed, bench.threads)
+            return rated.figures(served, items, limit, seed, bench.threads, done)
 
 
-def _loss(served: Served, items: Sequence[Item], bench: Bench) -> Iterator[Figure]:
+def _loss(served: Served, items: Sequence[Item], bench: Bench, done: int) -> Iterator[Figure]:
     model, tokenizer = bench.model(served.weights)
     with adapted(model, served) as serving:
-        for at, item in enumerate(items, start=1):
+        for at, item in enumerate(items[done:], start=done + 1):
             loss = held_out_loss(serving, tokenizer, item, bench.device)
             log.info("held-out loss %d/%d: %.4f over %d tokens", at, len(items), loss.mean, loss.tokens)
             yield Figure(item.id, item.group, loss.nats, loss.tokens, {})
 
 
 def _validity(
-    served: Served, items: Sequence[Item], known: frozenset[str], limit: int, seed: int, bench: Bench
+    served: Served, items: Sequence[Item], known: frozenset[str], limit: int, seed: int, bench: Bench, done: int
 ) -> Iterator[Figure]:
-    said = answers(served, items, limit, seed, bench.threads)
-    for at, (item, answer) in enumerate(zip(items, said, strict=True), start=1):
+    said = answers(served, items, limit, seed, bench.threads, done)
+    for at, (item, answer) in enumerate(zip(items[done:], said, strict=True), start=done + 1):
         verdict = judge(answer.text, known | classes([item.wanted]), cut=answer.cut)
         why = answer.error or verdict.why
         log.info("answer %d/%d: %s", at, len(items), "valid" if verdict.valid else f"not valid: {why}")

@@ -24,9 +24,14 @@ log = logging.getLogger("slipway")
 PAGE, KEY = "sheet.html", "sheet-key.json"
 
 
-def figures(served: Served, items: Sequence[Item], limit: int, seed: int, threads: int) -> Iterator[Figure]:
-    """Yield what `served` answers to each of `items`: as a figure, its tokens, with the answer beside it."""
-    for at, (item, answer) in enumerate(zip(items, answers(served, items, limit, seed, threads), strict=True), start=1):
+def figures(
+    served: Served, items: Sequence[Item], limit: int, seed: int, threads: int, done: int = 0
+) -> Iterator[Figure]:
+    """Yield what `served` answers to each of `items` after the first `done`: as a figure, its tokens, with the answer
+    beside it.
+    """
+    said = answers(served, items, limit, seed, threads, done)
+    for at, (item, answer) in enumerate(zip(items[done:], said, strict=True), start=done + 1):
         log.info("answer %d/%d: %d tokens%s", at, len(items), answer.tokens, ", cut" if answer.cut else "")
         note = {"why": answer.error, "cut": answer.cut, "answer": answer.text}
         yield Figure(item.id, item.group, float(answer.tokens), 1.0, note)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -14,13 +14,20 @@ from slipway import __version__
 from slipway.api.common import ArtifactRef, EvaluationMetric
 from slipway.contract.artifact import digest_of
 from slipway.contract.job import Store, Subject
+from slipway_pod.stop import StopFlag, Stopped
 from slipway_pod.store import Bucket, Kept, open_store
+from slipway_train_torch.evaluate.items import Item
+from slipway_train_torch.evaluate.so_far import SO_FAR, SoFar, lines, rows
 
 log = logging.getLogger("slipway")
 
 MEASURE = 1
 """Raise it when a figure means something new: results measured before are then not used any more."""
 PREFIX = "evaluations"
+ITEMS = "items.jsonl"
+PATIENCE = timedelta(minutes=10)
+"""How long a request is tried again: with the pod go the items that it could not keep, and it was minutes before the
+models lay here and were loaded."""
 
 
 @dataclass(frozen=True)
@@ -43,26 +50,48 @@ class Results:
     """The folder `evaluations/` of the object store."""
 
     def __init__(self, store: Store) -> None:
-        self._bucket: Bucket = open_store(store)
+        self._bucket: Bucket = open_store(store, patience=PATIENCE)
         self._prefix = f"{store.prefix.strip('/')}/{PREFIX}".lstrip("/")
 
     def measured(self, key: str, measure: Callable[[], Iterable[Figure]]) -> tuple[Figure, ...]:
         """Return what lies under `key`; measure and keep it when nothing does."""
-        path = f"{self._prefix}/{key}/items.jsonl"
+        path = f"{self._prefix}/{key}/{ITEMS}"
         if self._bucket.exists(path):
             log.info("already measured: %s", self._bucket.uri(path))
-            return tuple(_figure(line) for line in self._bucket.read(path).decode().splitlines())
-        found = tuple(measure())
-        self._bucket.put(path, _lines(figure.line() for figure in found))
+            found = tuple(_figure(row) for row in rows(self._bucket.read(path)))
+        else:
+            found = tuple(measure())
+            self._bucket.put(path, lines(figure.line() for figure in found))
+        # Also where the figures were there: whoever wrote them may have ended before it came to this.
+        self._bucket.delete(f"{self._prefix}/{key}/{SO_FAR}")
         return found
+
+    def as_they_come(
+        self, key: str, items: Sequence[Item], measure: Callable[[int], Iterable[Figure]]
+    ) -> tuple[Figure, ...]:
+        """Return a figure of each of `items`, in order, and keep them under `key` as they come: an attempt that follows
+        begins with those. `measure` yields the figures after the first so many.
+
+        Raises Stopped once all that was measured is kept, when the pod is to end.
+        """
+        so_far = SoFar(self._bucket, f"{self._prefix}/{key}/{SO_FAR}", [item.id for item in items])
+        if (done := len(so_far.rows)) < len(items):
+            with StopFlag.meanwhile() as stop, so_far:
+                for figure in measure(done):
+                    so_far.add(figure.line())
+                    if stop.is_set():
+                        break
+            if stop.is_set():
+                raise Stopped(len(so_far.rows))
+        return tuple(map(_figure, so_far.rows))
 
     def known(self, key: str) -> bool:
         """Tell whether figures lie under `key`."""
-        return self._bucket.exists(f"{self._prefix}/{key}/items.jsonl")
+        return self._bucket.exists(f"{self._prefix}/{key}/{ITEMS}")
 
-    def report(self, key: str, lines: Iterable[dict[str, Any]]) -> str:
+    def report(self, key: str, told: Iterable[dict[str, Any]]) -> str:
         """Write the report of one evaluation and return its address."""
-        return self.keep(key, "report.jsonl", _lines(lines))
+        return self.keep(key, "report.jsonl", lines(told))
 
     def keep(self, key: str, name: str, content: bytes) -> str:
         """Write a file of one evaluation and return its address."""
@@ -100,16 +129,10 @@ def key_of(
     return digest_of(determined).removeprefix("sha256:")
 
 
-def _figure(line: str) -> Figure:
-    read = json.loads(line)
-    amount = read.pop("amount")
-    return Figure(
-        read.pop("id"), read.pop("group"), math.nan if amount is None else amount, read.pop("weight"), note=read
-    )
-
-
-def _lines(rows: Iterable[dict[str, Any]]) -> bytes:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+def _figure(row: dict[str, Any]) -> Figure:
+    note = dict(row)
+    amount = note.pop("amount")
+    return Figure(note.pop("id"), note.pop("group"), math.nan if amount is None else amount, note.pop("weight"), note)
 
 
 def _version(name: str) -> str:
