@@ -50,6 +50,16 @@ def test_a_loss_that_is_no_number_names_step_rows_and_cure_and_keeps_the_checkpo
     assert recipe.checkpoints.steps() == [2]
 
 
+def test_the_log_has_all_rows_where_the_message_has_room_for_some(caplog: pytest.LogCaptureFixture) -> None:
+    rows = [f"project/file-{number}.txt:1" for number in range(500)]
+    step = Step(number=3, steps=6, rows=rows, rate=1e-3, loss=math.nan, norm=1.0)
+    with pytest.raises(BadConfig) as caught:
+        Limits.of(None, 1000).check(step, [])
+    assert rows[0] in caught.value.message
+    assert rows[-1] not in caught.value.message
+    assert all(row in caplog.text for row in rows)
+
+
 def test_a_gradient_that_is_no_number_is_no_better(bench: Bench) -> None:
     recipe = bench.recipe(bench.job())
     recipe.setup()

@@ -6,11 +6,14 @@ that is not tried again, and with its checkpoints as they are.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slipway_pod.errors import BadConfig, BadData, shortened
+
+log = logging.getLogger("slipway")
 
 GRADIENT_NORM = 1e5
 """SmolLM2-135M begins with a norm of 0.9; it reached 4.4e5 with learning rate 0.5, and 2.2e8 with 10."""
@@ -42,8 +45,7 @@ class Step:
 
     def what(self) -> str:
         """Return the batch and the learning rate, for people."""
-        rows = shortened(", ".join(self.rows), ROWS_SHOWN)
-        return f"the batch is of rows {rows}, the learning rate {self.rate:.3g}"
+        return f"the batch is of rows {_logged(self.rows)}, the learning rate {self.rate:.3g}"
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,18 @@ def require_targets(targets: int, number: int, steps: int, rows: Sequence[str]) 
     if targets == 0:
         raise BadData(
             "NothingToTrain",
-            f"at step {number} of {steps} no token of the batch is trained; it is of rows "
-            f"{shortened(', '.join(rows), ROWS_SHOWN)}: raise recipe.causalLM.maxTokens, or drop these rows",
+            f"at step {number} of {steps} no token of the batch is trained; it is of rows {_logged(rows)}: raise "
+            "recipe.causalLM.maxTokens, or drop these rows",
             example=", ".join(rows),
         )
 
 
 def _lost(reason: str, step: Step, said: str) -> BadConfig:
     return BadConfig(reason, f"{said}; {step.what()}: {CURE}", example=", ".join(step.rows))
+
+
+def _logged(rows: Sequence[str]) -> str:
+    """Write the ids of a batch to the log, and return as many of them as a message has room for."""
+    whole = ", ".join(rows)
+    log.error("rows of the batch: %s", whole)
+    return shortened(whole, ROWS_SHOWN)
