@@ -8,6 +8,7 @@ import datetime
 import hashlib
 import json
 import os
+import struct
 import sys
 import tracemalloc
 from collections.abc import Iterator
@@ -28,9 +29,11 @@ import slipway_data
 from slipway.contract.dataset_report import FilesRead
 from slipway.contract.job import PrepareDataset
 from slipway_data import parse
+from slipway_data.counts import Counts
+from slipway_data.known import Known
 from slipway_data.raw import RawFile
 from slipway_data.reuse import code, index, kept, lines, packs, tidy
-from slipway_data.rows import Completion, Parsed, Rejected
+from slipway_data.rows import Completion, Parsed, Rejected, Row
 from slipway_data.sources import claim
 from slipway_pod.errors import BadData, StoreUnreachable
 from slipway_pod.store import Bucket
@@ -466,6 +469,23 @@ def test_values_that_json_changes_are_not_kept(memory: Memory) -> None:
     second = memory.prepare(memory.job("Parquet"))
     assert memory.counts(second) == (1, 0, 0)
     assert second.artifact == first.artifact
+
+
+def test_what_was_kept_before_rows_had_counts_is_one_row() -> None:
+    row = ["a#1", {"prompt": "a", "completion": "b"}, "", {}, "g", "", "a"]
+    plain = b"\n".join(
+        json.dumps(line).encode()
+        for line in (
+            ["a:1", "TooLong", "why", "", 0],
+            ["a:2", "TooLong", "why", "", 0, 1, [], [], []],
+            [*row, 1, [], [], []],
+        )
+    )
+    packed = pa.compress(plain, codec="zstd", asbytes=True)
+    lost, known, kept_row = lines.read(struct.pack(">II", len(packed), len(plain)) + packed)
+    assert lost == Rejected("a:1", "TooLong", "why")
+    assert known == Known(Rejected("a:2", "TooLong", "why"), 1, Counts())
+    assert kept_row == Known(Row("a#1", "g", Completion("a", "b"), "a"), 1, Counts())
 
 
 # Sources
