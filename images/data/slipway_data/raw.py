@@ -51,12 +51,19 @@ class RawFile:
 
     def text(self) -> str:
         """Return the whole file; raise Refused when it is no UTF-8 text or too large to be one document."""
+        content = self.beginning(FILE_LIMIT + 1)
+        if len(content) > FILE_LIMIT:
+            raise Refused(UNREADABLE_FILE, f"larger than {FILE_LIMIT >> 20} MiB: split it into several files")
+        return decoded(content)
+
+    def beginning(self, most: int) -> bytes:
+        """Return the first `most` bytes of the file, or all where it has fewer; raise Refused as `checked` does."""
         content = bytearray()
         for piece in self.checked():
             content += piece
-            if len(content) > FILE_LIMIT:
-                raise Refused(UNREADABLE_FILE, f"larger than {FILE_LIMIT >> 20} MiB: split it into several files")
-        return decoded(bytes(content))
+            if len(content) >= most:
+                break
+        return bytes(content[:most])
 
     def lines(self) -> Iterator[bytes | Refused]:
         """Yield the file's lines without their ends; in the place of one that is too long to be a row, why it is none.
