@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO
+from pathlib import Path
 
 from slipway_data import packed
 from slipway_data.rows import UNREADABLE_FILE, WRONG_ENCODING, Rejected
@@ -92,13 +92,13 @@ class RawFile:
             raise Refused(UNREADABLE_FILE, str(error)) from error
 
     @contextmanager
-    def spooled(self) -> Iterator[IO[bytes]]:
+    def spooled(self) -> Iterator[Path]:
         """Give the file as one on disk that can be read at any place, for formats that end with their index."""
-        with tempfile.TemporaryFile(prefix="spooled-") as spool:
+        with tempfile.NamedTemporaryFile(prefix="spooled-") as spool:
             for piece in self.checked():
                 spool.write(piece)
-            spool.seek(0)
-            yield spool
+            spool.flush()
+            yield Path(spool.name)
 
     def checked(self) -> Iterator[bytes]:
         """Yield the file piece by piece; raise Refused where it went since it was listed."""
