@@ -61,8 +61,8 @@ class Tally:
     """What steps on single rows counted."""
 
     def reject(self, entry: Rejected) -> None:
-        """Count a row or file that was left out."""
-        self.reasons[entry.reason] += 1
+        """Count what was left out: a row, a file, or rows that were lost together."""
+        self.reasons[entry.reason] += entry.rows
         self.examples.setdefault(entry.reason, entry)
 
     @property

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Literal
 
 from slipway.api.dataset_feedback import FeedbackSource
 from slipway.api.dataset_steps import Parse, Step
 from slipway.contract.job import PrepareDataset
 from slipway_data import (
     balance,
+    bounded,
+    documents,
     licence,
     read_blend,
     read_bpy,
@@ -30,8 +31,7 @@ from slipway_data.reuse.kept import KeptRows
 from slipway_data.rows import WRONG_ENCODING, Parsed, Rejected, Row, is_text, spelled
 from slipway_pod.errors import BadConfig
 
-Reader = Callable[[RawFile, Literal["Chat", "Completion"]], Iterator[Parsed | Rejected]]
-READERS: dict[str, Reader] = {
+READERS: dict[str, documents.Reader] = {
     "Blend": read_blend.read,
     "BlenderPython": read_bpy.read,
     "BlueprintT3D": read_t3d.read,
@@ -48,8 +48,11 @@ def everything(
     """
     source = job.source.chosen
     if not isinstance(source, FeedbackSource):
-        for number, file in enumerate(files, start=1):
-            yield from ((number, item) for item in rows(file, job, kept))
+        try:
+            for number, file in enumerate(files, start=1):
+                yield from ((number, item) for item in rows(file, job, kept))
+        finally:
+            bounded.end()
         return
     said = Feedback(source, job.schema_, database)
     for number, file in enumerate(files, start=1):
@@ -83,7 +86,7 @@ def _read(file: RawFile, job: PrepareDataset) -> Iterator[Parsed | Rejected]:
         case Parse(format="Dataset"):
             return read_dataset.read(file, job.schema_)
         case Parse(format=name) if name in READERS and job.schema_ != "Preference":
-            return READERS[name](file, job.schema_)
+            return documents.read(READERS[name], file, job.schema_)
         case other:
             raise BadConfig(
                 "BadSteps",

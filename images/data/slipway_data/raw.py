@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO
+from pathlib import Path
 
 from slipway_data import packed
 from slipway_data.rows import UNREADABLE_FILE, WRONG_ENCODING, Rejected
@@ -51,12 +51,19 @@ class RawFile:
 
     def text(self) -> str:
         """Return the whole file; raise Refused when it is no UTF-8 text or too large to be one document."""
+        content = self.beginning(FILE_LIMIT + 1)
+        if len(content) > FILE_LIMIT:
+            raise Refused(UNREADABLE_FILE, f"larger than {FILE_LIMIT >> 20} MiB: split it into several files")
+        return decoded(content)
+
+    def beginning(self, most: int) -> bytes:
+        """Return the first `most` bytes of the file, or all where it has fewer; raise Refused as `checked` does."""
         content = bytearray()
         for piece in self.checked():
             content += piece
-            if len(content) > FILE_LIMIT:
-                raise Refused(UNREADABLE_FILE, f"larger than {FILE_LIMIT >> 20} MiB: split it into several files")
-        return decoded(bytes(content))
+            if len(content) >= most:
+                break
+        return bytes(content[:most])
 
     def lines(self) -> Iterator[bytes | Refused]:
         """Yield the file's lines without their ends; in the place of one that is too long to be a row, why it is none.
@@ -85,13 +92,13 @@ class RawFile:
             raise Refused(UNREADABLE_FILE, str(error)) from error
 
     @contextmanager
-    def spooled(self) -> Iterator[IO[bytes]]:
+    def spooled(self) -> Iterator[Path]:
         """Give the file as one on disk that can be read at any place, for formats that end with their index."""
-        with tempfile.TemporaryFile(prefix="spooled-") as spool:
+        with tempfile.NamedTemporaryFile(prefix="spooled-") as spool:
             for piece in self.checked():
                 spool.write(piece)
-            spool.seek(0)
-            yield spool
+            spool.flush()
+            yield Path(spool.name)
 
     def checked(self) -> Iterator[bytes]:
         """Yield the file piece by piece; raise Refused where it went since it was listed."""

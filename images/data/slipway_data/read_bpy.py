@@ -61,8 +61,9 @@ def _module(text: str) -> ast.Module:
             return ast.parse(text)
     except SyntaxError as error:
         raise Refused(UNREADABLE_FILE, f"line {error.lineno}: no Python 3: {error.msg}") from error
-    except (RecursionError, MemoryError) as error:
-        raise Refused(UNREADABLE_FILE, "no Python 3 that can be read: it is nested too deeply") from error
+    except (RecursionError, MemoryError) as error:  # by either, Python says that it is nested too deeply
+        deep = "no Python 3 that can be read: it is nested too deeply, or takes too much memory"
+        raise Refused(UNREADABLE_FILE, f"{deep}: split it into several files") from error
 
 
 def _items(body: list[ast.stmt]) -> Iterator[tuple[ast.ClassDef | None, Definition]]:

@@ -24,6 +24,8 @@ SYSTEM = "You answer questions about the documentation, in Markdown."
 ASKS = ("Explain {}.", "What does the documentation say about {}?", "What should I know about {}?")
 UNREADABLE = (RecursionError, ValueError, LookupError, AttributeError)
 """What PyYAML raises, besides errors of its own, at values that are none of their type: the 30th of February."""
+ENTRIES_LIMIT = 10_000
+"""Entries that a mapping of the front matter may have."""
 MARKDOWN = MarkdownIt("commonmark").enable("table").use(front_matter_plugin)
 
 
@@ -113,12 +115,21 @@ def _front_matter(tokens: list[Token]) -> tuple[dict[str, object], int]:
     if not tokens or tokens[0].type != "front_matter" or tokens[0].map is None:
         return {}, 0
     try:
-        said = yaml.safe_load(tokens[0].content)
+        said = yaml.load(tokens[0].content, _FrontMatter)
     except (yaml.YAMLError, *UNREADABLE) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 2}: " if mark is not None else ""
         raise Refused(UNREADABLE_FILE, f"{where}the front matter is no YAML: correct or remove it") from error
     return said if isinstance(said, dict) else {}, tokens[0].map[1]
+
+
+class _FrontMatter(yaml.SafeLoader):
+    """Reads YAML whose mappings merge no more than a page can mean: by `<<`, twenty lines make a million entries."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
+        if len(node.value) > ENTRIES_LIMIT:
+            raise yaml.constructor.ConstructorError(None, None, "too many entries", node.start_mark)
 
 
 def _plain(heading: Token) -> str:

@@ -203,7 +203,8 @@ class Row:
 class Rejected:
     """A row (or a whole file) that is left out. The message never quotes the data: it may hold secrets.
 
-    Of a duplicate, `like` is the kept row that it is like.
+    Of a duplicate, `like` is the kept row that it is like. `rows` is more than 1 where rows were lost together, which
+    `id` is the first of.
     """
 
     id: str
@@ -211,10 +212,13 @@ class Rejected:
     message: str
     like: str = ""
     similarity_percent: int = 0
+    rows: int = 1
 
     def line(self) -> str:
-        """Return the report's line."""
-        entry = {"id": self.id, "reason": self.reason, "message": self.message}
+        """Return the report's line; it says how many rows it stands for, where these are several."""
+        entry: dict[str, object] = {"id": self.id, "reason": self.reason, "message": self.message}
+        if self.rows > 1:
+            entry["rows"] = self.rows
         return json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 
 from slipway.api.dataset import Schema
 from slipway.api.faults import first_fault
@@ -37,8 +37,12 @@ class _Turn(BaseModel):
     content: str
 
 
+_Turns = Annotated[list[_Turn], Field(min_length=1), FailFast()]
+"""With its first fault only: to tell all faults of a line takes a hundred times its size, and nobody reads them."""
+
+
 class _ChatLine(_Line):
-    messages: Annotated[list[_Turn], Field(min_length=1)]
+    messages: _Turns
 
 
 class _CompletionLine(_Line):
@@ -47,9 +51,9 @@ class _CompletionLine(_Line):
 
 
 class _PreferenceLine(_Line):
-    prompt: Annotated[list[_Turn], Field(min_length=1)]
-    chosen: Annotated[list[_Turn], Field(min_length=1)]
-    rejected: Annotated[list[_Turn], Field(min_length=1)]
+    prompt: _Turns
+    chosen: _Turns
+    rejected: _Turns
 
 
 LINES: dict[str, type[_Line]] = {"Chat": _ChatLine, "Completion": _CompletionLine, "Preference": _PreferenceLine}

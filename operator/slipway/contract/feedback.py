@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
 
 from slipway.api.base import SemVer
 from slipway.contract.job import Store
@@ -39,7 +39,8 @@ class FeedbackRecord(BaseModel):
 
     id: Annotated[str, Field(min_length=1, max_length=256)]
     version: SemVer
-    prompt: Annotated[tuple[Said, ...], Field(min_length=1, max_length=1024)]
+    prompt: Annotated[tuple[Said, ...], Field(min_length=1, max_length=1024), FailFast()]
+    """With its first fault only: all faults of a long line would fill the reader's memory."""
     answer: Annotated[str, Field(min_length=1)]
     thumb: Literal["up", "down"] | None = None
     rating: Annotated[int, Field(ge=1, le=5)] | None = None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from slipway.contract.dataset import REJECTED, REPORT_DATA, REPORT_PAGE
@@ -72,6 +74,18 @@ class Place:
         page = result.report
         assert page.endswith(f"/{REPORT_PAGE}")
         return DatasetReport.model_validate_json(self.read(page.removesuffix(REPORT_PAGE) + REPORT_DATA))
+
+
+def damaged(rows: int, group: int) -> bytes:
+    """Return a Parquet file of pairs, `group` of them in each row group, of which the second is damaged."""
+    columns = {"prompt": [f"question {n}" for n in range(rows)], "completion": [f"answer {n}" for n in range(rows)]}
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file, row_group_size=group, compression="zstd", use_dictionary=False)
+    content = bytearray(file.getvalue())
+    held = pq.ParquetFile(file).metadata.row_group(1).column(0)
+    end = held.data_page_offset + held.total_compressed_size
+    content[held.data_page_offset : end] = bytes(held.total_compressed_size)
+    return bytes(content)
 
 
 def pair(prompt: object, completion: object = "done", **more: object) -> str:

@@ -19,7 +19,7 @@ from slipway_data import prepare as module
 from slipway_pod.artifact import verify
 from slipway_pod.errors import BadConfig, BadData, StoreUnreachable
 from slipway_pod.store import Bucket
-from tests.unit.data.preparing import BUCKET, Place, pair, pairs
+from tests.unit.data.preparing import BUCKET, Place, damaged, pair, pairs
 
 T3D = Path(__file__).parents[2] / "data" / "t3d"
 THIRDS = {"trainPercent": 60, "validationPercent": 20, "testPercent": 20, "groupBy": "Row"}
@@ -364,6 +364,25 @@ def test_a_mixture_of_faults_is_too_many_rejected(place: Place) -> None:
     assert error.reason == "TooManyRejected"
     assert "2 NothingToTrainOn, 2 SchemaViolation" in error.message
     assert place.prepare(quality={"maxRejectedPercent": 40}).rows.rejected == 4
+
+
+def test_rows_that_are_lost_together_are_counted_one_by_one(place: Place) -> None:
+    place.put("raw/a.parquet", damaged(1000, 500))
+    error = fault(place, "Parquet", quality={"maxRejectedPercent": 1})
+    assert error.reason == "UnreadableFile"
+    assert error.message.startswith("50 percent were rejected, quality.maxRejectedPercent is 1: 500 rows kept of 1000 ")
+    assert error.rows is not None
+    assert (error.rows.train, error.rows.rejected) == (500, 500)
+    assert error.example.startswith("a.parquet:501: rows 501 to 1000 are lost: ")
+    result = place.prepare("Parquet", quality={"maxRejectedPercent": 50})
+    assert (result.rows.train, result.rows.rejected) == (500, 500)
+    report = place.report(result)
+    (step,) = report.steps
+    assert (step.rows_in, step.rows_out, step.left_out) == (1000, 500, {"UnreadableFile": 500})
+    (left_out,) = report.left_out
+    assert (left_out.rows, [one.id for one in left_out.examples]) == (500, ["a.parquet:501"])
+    (entry,) = place.rejected(result)
+    assert (entry["id"], entry["rows"]) == ("a.parquet:501", 500)
 
 
 def test_a_narrow_filter_is_too_many_rejected(place: Place) -> None:

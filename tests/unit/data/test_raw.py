@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
+from slipway.contract.feedback import FeedbackRecord
 from slipway_data import packed, raw
 from slipway_data.raw import RawFile, Refused
+from slipway_data.schema import LINES
 from tests.unit.data.preparing import BUCKET, Place, pair, pairs
 
 LIMIT = 1000
@@ -88,6 +91,21 @@ def test_feedback_after_a_record_that_is_too_long_counts(place: Place) -> None:
     result = place.prepare("Feedback", "Chat", source=source, quality={"maxRejectedPercent": 50})
     assert sorted(row["messages"][-1]["content"] for row in place.rows(result)) == ["one", "three"]
     assert [(e["id"], e["reason"]) for e in place.rejected(result)] == [("a.jsonl:2", "UnreadableFile")]
+
+
+# Lines with many faults
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "most"),
+    [(LINES["Chat"], "messages", 2), (LINES["Preference"], "chosen", 4), (FeedbackRecord, "prompt", 9)],
+)
+def test_of_the_faults_of_a_line_not_all_are_told(model: type[BaseModel], name: str, most: int) -> None:
+    """Each takes a kilobyte, and a line may have millions."""
+    with pytest.raises(ValidationError) as error:
+        model.model_validate_json(f'{{"{name}": [{"{}," * 1000}{{}}]}}')
+    assert error.value.error_count() <= most
+    assert (name, 0, "role") in [fault["loc"] for fault in error.value.errors()]
 
 
 # Encodings

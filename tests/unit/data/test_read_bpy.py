@@ -153,6 +153,11 @@ def test_a_chat_says_the_task_first() -> None:
         ("import bpy\ndef f(:\n", "UnreadableFile", "line 2: no Python 3: "),
         ("import bpy\nprint 'old'\n", "UnreadableFile", "line 2: no Python 3: "),
         ("import bpy\nx = " + "(" * 5000, "UnreadableFile", "no Python 3"),
+        (
+            "import bpy\nx = " + "not " * 5000 + "1",
+            "UnreadableFile",
+            "it is nested too deeply, or takes too much memory",
+        ),
         ("import bpy\nx = " + "-" * 100_000 + "1", "UnreadableFile", "no Python 3"),
         ("import os\ndef list_files(): return os.listdir()", "NothingToAsk", "it imports neither bpy nor"),
         ("", "NothingToAsk", "it imports neither bpy nor"),

@@ -133,3 +133,12 @@ def test_front_matter_with_a_value_that_is_none_of_its_type_is_a_rejection(value
     (found,) = read_markdown.read(RawFile("page.md", lambda: [text.encode()]), "Completion")
     assert isinstance(found, Rejected)
     assert found.message == "the front matter is no YAML: correct or remove it"
+
+
+def test_front_matter_that_merges_into_more_than_fits_is_a_rejection() -> None:
+    lines = ["a0: &a0 {k: v}"]
+    lines += [f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 60)]  # twice as many entries in each
+    (item,) = read("---\n" + "\n".join(lines) + "\n---\n# A\ntext\n")
+    assert isinstance(item, Rejected)
+    assert item.message == "line 16: the front matter is no YAML: correct or remove it"
+    assert answers("---\nbase: &base {a: b}\npage: {<<: *base, c: d}\ntitle: A\n---\ntext\n") == {("A",): "text"}

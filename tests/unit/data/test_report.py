@@ -12,7 +12,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from slipway.api.dataset_steps import Step
 from slipway.contract.dataset_report import DatasetReport
+from slipway_data.judge import Tally
 from slipway_data.report.build import source_words
 from slipway_data.report.funnel import Funnel, words
 from slipway_data.report.kept import SAMPLES, Spread
@@ -370,6 +372,21 @@ def test_reasons_are_ranked_with_examples() -> None:
         ("TooShort", 5, 5),
         ("TooLong", 2, 2),
     ]
+
+
+def test_rows_that_are_lost_together_are_one_example_and_as_many_rows() -> None:
+    funnel = Funnel([Step.model_validate({"parse": {"as": "Parquet"}})])
+    entry = Rejected("a.parquet:11", "UnreadableFile", "rows 11 to 510 are lost", rows=500)
+    funnel.stopped(0, entry)
+    funnel.stopped(0, Rejected("a.parquet:9", "UnreadableFile", "because"))
+    assert words(funnel.steps(kept=499)) == "parse 1000 to 499 (501 UnreadableFile)"
+    (left_out,) = funnel.reasons.ranked()
+    assert (left_out.rows, len(left_out.examples)) == (501, 2)
+    tally = Tally(kept=499)
+    tally.reject(entry)
+    assert (tally.rejected, tally.total, tally.breakdown()) == (500, 999, "500 UnreadableFile")
+    assert json.loads(entry.line())["rows"] == 500
+    assert "rows" not in json.loads(Rejected("a:1", "TooLong", "because").line())
 
 
 def test_the_scores_of_all_judged_rows_are_told(place: Place) -> None:

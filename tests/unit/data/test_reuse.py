@@ -38,7 +38,7 @@ from tests.unit.data.github import GitHub, Repo
 from tests.unit.data.gitserver import Repository
 from tests.unit.data.gitserver import serving as serving_git
 from tests.unit.data.keeping import FOLDER, INDEX, Memory
-from tests.unit.data.preparing import Place, pair, pairs
+from tests.unit.data.preparing import Place, damaged, pair, pairs
 from tests.unit.data.webserver import Answer, Asked, Time, serving
 
 NEVER = {"keep": "Never"}
@@ -466,6 +466,17 @@ def test_values_that_json_changes_are_not_kept(memory: Memory) -> None:
     second = memory.prepare(memory.job("Parquet"))
     assert memory.counts(second) == (1, 0, 0)
     assert second.artifact == first.artifact
+
+
+@pytest.mark.parametrize("steps", [(), ({"redact": {"kinds": ["Email"]}},)])
+def test_rows_that_were_lost_together_are_as_many_when_they_are_kept(memory: Memory, steps: Any) -> None:
+    memory.hold({"a.parquet": damaged(30, 10)})
+    job = memory.job("Parquet", *steps)
+    first, second = memory.prepare(job), memory.prepare(job)
+    assert memory.counts(second) == (0, 1, 0)
+    assert second.artifact == first.artifact
+    assert (second.rows.train, second.rows.rejected) == (20, 10)
+    assert memory.report(second).steps == memory.report(first).steps
 
 
 # Sources

@@ -27,8 +27,8 @@ class Reasons:
         self._examples: dict[str, Sampled[Example]] = {}
 
     def add(self, entry: Rejected) -> None:
-        """Count a row that was left out."""
-        self._counts[entry.reason] += 1
+        """Count a row that was left out, or all rows that were lost together."""
+        self._counts[entry.reason] += entry.rows
         sampled = self._examples.setdefault(entry.reason, Sampled(EXAMPLES))
         sampled.offer(entry.id, lambda: Example(id=one_line(entry.id), message=one_line(entry.message)))
 
@@ -60,8 +60,8 @@ class Funnel:
         self.reasons = Reasons()
 
     def stopped(self, at: int, entry: Rejected) -> None:
-        """Note that step `at` (0: parse) left a row out."""
-        self._stopped[at][entry.reason] += 1
+        """Note that step `at` (0: parse) left a row out, or rows that were lost together."""
+        self._stopped[at][entry.reason] += entry.rows
         self.reasons.add(entry)
         if entry.like:
             self._pairs.offer(

@@ -83,7 +83,7 @@ def _line(item: Parsed | Rejected | Known) -> bytes:
 def _values(item: Parsed | Rejected | Row) -> list[Any]:
     match item:
         case Rejected():
-            return [item.id, item.reason, item.message, item.like, item.similarity_percent]
+            return [item.id, item.reason, item.message, item.like, item.similarity_percent, item.rows]
         case Row():
             own: list[Any] = [item.path]
         case Parsed():
@@ -95,19 +95,25 @@ def _values(item: Parsed | Rejected | Row) -> list[Any]:
 
 def _item(line: bytes) -> Parsed | Rejected | Known:
     values = json.loads(line)
-    match len(values):
-        case 5:
-            return Rejected(*values)
-        case 6:
-            id, content, project, columns, group, split = values
-            return Parsed(id, content_of(content), project, columns, group, split)
+    if not isinstance(values[-1], list):
+        return _rejected(values) or _parsed(*values)
     *own, step, replaced, scores, costs, cut, first = values
     counters = (Counter({_key(key): count for key, count in pairs}) for pairs in (replaced, scores, costs, cut))
     counts = Counts(*counters, dict(first))
-    if len(own) == 5:
-        return Known(Rejected(*own), step, counts)
-    id, content, project, columns, group, split, path = own
-    return Known(Row(id, group, content_of(content), path, project, columns, split), step, counts)
+    return Known(_rejected(own) or _row(*own), step, counts)
+
+
+def _rejected(values: list[Any]) -> Rejected | None:
+    """Return what was left out; None where `values` are of a row: the second of them is its content, and no reason."""
+    return Rejected(*values) if isinstance(values[1], str) else None
+
+
+def _parsed(id: str, content: Any, project: str | None, columns: Any, group: str | None, split: str) -> Parsed:
+    return Parsed(id, content_of(content), project, columns, group, split)
+
+
+def _row(id: str, content: Any, project: str, columns: Any, group: str, split: str, path: str) -> Row:
+    return Row(id, group, content_of(content), path, project, columns, split)
 
 
 def _counted(counts: Counts) -> list[list[Any]]:
