@@ -16,6 +16,8 @@ HEADER_BYTES = 64 * 1024
 """The most that the header of a page may have."""
 EMPTY_HEADER_BYTES = 64
 """More than the header of an empty page has."""
+UNKNOWN = b"\x11"
+"""A field that no header has, and no reader minds: the next number, and true."""
 DATA, DATA_V2 = 0, 3
 """Types of pages that hold values."""
 STRANGE = (IndexError, KeyError, OSError, RecursionError, TypeError, ValueError)
@@ -107,17 +109,18 @@ def empty(length: int, values: int, nullable: bool) -> bytes | None:
     """
     levels = _varint(values << 1) + b"\0" if nullable else b""  # one run, of level 0
     least = len(levels) + (0 if nullable else 4 * values)
-    for size in range(max(least, length - EMPTY_HEADER_BYTES), length):
+    for size in range(length - 1, max(least, length - EMPTY_HEADER_BYTES) - 1, -1):
         header = _empty_header(size, values, nullable, len(levels))
-        if len(header) + size == length:
-            return header + levels.ljust(size, b"\0")
+        if (room := length - size - len(header) - 1) >= 0:
+            return header + room * UNKNOWN + b"\0" + levels.ljust(size, b"\0")
     return None
 
 
 def _empty_header(size: int, values: int, nullable: bool, levels: int) -> bytes:
+    """Return the header of an empty page, but for its last byte, which is 0."""
     counts = (values, values if nullable else 0, values, 0, levels, 0)  # the fourth is the encoding, plain
     content = b"".join(b"\x15" + _integer(one) for one in counts) + b"\x12\0"  # not packed
-    return b"\x15" + _integer(DATA_V2) + b"\x15" + _integer(size) + b"\x15" + _integer(size) + b"\x5c" + content + b"\0"
+    return b"\x15" + _integer(DATA_V2) + b"\x15" + _integer(size) + b"\x15" + _integer(size) + b"\x5c" + content
 
 
 def _integer(number: int) -> bytes:
