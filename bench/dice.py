@@ -52,14 +52,15 @@ def alarmed(
     dice: Random, looks: Iterable[Look], allowed: float, needed: float, throw: Throw = binomial, together: int = 1
 ) -> int | None:
     """Return after how many requests to the candidate the evidence reached `needed`; None if it never did."""
-    batches = (
-        (
-            Sample(look.mine, throw(dice, look.mine, look.candidate)),
-            Sample(look.theirs, throw(dice, look.theirs, look.stable)),
-        )
-        for look in looks
+    return reached((thrown(dice, look, throw) for look in looks), allowed, needed, together)
+
+
+def thrown(dice: Random, look: Look, throw: Throw = binomial) -> tuple[Sample, Sample]:
+    """Return what the dice make of one look: the candidate's requests and stable's."""
+    return (
+        Sample(look.mine, throw(dice, look.mine, look.candidate)),
+        Sample(look.theirs, throw(dice, look.theirs, look.stable)),
     )
-    return reached(batches, allowed, needed, together)
 
 
 def reached(batches: Iterable[tuple[Sample, Sample]], allowed: float, needed: float, together: int = 1) -> int | None:
@@ -81,10 +82,7 @@ def whole(
     """
     wealth, limit, last = Wealth(), -log(chance * (1 - FROZEN_SHARE)), Sample()
     for number, look in enumerate(looks):
-        mine, theirs = (
-            Sample(sent, binomial(dice, sent, rate))
-            for sent, rate in ((look.mine, look.candidate), (look.theirs, look.stable))
-        )
+        mine, theirs = thrown(dice, look)
         wealth = bet(wealth, mine, theirs, allowed)
         last = last + theirs if number >= len(looks) - window else last
         if wealth.log >= limit:

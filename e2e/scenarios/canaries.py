@@ -150,8 +150,8 @@ def keep_users(play: Play) -> None:
     play.apply(replace(NEXT, strategy=PAUSING, sticky=True))
     for share in (20, 50):
         play.until(f"at {share} %", at(share))
-        for _ in play.while_waiting("people wait here", lambda s: s.state == "Paused"):
-            play.ask({BUCKET_HEADER: BUCKETS[0]})  # or nobody would judge it: the other users send no bucket
+        # The other users send no bucket: without this one nobody would judge it.
+        play.until("people wait here", lambda s: s.state == "Paused", meanwhile=lambda: play.ask({BUCKET_HEADER: "00"}))
         look(play, share)
         play.command("promote" if share == 20 else "abort")
     play.until("aborted and drained", rolled_back)

@@ -106,13 +106,23 @@ class Play:
         while self.traffic:
             self.traffic.pop().stop()
 
-    def until(self, what: str, holds: Holds, seconds: float = PATIENCE_SECONDS) -> RolloutStatus:
-        """Return the first status, from the one last returned on, that knows the spec and that `holds`."""
+    def until(
+        self,
+        what: str,
+        holds: Holds,
+        seconds: float = PATIENCE_SECONDS,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> RolloutStatus:
+        """Return the first status, from the one last returned on, that knows the spec and that `holds`.
+
+        Until then `meanwhile` is called now and then.
+        """
         deadline = time.monotonic() + seconds + self.grace
         while time.monotonic() < deadline:
             for status in self._unread():
                 if status.observed_generation >= self._generation and holds(status):
                     return status
+            meanwhile()
             time.sleep(POLL_SECONDS)
         raise Missed(self._says(f"not within {seconds:.0f} s: {what}"))
 
@@ -124,15 +134,6 @@ class Play:
         while not any(request.revision == candidate.revision for request in self.requests):
             if time.monotonic() > deadline:
                 raise Missed(self._says(f"no user met {candidate.version} within {PATIENCE_SECONDS:.0f} s"))
-            time.sleep(POLL_SECONDS)
-
-    def while_waiting(self, what: str, holds: Holds) -> Iterator[None]:
-        """Yield until the newest status `holds`."""
-        deadline = time.monotonic() + PATIENCE_SECONDS + self.grace
-        while not holds(self.status):
-            if time.monotonic() > deadline:
-                raise Missed(self._says(f"not within {PATIENCE_SECONDS:.0f} s: {what}"))
-            yield
             time.sleep(POLL_SECONDS)
 
     def ask(self, headers: Mapping[str, str]) -> str:

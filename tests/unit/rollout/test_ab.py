@@ -192,59 +192,39 @@ def test_no_better_candidates_win_as_rarely_as_asked_for(candidate: float, most:
     """100 looks at 40 requests a side, stable fails 5 %: at most falseWinPercent of such tests have a winner."""
     rnd, wins, tests = random.Random(7), 0, 120
     for _ in range(tests):
-        wins += won(rnd, candidate, looks=100)
+        wins += ended(rnd, "gain", candidate, stable=0.05, looks=100)
     assert wins / tests <= most
 
 
 def test_a_much_better_candidate_wins_nearly_always() -> None:
     rnd = random.Random(7)
-    assert sum(won(rnd, 0.01, looks=100) for _ in range(40)) >= 36
+    assert sum(ended(rnd, "gain", 0.01, stable=0.05, looks=100) for _ in range(40)) >= 36
 
 
 @pytest.mark.parametrize(("candidate", "least", "most"), [(0.05, 0.0, 0.05), (0.02, 0.0, 0.0), (0.10, 0.9, 1.0)])
 def test_a_gain_worth_a_change_is_missed_as_rarely_as_asked_for(candidate: float, least: float, most: float) -> None:
     """Stable fails 10 %, 5 points are worth a change: a candidate at 5 % or better is sent back by chance alone."""
     rnd, tests = random.Random(11), 80
-    sent = sum(nothing_to_gain(rnd, candidate, stable=0.10, looks=100) for _ in range(tests)) / tests
+    sent = sum(ended(rnd, "lack", candidate, stable=0.10, looks=100) for _ in range(tests)) / tests
     assert least <= sent <= most
 
 
-def nothing_to_gain(rnd: random.Random, candidate: float, stable: float, looks: int) -> bool:
-    """Tell whether a test is ever ended because nothing is to be gained, looked at after every batch."""
+def ended(rnd: random.Random, ask: str, candidate: float, stable: float, looks: int) -> bool:
+    """Tell whether its gain, or the lack of one, ever ends a test that is looked at after every 40 requests a side."""
     spec = RolloutSpec.model_validate(rollout_spec("v1") | abtest(smallestGainPercent="5"))
-    metric, last = spec.analysis.metrics[0], None
-    mine, theirs, recent = Sample(), Sample(), Wealth()
+    metric, last, wealth = spec.analysis.metrics[0], None, Wealth()
     for _ in range(looks):
-        batch = [Sample(40, sum(rnd.random() < rate for _ in range(40))) for rate in (candidate, stable)]
-        lack = goal.lacking(metric, spec, last, *batch)
-        assert lack is not None
-        if float(lack.times) >= float(lack.needed):
+        mine, theirs = (Sample(40, sum(rnd.random() < rate for _ in range(40))) for rate in (candidate, stable))
+        found = {"gain": goal.gained, "lack": goal.lacking}[ask](metric, spec, last, mine, theirs)
+        assert found is not None
+        if float(found.times) >= float(found.needed):
             return True
-        mine, theirs, recent = mine + batch[0], theirs + batch[1], bet(recent, *batch, -0.05)
-        seen = StepEvidence(
-            step=0, candidate=int(mine.requests), candidate_bad=int(mine.bad), stable=int(theirs.requests),
-            stable_bad=int(theirs.bad),
-        )  # fmt: skip
-        last = EvidenceStatus(
-            rule="x", until=MOMENT, percent=50, needed="1", lack=lack, steps=[seen],
-            recent=int(recent.recent.requests), recent_bad=int(recent.recent.bad),
-        )  # fmt: skip
-    return False
-
-
-def won(rnd: random.Random, candidate: float, looks: int) -> bool:
-    """Tell whether a candidate of this failure rate ever wins against stable's 5 %, looked at after every batch."""
-    spec = RolloutSpec.model_validate(rollout_spec("v1") | abtest())
-    metric, last, total = spec.analysis.metrics[0], None, [0, 0]
-    for look in range(1, looks + 1):
-        mine, theirs = (Sample(40, sum(rnd.random() < rate for _ in range(40))) for rate in (candidate, 0.05))
-        gain = goal.gained(metric, spec, last, mine, theirs)
-        assert gain is not None
-        if float(gain.times) >= float(gain.needed):
-            return True
-        total = [total[0] + int(mine.bad), total[1] + int(theirs.bad)]
-        weighed = StepEvidence(
-            step=0, candidate=40 * look, candidate_bad=total[0], stable=40 * look, stable_bad=total[1]
+        wealth = bet(wealth, mine, theirs, 0.0)  # for what it counts
+        mine, theirs, recent = wealth.candidate, wealth.stable, wealth.recent
+        step = {"step": 0, "candidate": mine.requests, "candidate_bad": mine.bad}
+        step |= {"stable": theirs.requests, "stable_bad": theirs.bad}
+        last = EvidenceStatus.model_validate(
+            {"rule": "x", "until": MOMENT, "percent": 50, "needed": "1", "steps": [step]}
+            | {"recent": round(recent.requests), "recent_bad": round(recent.bad), ask: found}
         )
-        last = EvidenceStatus(rule="x", until=MOMENT, percent=50, needed="1", gain=gain, steps=[weighed])
     return False
