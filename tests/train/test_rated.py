@@ -16,8 +16,8 @@ from slipway.contract.ratings import SideKey
 from slipway.contract.result import Counted, Evaluated
 from slipway_pod.artifact import publish
 from slipway_pod.ratings.count import count
+from slipway_train_torch.evaluate import generate
 from slipway_train_torch.evaluate import job as jobs
-from slipway_train_torch.evaluate import rated
 from slipway_train_torch.evaluate.files import Served
 from slipway_train_torch.evaluate.generate import Answer
 from slipway_train_torch.evaluate.items import Item
@@ -65,14 +65,15 @@ def spoken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     asked: list[str] = []
 
     def answers(
-        served: Served, items: Sequence[Item], limit: int, seed: int, threads: int, done: int
+        served: Served, items: Sequence[Item], limit: int, seed: int, threads: int, done: int, temperature: float
     ) -> Iterator[Answer]:
+        assert temperature == 0
         asked.append(served.name)
         for item in items[done:]:
             same = item.id == "row-3"
             yield Answer("both say this" if same else f"{served.name} on {item.id}", cut=False, tokens=5)
 
-    monkeypatch.setattr(rated, "answers", answers)
+    monkeypatch.setattr(generate, "answers", answers)
     return asked
 
 

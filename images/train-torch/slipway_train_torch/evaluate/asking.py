@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 
 from slipway.api.common import BlenderExecution
 from slipway.contract.execution import REQUESTS, Answered, Request, Task
 from slipway_train_torch.evaluate.executed import exchange
 from slipway_train_torch.evaluate.files import Served
-from slipway_train_torch.evaluate.generate import answers
+from slipway_train_torch.evaluate.generate import figures
 from slipway_train_torch.evaluate.items import Item
 from slipway_train_torch.evaluate.results import Figure
-
-log = logging.getLogger("slipway")
 
 
 def asked(items: Sequence[Item], metric: BlenderExecution) -> tuple[Item, ...]:
@@ -24,15 +21,9 @@ def asked(items: Sequence[Item], metric: BlenderExecution) -> tuple[Item, ...]:
 def said(
     served: Served, items: Sequence[Item], metric: BlenderExecution, seed: int, threads: int, done: int
 ) -> Iterator[Figure]:
-    """Yield what `served` answers to each of `items`, as they are asked, after the first `done`: as a figure, its
-    tokens, with the answer beside it.
-    """
+    """Yield what `served` answers to each of `items`, as they are asked, after the first `done`, as figures."""
     heat = float(metric.temperature) if metric.samples > 1 else 0.0
-    heard = answers(served, items, metric.max_new_tokens, seed, threads, done, heat)
-    for at, (item, answer) in enumerate(zip(items[done:], heard, strict=True), start=done + 1):
-        fault = f", {answer.error}" if answer.error else ""
-        log.info("answer %d/%d: %d tokens%s%s", at, len(items), answer.tokens, ", cut" if answer.cut else "", fault)
-        yield Figure(item.id, item.group, float(answer.tokens), 1.0, {"answer": answer.text})
+    return figures(served, items, metric.max_new_tokens, seed, threads, done, heat)
 
 
 def leave(tasks: Sequence[Task], answered: Sequence[Figure], metric: BlenderExecution, key: str) -> None:

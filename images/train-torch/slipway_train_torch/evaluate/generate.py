@@ -13,6 +13,7 @@ import xllamacpp
 from slipway_pod.errors import BadData
 from slipway_train_torch.evaluate.files import Served
 from slipway_train_torch.evaluate.items import Item
+from slipway_train_torch.evaluate.results import Figure
 
 log = logging.getLogger("slipway")
 
@@ -58,6 +59,24 @@ def answers(
         else:
             answer = server.handle_completions({"prompt": item.prompt, **asked})
         yield _read(answer)
+
+
+def figures(
+    served: Served,
+    items: Sequence[Item],
+    max_new_tokens: int,
+    seed: int,
+    threads: int,
+    done: int = 0,
+    temperature: float = 0.0,
+) -> Iterator[Figure]:
+    """Yield what `answers` does as figures: the tokens of each answer, with the answer beside them."""
+    said = answers(served, items, max_new_tokens, seed, threads, done, temperature)
+    for at, (item, answer) in enumerate(zip(items[done:], said, strict=True), start=done + 1):
+        fault = f", {answer.error}" if answer.error else ""
+        log.info("answer %d/%d: %d tokens%s%s", at, len(items), answer.tokens, ", cut" if answer.cut else "", fault)
+        note = {"why": answer.error, "cut": answer.cut, "answer": answer.text}
+        yield Figure(item.id, item.group, float(answer.tokens), 1.0, note)
 
 
 def _server(served: Served, context: int, threads: int) -> Any:

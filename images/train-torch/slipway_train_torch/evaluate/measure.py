@@ -12,10 +12,9 @@ import torch
 
 from slipway.api.common import BlueprintValidity, EvaluationMetric, HeldOutLoss
 from slipway.api.preference import HumanPreference
-from slipway_train_torch.evaluate import rated
 from slipway_train_torch.evaluate.classes import classes, trained
 from slipway_train_torch.evaluate.files import Served, Weights
-from slipway_train_torch.evaluate.generate import answers
+from slipway_train_torch.evaluate.generate import answers, figures
 from slipway_train_torch.evaluate.items import Item
 from slipway_train_torch.evaluate.loss import held_out_loss
 from slipway_train_torch.evaluate.results import Figure
@@ -67,7 +66,7 @@ def measure(
             return _validity(served, items, trained(data), limit, seed, bench, done)
         case HumanPreference(max_new_tokens=limit):
             bench.clear()
-            return rated.figures(served, items, limit, seed, bench.threads, done)
+            return figures(served, items, limit, seed, bench.threads, done)
 
 
 def _loss(served: Served, items: Sequence[Item], bench: Bench, done: int) -> Iterator[Figure]:

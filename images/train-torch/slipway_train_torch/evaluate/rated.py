@@ -7,34 +7,19 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from slipway.api.preference import HumanPreference
 from slipway.contract.job import Evaluate
 from slipway.contract.ratings import Sheet, SideKey
 from slipway_pod.ratings import page
 from slipway_pod.ratings.draw import Answered, Turns, draw, telling
-from slipway_train_torch.evaluate.files import Served
-from slipway_train_torch.evaluate.generate import answers
 from slipway_train_torch.evaluate.items import Item
 from slipway_train_torch.evaluate.results import Figure, Results
 
 log = logging.getLogger("slipway")
 
 PAGE, KEY = "sheet.html", "sheet-key.json"
-
-
-def figures(
-    served: Served, items: Sequence[Item], limit: int, seed: int, threads: int, done: int = 0
-) -> Iterator[Figure]:
-    """Yield what `served` answers to each of `items` after the first `done`: as a figure, its tokens, with the answer
-    beside it.
-    """
-    said = answers(served, items, limit, seed, threads, done)
-    for at, (item, answer) in enumerate(zip(items[done:], said, strict=True), start=done + 1):
-        log.info("answer %d/%d: %d tokens%s", at, len(items), answer.tokens, ", cut" if answer.cut else "")
-        note = {"why": answer.error, "cut": answer.cut, "answer": answer.text}
-        yield Figure(item.id, item.group, float(answer.tokens), 1.0, note)
 
 
 def asked_for(metric: HumanPreference) -> HumanPreference:
