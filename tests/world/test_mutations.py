@@ -203,7 +203,7 @@ def without_the_gateway(patch: pytest.MonkeyPatch) -> None:
 def intent_last(patch: pytest.MonkeyPatch) -> None:
     """Write the status after everything else."""
 
-    async def execute(self: Any, key: Any, room: Any, root: Any, plan: Plan, committed: Any, urgent: Any) -> Any:
+    async def execute(self: Any, key: Any, room: Any, root: Any, plan: Plan, committed: Any, crowded: Any) -> Any:
         memory = self._memories.setdefault(key, executor._Memory())
         run = executor._Run(self, memory, room, root, plan)
         await run.children()
@@ -244,7 +244,7 @@ IN_BETWEEN = History(
     lead=14.0,
     disturbances=(
         Disturbance(0.0, "behaves", ("v2", 100.0, 90.0)),
-        Disturbance(0.0, "crash", (1,)),
+        Disturbance(1.0, "crash", (1,)),
         Disturbance(30.0, "wait"),
     ),
 )
@@ -256,7 +256,7 @@ UNHEARD_EDIT = History(
     lead=14.0,
     disturbances=(
         Disturbance(0.0, "behaves", ("v2", 100.0, 90.0)),
-        Disturbance(6.0, "deaf", (20.0,)),
+        Disturbance(7.0, "deaf", (20.0,)),
         Disturbance(1.0, "edit_route", (50,)),
         Disturbance(30.0, "wait"),
     ),

@@ -36,6 +36,22 @@ def test_numbers_alone_are_written_every_ten_seconds(rule: dict[str, Any]) -> No
     assert 9 <= world.writes - writes <= 11
 
 
+def test_numbers_of_many_that_set_out_together_are_not_written_together() -> None:
+    worlds = [measured_each_second() for _ in range(40)]
+    for number, world in enumerate(worlds):
+        world.root["metadata"]["uid"] = f"uid-{number}"
+        world.run(30)
+    together = []
+    for _ in range(20):
+        before = [world.writes for world in worlds]
+        for world in worlds:
+            world.tick()
+            world.now += timedelta(seconds=1)
+        together.append(sum(world.writes - was for world, was in zip(worlds, before, strict=True)))
+    assert sum(together) >= 60, "each is written every ten seconds"
+    assert max(together) <= 20
+
+
 def test_nothing_is_decided_between_a_measurement_and_the_next_answer() -> None:
     world = measured_each_second()
     world.run(30)

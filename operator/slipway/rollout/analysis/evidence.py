@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from zlib import crc32
 
 from slipway.api.analysis import Analysis, AnalysisMetric, EvidenceStatus, MetricStatus
 from slipway.api.base import significant
@@ -29,7 +30,7 @@ from slipway.rollout.rollout import Rollout
 
 PATIENCE = timedelta(seconds=5)
 """When to look again for an answer that is due and not there yet."""
-WRITTEN_SECONDS = 10.0
+WRITTEN_SECONDS = 10
 """How old the numbers in status may become while they change nothing. A write costs an API server more than all that is
 done for a measurement: 100 candidates that are judged each second would keep one busy with nothing else."""
 
@@ -124,9 +125,18 @@ def unwritten(rollout: Rollout, known: Known, now: datetime) -> bool:
             return False
         if before.at < stage <= entry.at:  # the first at this share is what everybody waits for
             return False
-        return abs((now - moment(before.at)).total_seconds()) < WRITTEN_SECONDS
+        return _period(rollout, now) == _period(rollout, moment(before.at))
 
     return all(young(entry) for entry in news)
+
+
+def _period(rollout: Rollout, at: datetime) -> int:
+    """Return the number of the WRITTEN_SECONDS in which `at` lies.
+
+    Each Rollout has its own: numbers of many that set out together are not all written at the same moment, before which
+    a verdict would have to wait.
+    """
+    return (int(at.timestamp()) + crc32(rollout.root.uid.encode())) // WRITTEN_SECONDS
 
 
 def _folded(rollout: Rollout, known: Known, answers: Mapping[str, Answer]) -> Known:
