@@ -59,6 +59,7 @@ class Figures:
     cold_cpu_s: float | None = None
     queue_p99_s: float | None = None
     first_bad_to_route: list[float] = field(default_factory=list)
+    first_bad_to_route_busy: list[float] = field(default_factory=list)
 
     def json(self) -> dict[str, Any]:
         """Return the figures under the keys that are published."""
@@ -67,8 +68,9 @@ class Figures:
             for name, value in vars(self).items()
             if not isinstance(value, list)
         }
-        if self.first_bad_to_route:
-            found["first_bad_to_route_ms"] = spread(self.first_bad_to_route).json()
+        for name in VERDICT_LINES:
+            if values := getattr(self, name):
+                found[f"{name}_ms"] = spread(values).json()
         return found
 
 
@@ -215,22 +217,35 @@ async def drained(operator: Operator) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def busy(many: Many, operator: Operator, figures: Figures) -> None:
+async def alone(stage: Stage, figures: Figures) -> None:
+    """Let the candidates of some Rollouts turn bad one after another, while all other Rollouts are at rest."""
+    await drained(stage.operator)
+    chance = random.Random(11)
+    for number in range(VERDICTS):
+        await risen(stage, [number], 2)
+        figures.first_bad_to_route.append(await verdict(stage, number, chance))
+
+
+async def busy(stage: Stage, count: int, figures: Figures) -> None:
     """Start a version of many Rollouts at once, then let some of them turn bad one after another."""
-    numbers = range(min(BUSY, many.count))
-    await drained(operator)
-    stage = Stage(many.api, many.side, many.seen, many.measured, operator)
-    before = many.side.queue(await asyncio.to_thread(operator.metrics))
+    numbers = range(VERDICTS, min(VERDICTS + BUSY, count))  # the first ones have had their verdict
+    await drained(stage.operator)
+    before = stage.side.queue(await asyncio.to_thread(stage.operator.metrics))
     await risen(stage, numbers, 2)
     await asyncio.sleep(5)
-    after = many.side.queue(await asyncio.to_thread(operator.metrics))
+    after = stage.side.queue(await asyncio.to_thread(stage.operator.metrics))
     figures.queue_p99_s = bucket_quantile(since(before, after), 99)
     chance = random.Random(7)
     for number in numbers[:VERDICTS]:
-        await asyncio.sleep(chance.random())
-        await fallen(stage, [number])
-        name = name_of(number)
-        figures.first_bad_to_route.append((many.seen.zero_at[name] - many.measured.first_bad[name]) * 1000)
+        figures.first_bad_to_route_busy.append(await verdict(stage, number, chance))
+
+
+async def verdict(stage: Stage, number: int, chance: random.Random) -> float:
+    """Let one candidate turn bad at a random moment; return the milliseconds from its bad answer to weight 0."""
+    await asyncio.sleep(chance.random())
+    await fallen(stage, [number])
+    name = name_of(number)
+    return (stage.seen.zero_at[name] - stage.measured.first_bad[name]) * 1000
 
 
 async def measure(side: Side, count: int, idle_seconds: float) -> Figures:
@@ -254,13 +269,16 @@ async def measure(side: Side, count: int, idle_seconds: float) -> Figures:
             await asyncio.to_thread(second.child.stop)
             third = await cold(many, stack, figures)
             say(f"      cold start {figures.cold_start_s:.1f} s, {figures.cold_cpu_s:.1f} CPU s")
-            await busy(many, third, figures)
-            verdicts = spread(figures.first_bad_to_route)
+            stage = Stage(many.api, many.side, many.seen, many.measured, third)
+            await alone(stage, figures)
+            say(f"      others at rest: first bad to route p99 {spread(figures.first_bad_to_route).p99:.0f} ms")
+            await busy(stage, count, figures)
+            verdicts = spread(figures.first_bad_to_route_busy)
             say(f"      queue p99 {figures.queue_p99_s} s, first bad to route p99 {verdicts.p99:.0f} ms")
     return figures
 
 
-MORE = "six objects and three statuses are written for each Rollout, where the peer writes a ReplicaSet"
+MORE = "six objects and two statuses are written for each Rollout, where the peer writes a ReplicaSet"
 COLD = (
     "Python takes a second to start, and about three milliseconds to read and decide one Rollout; the peer reads and "
     "writes every TraefikService anew, twice"
@@ -269,8 +287,8 @@ RESYNC = "every ten minutes the metadata of all objects is compared with what th
 REHEARSED = (
     "the standby has decided before; the metadata of all objects is compared once, which grows with their number"
 )
-QUEUED = "everybody's turns; verdicts do not wait behind them (next row)"
-MEASURED = "a hundred Rollouts are measured each second on the same two cores"
+QUEUED = "everybody's turns; verdicts do not wait behind them (rows below)"
+MEASURED = "all hundred are measured each second, at the same moment, on the same two cores"
 LINES = (
     ("all reconciled after a bulk apply, s", "converge_s", "", MORE),
     ("CPU of the operator for it, s", "cpu_s", "", MORE),
@@ -291,14 +309,22 @@ LINES = (
 )
 
 
+VERDICT_LINES = {
+    "first_bad_to_route": ("all others at rest", "20 / 50", ""),
+    "first_bad_to_route_busy": (f"{BUSY} moving", "", MEASURED),
+}
+"""By the name of their figures: what the others do, the goal and the remark."""
+
+
 def rows(ours: Figures, theirs: Sequence[Figures]) -> list[Row]:
     """Return the lines of one size's table."""
     found = [
         Row(what, getattr(ours, name), [getattr(one, name) for one in theirs], goal, remark)
         for what, name, goal, remark in LINES
     ]
-    verdicts = [spread(one.first_bad_to_route) if one.first_bad_to_route else None for one in (ours, *theirs)]
-    found.append(Row("first bad answer → weight 0, ms (p50 / p99)", verdicts[0], verdicts[1:], "20 / 50", MEASURED))
+    for name, (others, goal, remark) in VERDICT_LINES.items():
+        mine, *peers = (spread(values) if (values := getattr(one, name)) else None for one in (ours, *theirs))
+        found.append(Row(f"first bad answer → weight 0, {others}, ms (p50 / p99)", mine, peers, goal, remark))
     return found
 
 
