@@ -200,7 +200,7 @@ class Answer:
     series: tuple[tuple[Mapping[str, str], float], ...] = ()
     error: str = ""
     refused: bool = False
-    """The error lies in the question: asking again cannot help."""
+    """The error lies in the question: it is not understood, or asks for what does not exist."""
     passed: bool | None = None
     message: str = ""
     """The source's own words."""
@@ -219,8 +219,8 @@ class Plan:
     children: Sequence[Manifest] = ()
     """Everything the root should own, in the order of application. Owned objects not named here are deleted."""
     ahead: frozenset[tuple[str, str]] = frozenset()
-    """(kind, name) of children that do not wait for the status. They must carry the intent themselves, so that whoever
-    finds them after a crash in between decides the same."""
+    """(kind, name) of children that do not wait for the status, which itself may wait while others are as urgent. They
+    must carry the intent themselves, so that whoever finds them before it, or after a crash, decides the same."""
     keep: frozenset[tuple[str, str]] = frozenset()
     """(kind, name) of owned objects that are left as they are: neither applied nor deleted."""
     rests_on: frozenset[tuple[str, str]] = frozenset()

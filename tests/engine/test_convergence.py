@@ -71,10 +71,10 @@ async def test_a_child_that_goes_ahead_holds_nothing_up_when_it_fails() -> None:
 
 
 @virtual
-async def test_where_others_are_urgent_all_that_goes_ahead_goes_before_any_status() -> None:
+async def test_where_it_is_crowded_all_that_goes_ahead_goes_before_any_status() -> None:
     cluster = Cluster()
     replica = Replica(cluster, wire=Wire(cluster, crash_after=2), workers=1)
-    replica.engine.queue.backlog.urgent = lambda: True  # type: ignore[method-assign]
+    replica.engine.queue.backlog.crowded = lambda _: True  # type: ignore[method-assign]
     replica.start()
     await asyncio.sleep(5)
     for name in ("one", "two"):
@@ -92,7 +92,7 @@ async def test_where_others_are_urgent_all_that_goes_ahead_goes_before_any_statu
 async def test_a_status_that_others_wait_before_is_not_hurried_by_its_own_child() -> None:
     cluster = Cluster()
     async with Replica(cluster) as replica:
-        replica.engine.queue.backlog.urgent = lambda: True  # type: ignore[method-assign]
+        replica.engine.queue.backlog.crowded = lambda _: True  # type: ignore[method-assign]
         await cluster.create(dataset(maps=2, ahead=[1]))
         await asyncio.sleep(0.5)
         cluster.edit("ConfigMap", SPACE, "data-1", data={"another": "controller's"})
@@ -103,11 +103,11 @@ async def test_a_status_that_others_wait_before_is_not_hurried_by_its_own_child(
 
 
 @virtual
-async def test_what_waited_for_the_urgent_is_done_in_its_next_turn() -> None:
+async def test_what_waited_for_others_is_done_in_its_next_turn() -> None:
     cluster = Cluster()
     await cluster.create(dataset(maps=2, ahead=[1]))
     async with Replica(cluster) as replica:
-        replica.engine.queue.backlog.urgent = lambda: True  # type: ignore[method-assign]
+        replica.engine.queue.backlog.crowded = lambda _: True  # type: ignore[method-assign]
         await asyncio.sleep(5)
         assert cluster.of("Dataset")[0]["status"]["children"] == 2
 

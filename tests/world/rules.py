@@ -17,7 +17,7 @@ from slipway.names import REVISION_LABEL, child_name
 from slipway.plan import Event, Facts, Manifest, Plan
 from slipway.rollout import pods
 from slipway.rollout.pods import Pods
-from slipway.rollout.routes import ROUTE_ROLLBACK
+from slipway.rollout.routes import ROUTE_ROLLBACK, ROUTE_STABLE
 from tests.world.capacity import Capacity, carrying, crowded, no_surge, raised, unready
 from tests.world.gateway import every_weight, gateways, shares, weights
 from tests.world.judgement import unproven
@@ -91,6 +91,8 @@ class Rules:
         """By Deployment: the replicas last written."""
         self._condemned: set[str] = set()
         """Revisions on which a route bears a verdict since the status was last written."""
+        self._first = ""
+        """The revision that a route called stable before any status did, since the status was last written."""
 
     def broken(self, rule: str, message: str) -> None:
         """Take note of a broken rule."""
@@ -101,6 +103,7 @@ class Rules:
         """Somebody took the memory away: what was failed may be tried again, what was stable is unknown."""
         self._failed.clear()
         self._condemned.clear()
+        self._first = ""
         self._status = {}
         self.trusted = False
 
@@ -316,11 +319,14 @@ class Rules:
             self.broken("pingpong", f"{candidate['version']} is tried again though it failed, without retry")
 
     def _heeded(self, before: dict[str, Any], after: dict[str, Any]) -> None:
-        """A verdict that went to the route ahead of the status is in the next status, whoever writes it."""
+        """What went to the route ahead of the status is in the next status, whoever writes it."""
         one = revision_of(after, "candidate")
         if one in self._condemned and after.get("lastRollback") == before.get("lastRollback"):
             self.broken("verdict", f"{after['candidate']['version']} stays though the route bears a verdict on it")
         self._condemned.clear()
+        if self._first and revision_of(after, "stable") != self._first:
+            self.broken("intent", f"the route called {self._first} stable, and the next status does not")
+        self._first = ""
 
     def _note_attempt(self, status: dict[str, Any]) -> tuple[str, float] | None:
         """Return the version of the attempt with traffic, if there is one, and what was scraped of it before that."""
@@ -375,6 +381,8 @@ class Rules:
         if candidate and (self._condemned_by(route, candidate) or candidate in self._condemned):
             self._condemned.add(candidate)  # the route bears a verdict that the status is to bear next
             candidate, intended = "", {stable: 100}
+        elif candidate and not stable and _called_stable(route) == candidate:
+            self._first, intended = candidate, {candidate: 100}
         else:
             intended = {stable: 100 - status["percent"]} | ({candidate: status["percent"]} if candidate else {})
         if found != {name: share for name, share in intended.items() if share}:
@@ -481,3 +489,8 @@ class Rules:
         """Check one event that an operator tells."""
         self.events.append(event)
         self._world.say(f"event {event.type} {event.reason}: {event.message[:160]}")
+
+
+def _called_stable(route: Manifest) -> str:
+    """Return the revision that a route calls stable."""
+    return str((route["metadata"].get("annotations") or {}).get(ROUTE_STABLE) or "")

@@ -34,7 +34,7 @@ from slipway.plan import Event, Key, Manifest, Plan, Room
 logger = logging.getLogger(__name__)
 
 AFTERWARDS_SECONDS = 1.0
-"""How long a root whose route went ahead waits with its status while others are urgent."""
+"""How long a root whose route went ahead waits with its status while others are as urgent."""
 
 
 class Stale(Exception):
@@ -67,7 +67,7 @@ class Outcome:
     writes: int
     look_again_after: float | None = None
     rest: float = 0.0
-    """Seconds for which the root is not looked at again, unless an answer for it comes: others are urgent."""
+    """Seconds for which the root is not looked at again, unless an answer for it comes: others have their turn."""
 
 
 class Executor:
@@ -111,18 +111,19 @@ class Executor:
         root: Manifest,
         plan: Plan,
         committed: Callable[[], None] = lambda: None,
-        urgent: Callable[[], bool] = lambda: False,
+        crowded: Callable[[], bool] = lambda: False,
     ) -> Outcome:
         """Make `plan` true for `root`. Raise `Stale` or an `ApiError` if it has to be tried again.
 
         `committed` is called once the status stands: from then on the answers that led to it are no longer needed, and
-        new questions may be asked whatever becomes of the children. What went ahead suffices for now where others are
-        `urgent`: of a hundred candidates that fail at once, each has its route changed before any has its status.
+        new questions may be asked whatever becomes of the children. What went ahead suffices for now where it is
+        `crowded`: of a hundred candidates that fail at once, each has its route changed before any has its status, and
+        of a hundred first versions most are told of once, with what their gateways said.
         """
         memory = self._memories.setdefault(key, _Memory())
         run = _Run(self, memory, room, root, plan)
         await run.ahead()
-        if run.writes and urgent():
+        if run.writes and crowded():
             return Outcome(run.writes, AFTERWARDS_SECONDS, AFTERWARDS_SECONDS)
         await run.sure()
         await run.status(carried(plan.status, root.get("status") or {}))

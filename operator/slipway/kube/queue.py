@@ -65,12 +65,12 @@ class Backlog:
         """Return the number of keys that wait to be taken now."""
         return len(self._waiting)
 
-    def urgent(self) -> bool:
-        """Tell whether a key of the highest priority waits to be taken, or is worked on beside another one."""
+    def crowded(self, priority: Priority) -> bool:
+        """Tell whether a key of at least `priority` waits to be taken, or two are worked on."""
         self._forget_raised()
-        if self._ready and self._ready[0][0] is Priority.HIGH:
+        if self._ready and self._ready[0][0] <= priority:
             return True
-        return sum(priority is Priority.HIGH for priority, _ in self._working.values()) > 1
+        return sum(one <= priority for one, _ in self._working.values()) > 1
 
     @property
     def working(self) -> int:

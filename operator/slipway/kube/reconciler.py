@@ -90,7 +90,7 @@ class Reconciler:
             self._metrics.active_workers.inc()
             result, rest = "error", 0.0
             try:
-                result, outcome = await self._attempt(key)
+                result, outcome = await self._attempt(key, taken.priority)
                 rest = outcome.rest
                 if outcome.writes and taken.priority is not Priority.HIGH:
                     rest = max(rest, self._rest(key))  # answers come no faster than they are asked for
@@ -101,7 +101,7 @@ class Reconciler:
                 self._metrics.reconcile_seconds.labels(controller=key.kind).observe(seconds)
                 self._metrics.reconciles.labels(controller=key.kind, result=result).inc()
 
-    async def _attempt(self, key: Key) -> tuple[str, Outcome]:
+    async def _attempt(self, key: Key, priority: Priority) -> tuple[str, Outcome]:
         """Reconcile once; return the result's name and what it came to."""
         plan: Plan | None = None
         try:
@@ -113,7 +113,12 @@ class Reconciler:
             plan = room.plan(root, self._store, self._asks.facts(key), self._clock.now())
             asks = plan.asks
             outcome = await self._executor.execute(
-                key, room, root, plan, lambda: self._asks.update(key, asks), self._queue.backlog.urgent
+                key,
+                room,
+                root,
+                plan,
+                lambda: self._asks.update(key, asks),
+                lambda: self._queue.backlog.crowded(priority),
             )
         except Stale:
             self._retry(key, plan, 0.0)

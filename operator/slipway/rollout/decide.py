@@ -56,7 +56,7 @@ def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> P
         ],
         ahead=frozenset(
             ("HTTPRoute", route.name)
-            for route in (traffic.routes(rollout, status, seen) if judged_bad(rollout, status) else ())
+            for route in (traffic.routes(rollout, status, seen) if goes_ahead(rollout, status, seen) else ())
         ),
         keep=objects.kept(rollout.spec, status, seen),
         rests_on=frozenset(("HTTPRoute", name) for name in seen.routes),
@@ -74,13 +74,17 @@ def only_numbers(rollout: Rollout, known: Known, settled: Situation) -> bool:
     return described(replace(settled, status=before)) == rollout.status
 
 
-def judged_bad(rollout: Rollout, status: RolloutStatus) -> bool:
-    """Tell whether a metric ended the candidate just now: requests fail until its route knows, which bears the verdict.
+def goes_ahead(rollout: Rollout, status: RolloutStatus, seen: Seen) -> bool:
+    """Tell whether the route goes before the status, which it then bears itself (rules/memory.py reads it again).
 
-    Whatever else ends a candidate is found again after a crash, in pods, spec or annotations: the status goes first.
+    A metric ended the candidate just now: requests fail until its route knows. Whatever else ends a candidate is found
+    again after a crash, in pods, spec or annotations: the status goes first. Or a first version serves just now:
+    requests wait for the route, and many such statuses need be written once only, with what the gateway said.
     """
     last = status.last_rollback
-    return last is not None and last != rollout.status.last_rollback and last.reason == reasons.METRIC_FAILED
+    if last is not None and last != rollout.status.last_rollback and last.reason == reasons.METRIC_FAILED:
+        return True
+    return rollout.status.stable is None and status.stable is not None and seen.route is None
 
 
 def settle(situation: Situation) -> Situation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -130,20 +131,22 @@ def test_back_off_grows_to_its_limit_and_starts_again_when_forgiven(jitters: lis
     assert backlog.failures(KEYS[0]) == 0
 
 
-def test_what_is_urgent_waits_or_is_worked_on_beside_another() -> None:
+@pytest.mark.parametrize("mine", [Priority.HIGH, Priority.NORMAL])
+def test_it_is_crowded_where_somebody_as_urgent_waits_or_is_worked_on_beside_another(mine: Priority) -> None:
     backlog = Backlog()
-    backlog.add(KEYS[0], 0.0, Priority.NORMAL)
-    assert not backlog.urgent()
-    backlog.add(KEYS[1], 0.0, Priority.HIGH)
-    assert backlog.urgent()
+    backlog.add(KEYS[0], 0.0, Priority(mine + 1))
+    assert not backlog.crowded(mine), "who waits is less urgent"
+    backlog.add(KEYS[1], 0.0, mine)
+    assert backlog.crowded(mine)
     backlog.take(0.0)
-    assert not backlog.urgent(), "it is being worked on, and nothing else"
+    assert not backlog.crowded(mine), "it is being worked on, and nothing else"
     backlog.take(0.0)
-    backlog.add(KEYS[2], 0.0, Priority.HIGH)
+    assert not backlog.crowded(mine), "who is worked on beside it is less urgent"
+    backlog.add(KEYS[2], 0.0, mine)
     backlog.take(0.0)
-    assert backlog.urgent()
+    assert backlog.crowded(mine)
     backlog.done(KEYS[1], 1.0)
-    assert not backlog.urgent()
+    assert not backlog.crowded(mine)
 
 
 def test_a_new_time_replaces_the_old_one() -> None:

@@ -74,6 +74,42 @@ def test_a_verdict_that_only_the_route_bears_stands() -> None:
     assert "CandidateStarted" not in world.reasons()
 
 
+# The first version's route went ahead, and the status is still to come
+
+
+def first_version_on_the_route_alone() -> World:
+    world = World()
+    world.tick()
+    while world.status.stable is None:
+        before = copy.deepcopy(world.root["status"])
+        plan = world.tick()
+        world.now += SECOND
+    assert plan.ahead == {("HTTPRoute", ROLLOUT)}
+    world.root["status"] = before
+    world.events.clear()
+    return world
+
+
+def test_a_first_version_that_only_its_route_bears_is_told_of_once() -> None:
+    world = first_version_on_the_route_alone()
+    writes = world.writes
+    world.tick()
+    assert world.state == "Healthy"
+    assert world.writes == writes + 1, "one status says that it serves and that the gateway took it"
+    assert world.reasons() == ["Promoted", "Serving"]
+
+
+def test_a_first_version_that_only_its_route_bears_keeps_its_traffic_whatever_follows() -> None:
+    world = first_version_on_the_route_alone()
+    world.want("v2")
+    world.tick()
+    assert world.status.stable is not None
+    assert world.status.stable.version == "v1"
+    assert world.routed()["v1"] == 100
+    world.until("Healthy")
+    assert world.routed()["v2"] == 100
+
+
 def test_a_verdict_that_a_retry_answered_does_not_count_twice() -> None:
     world = judged_bad(canary(50))
     world.until("Degraded")

@@ -18,6 +18,7 @@ from slipway.rollout.situation import Situation
 Rule = Callable[[Situation], Situation | None]
 
 PEOPLE: tuple[Rule, ...] = (
+    memory.first_version_on_route,
     memory.stable_forgotten,
     memory.verdict_on_route,
     commands.retry,

@@ -1,4 +1,4 @@
-"""What is known when the status is not there any more, or never heard of a verdict?"""
+"""What is known when the status is not there any more, or never heard what the route bears?"""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ from slipway.plan import Event
 from slipway.rollout import history, reasons, revision
 from slipway.rollout.routes import service_name
 from slipway.rollout.rules.commands import spend_all
-from slipway.rollout.rules.moves import AT_THE_BEGINNING, condemned
+from slipway.rollout.rules.moves import AT_THE_BEGINNING, condemned, first_serves
 from slipway.rollout.situation import Situation
+
+
+def first_version_on_route(s: Situation) -> Situation | None:
+    """The first version's route may go ahead of the status: what it names is stable, whatever became of its pods."""
+    candidate, route = s.status.candidate, s.seen.route
+    if candidate is None or s.status.stable is not None or route is None or route.stable != candidate.revision:
+        return None
+    return first_serves(s)
 
 
 def stable_forgotten(s: Situation) -> Situation | None:

@@ -129,6 +129,13 @@ def become_stable(s: Situation, event: Event) -> Situation:
     )
 
 
+def first_serves(s: Situation) -> Situation:
+    """Make the candidate stable where nothing served before."""
+    assert s.status.candidate is not None
+    words = f"{s.status.candidate.version} is ready and serves 100 % as the first version, unjudged"
+    return become_stable(s.moved(analysis=[]), Event(reasons.PROMOTED, words))
+
+
 def replaced(s: Situation, stable: RevisionRef) -> dict[str, Any]:
     """Return what becomes of `stable` when the candidate replaces it: it drains, or stays warm for a while."""
     if not s.warmth:

@@ -12,7 +12,16 @@ from slipway.rollout.analysis import admission
 from slipway.rollout.history import returnable
 from slipway.rollout.phase import judged, stepless
 from slipway.rollout.pods import NONE
-from slipway.rollout.rules.moves import AT_THE_BEGINNING, become_stable, figures, onward, proven, remembered, seconds
+from slipway.rollout.rules.moves import (
+    AT_THE_BEGINNING,
+    become_stable,
+    figures,
+    first_serves,
+    onward,
+    proven,
+    remembered,
+    seconds,
+)
 from slipway.rollout.situation import Situation
 from slipway.rollout.steps import hash_of
 
@@ -60,8 +69,7 @@ def first_version_serves(s: Situation) -> Situation | None:
     candidate = s.status.candidate
     if candidate is None or s.status.stable is not None or s.ready(candidate) < s.replicas:
         return None
-    words = f"{candidate.version} is ready and serves 100 % as the first version, unjudged"
-    return become_stable(s.moved(analysis=[]), Event(reasons.PROMOTED, words))
+    return first_serves(s)
 
 
 def share_changes(s: Situation) -> Situation | None:
