@@ -84,6 +84,8 @@ class Prometheus:
         world = self._world
         at = world.calendar()
         if isinstance(ask.question, GatewayFeatures):
+            if world.gateway.mood == "Absent":
+                return Answer(at, error="the Gateway does not exist: create it", refused=True)
             return Answer(at, tuple(({"feature": name}, 1.0) for name in (MIRROR, PERCENTAGE)))
         found = self._get(ask.question) if isinstance(ask.question, PrometheusQuery) else self._elsewhere(ask.question)
         if found.series:

@@ -21,7 +21,8 @@ CONDITIONS = (
 )
 ROLLOUT_CONDITIONS = (
     f"{CONDITIONS} SamplesUnreachable=True warns that a metric cannot have its minSamples at the traffic that was "
-    "seen; QueryRefused=True, that Prometheus refuses a query, so that the next version gets no traffic."
+    "seen; QueryRefused=True, that Prometheus refuses a query, so that the next version gets no traffic; "
+    "GatewayNotFound=True, that the Gateway of spec.traffic, or its class, does not exist."
 )
 SAMPLES_UNREACHABLE = "SamplesUnreachable"
 DATASET_CONDITIONS = (

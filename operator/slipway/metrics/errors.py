@@ -15,6 +15,10 @@ class BadQuery(SourceError):
     """It refuses the question, or the question has no answer of the right kind."""
 
 
+class Missing(SourceError):
+    """What is asked about does not exist."""
+
+
 class Malformed(SourceError):
     """Its answer is not what was agreed."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from slipway.kube.api import ApiError, Forbidden, NotFound
-from slipway.metrics.errors import Denied, Unavailable
+from slipway.metrics.errors import Denied, Missing, Unavailable
 
 
 class ObjectReader(Protocol):
@@ -35,7 +35,7 @@ class Gateways:
         try:
             return await self._api.get(kind, namespace, name)
         except NotFound as error:
-            raise Denied(f"{where} does not exist: create it, or correct spec.traffic.gateway") from error
+            raise Missing(f"{where} does not exist: create it, or correct spec.traffic.gateway") from error
         except Forbidden as error:
             raise Denied(f"the operator may not read {where}: allow it to get {kind.lower()} objects") from error
         except ApiError as error:

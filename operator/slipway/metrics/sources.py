@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from slipway.metrics import hosts
 from slipway.metrics.credentials import Secrets
-from slipway.metrics.errors import BadQuery, SourceError
+from slipway.metrics.errors import BadQuery, Missing, SourceError
 from slipway.metrics.gateways import Gateways
 from slipway.metrics.kueue import Kueue
 from slipway.metrics.prometheus import Prometheus
@@ -64,7 +64,7 @@ class Sources:
                 return Answer(self._now(), message=await self._sampler.draw(question.study))
             series = await self._series(question)
         except SourceError as error:
-            return Answer(self._now(), error=str(error), refused=isinstance(error, BadQuery))
+            return Answer(self._now(), error=str(error), refused=isinstance(error, BadQuery | Missing))
         return Answer(self._now(), series=tuple(series))
 
     async def _series(self, question: Measurement) -> Series:

@@ -1,6 +1,6 @@
-"""Has the Gateway had its time to accept a first route, and what is known of one that has not?
+"""Has the Gateway had its time to accept a route for the first time, and what is known of one that has not?
 
-A Gateway that does not exist, or whose controller does not run, says nothing. So it is looked at shortly before
+A Gateway that does not exist, or whose controller does not run, says nothing. So it is looked at soon, shortly before
 progressDeadlineSeconds are over, and again each time they have passed once more: people create Gateways.
 """
 
@@ -14,6 +14,8 @@ from slipway.plan import Answer, Ask, GatewayFeatures
 from slipway.rollout import reasons, shadow, traffic
 from slipway.rollout.situation import Situation
 
+SOON = timedelta(seconds=10)
+"""After how long without a word a Gateway is looked at: people often apply it beside the Rollout."""
 AHEAD = timedelta(seconds=5)
 """How long before the deadline the Gateway is looked at: the verdict is then told with its cause."""
 
@@ -45,6 +47,24 @@ def why(s: Situation) -> str:
     return "it exists, but its controller has not answered: see whether the one that its GatewayClass names runs"
 
 
+def missing(s: Situation) -> str:
+    """Say that the Gateway does not exist, with the cure; empty where it does, or nobody knows."""
+    if not _silent(s):
+        return ""
+    answer = _answer(s)
+    if answer is not None:
+        return f"{answer.error}; {_traffic(s)}" if answer.refused else ""
+    told = find(s.rollout.status.conditions, reasons.GATEWAY_NOT_FOUND)  # what it rested on is gone with an operator
+    return told.message if told is not None and told.observed_generation == s.rollout.generation else ""
+
+
+def _traffic(s: Situation) -> str:
+    through = traffic.before(s.seen, s.rollout.root.name)
+    if not through:
+        return "until then no request comes through it"
+    return f"until then requests come through Gateway {', '.join('/'.join(gateway) for gateway in through)} as before"
+
+
 def unheard(s: Situation) -> str:
     """Return what was told of this spec before, while the answer it rests on is gone with an operator; else nothing."""
     before = s.rollout.status
@@ -57,8 +77,10 @@ def asks(s: Situation) -> tuple[Ask, ...]:
     if not _silent(s):
         return ()
     rounds, asked = _rounds(s), GatewayFeatures(*shadow.gateway(s.rollout))
-    now = (Ask(_ask_id(s, rounds), asked),) if rounds else ()
-    return (*now, Ask(_ask_id(s, rounds + 1), asked, _ends(s, rounds + 1) - AHEAD))
+    return (
+        Ask(_ask_id(s, rounds), asked, None if rounds else _since(s) + SOON),
+        Ask(_ask_id(s, rounds + 1), asked, _ends(s, rounds + 1) - AHEAD),
+    )
 
 
 def next_look(s: Situation) -> datetime | None:
@@ -67,7 +89,7 @@ def next_look(s: Situation) -> datetime | None:
 
 
 def _silent(s: Situation) -> bool:
-    return _told(s.status) or (s.status.state == "Initializing" and _because(s.status, reasons.ROUTE_PENDING))
+    return _told(s.status) or _because(s.status, reasons.ROUTE_PENDING)
 
 
 def _told(status: RolloutStatus) -> bool:

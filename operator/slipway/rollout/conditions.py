@@ -7,7 +7,7 @@ docs/explanation/rollout-safety.md is checked against STATES.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slipway.api.conditions import (
     READY,
@@ -54,6 +54,9 @@ STATES: dict[RolloutState, Progressing] = {
 """What each state means to kubectl wait, Flux and Argo CD. Ready means: the version that the spec names is stable."""
 
 
+WARNINGS = (SAMPLES_UNREACHABLE, reasons.QUERY_REFUSED, reasons.GATEWAY_NOT_FOUND)
+
+
 def described(s: Situation) -> RolloutStatus:
     """Return the status of `s` with conditions, state, message and counts."""
     told = next(found for case in CASES if (found := case(s)) is not None)
@@ -62,9 +65,11 @@ def described(s: Situation) -> RolloutStatus:
         view = view.model_copy(
             update={"stalled": False, "reconciling": True}
         )  # pods and gateways come back by themselves
+    conditions = kstatus(s.rollout.status.conditions, view, s.rollout.generation, s.now)
+    warnings = _warnings(replace(s, status=s.status.model_copy(update={"conditions": conditions})))
     return s.status.model_copy(
         update={
-            "conditions": [*kstatus(s.rollout.status.conditions, view, s.rollout.generation, s.now), *_warnings(s)],
+            "conditions": [*conditions, *warnings],
             "observed_generation": s.rollout.generation,
             "state": told.state,
             "message": told.message[:2048],
@@ -81,6 +86,7 @@ def _warnings(s: Situation) -> list[Condition]:
     told = {
         SAMPLES_UNREACHABLE: "; ".join(sparse(s.rollout, s.status)),
         reasons.QUERY_REFUSED: admission.warning(s.rollout, s.status, s.seen),
+        reasons.GATEWAY_NOT_FOUND: acceptance.missing(s),
     }
     return [condition(before, kind, "True", kind, words, generation, s.now) for kind, words in told.items() if words]
 
@@ -88,10 +94,7 @@ def _warnings(s: Situation) -> list[Condition]:
 def transitions(before: RolloutStatus, after: RolloutStatus) -> list[Event]:
     """Return the events that tell what status says now and did not say before."""
     told = _turned(before, after)
-    warnings = (
-        (find(before.conditions, kind), find(after.conditions, kind))
-        for kind in (SAMPLES_UNREACHABLE, reasons.QUERY_REFUSED)
-    )
+    warnings = ((find(before.conditions, kind), find(after.conditions, kind)) for kind in WARNINGS)
     news = [Event(now.type, now.message, "Warning") for old, now in warnings if now is not None and old is None]
     return [*([told] if told is not None else []), *news]
 

@@ -17,6 +17,7 @@ STABLE_NOT_READY: Final = "StableNotReady"
 STABLE_SCALING: Final = "StableScaling"
 ROUTE_NOT_ACCEPTED: Final = "RouteNotAccepted"
 ROUTE_PENDING: Final = "RoutePending"
+GATEWAY_NOT_FOUND: Final = "GatewayNotFound"
 SPEC_INVALID: Final = "SpecInvalid"
 
 # Why a version cannot serve, or not yet

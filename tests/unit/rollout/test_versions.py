@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from slipway.api.conditions import find
 from slipway.plan import Facts
 from tests.unit.rollout.world import ROLLOUT, START, Behaviour, World, canary, model_version, serving
 
@@ -157,7 +158,7 @@ def test_a_gateway_that_never_takes_the_first_route_is_told_of_after_the_deadlin
     world = World()
     world.absent = {"slipway"}
     world.until("Degraded", 130)
-    [ready, reconciling] = world.status.conditions
+    [ready, reconciling, _] = world.status.conditions
     assert (ready.status, ready.reason) == ("False", "ProgressDeadlineExceeded")
     assert (reconciling.type, reconciling.status) == ("Reconciling", "True"), "it is waited for all the same"
     assert world.status.message.startswith(
@@ -173,6 +174,52 @@ def test_a_gateway_that_never_takes_the_first_route_is_told_of_after_the_deadlin
     world.until("Healthy", 5)
 
 
+def missing(world: World) -> str:
+    found = find(world.status.conditions, "GatewayNotFound")
+    return found.message if found is not None else ""
+
+
+def test_a_gateway_that_does_not_exist_is_told_of_within_seconds_by_a_condition_with_the_cure() -> None:
+    world = World()
+    world.absent = {"slipway"}
+    world.run(8)
+    assert not missing(world), "people apply a Gateway beside its Rollouts"
+    world.run(10)
+    assert missing(world) == (
+        "Gateway gateways/slipway does not exist: create it; until then no request comes through it"
+    )
+    world.run(300)
+    assert missing(world)
+    assert [event.type for event in world.events if event.reason == "GatewayNotFound"] == ["Warning"]
+    world.absent.clear()
+    world.until("Healthy", 5)
+    assert not missing(world)
+
+
+def test_a_gateway_that_does_not_exist_is_told_of_where_an_edit_names_it() -> None:
+    world = serving()
+    world.absent = {"nobody"}
+    world.edit(world.root["spec"] | {"traffic": {"gateway": {"name": "nobody"}, "hostnames": ["a.example"]}})
+    world.run(20)
+    assert missing(world) == (
+        "Gateway games/nobody does not exist: create it; until then requests come through Gateway gateways/slipway "
+        "as before"
+    )
+    world.edit(world.root["spec"] | {"traffic": {"gateway": {"name": "another"}, "hostnames": ["a.example"]}})
+    world.until("Healthy")
+    assert not missing(world)
+
+
+def test_what_is_told_of_a_gateway_does_not_come_and_go_with_operators() -> None:
+    world = World()
+    world.absent = {"slipway"}
+    world.run(20)
+    writes = world.writes
+    world.facts, world.asked = Facts(), ()
+    world.run(20)
+    assert (bool(missing(world)), world.writes) == (True, writes)
+
+
 def test_it_is_told_at_the_deadline_and_asked_for_just_before() -> None:
     world = World()
     world.absent = {"slipway"}
@@ -181,7 +228,7 @@ def test_it_is_told_at_the_deadline_and_asked_for_just_before() -> None:
     assert plan.requeue_after is not None
     deadline = world.now + plan.requeue_after
     assert timedelta(seconds=115) < deadline - START <= timedelta(seconds=123)
-    assert [ask.at for ask in plan.asks] == [deadline - timedelta(seconds=5)]
+    assert [ask.at for ask in plan.asks][-1] == deadline - timedelta(seconds=5)
     world.now = deadline - timedelta(seconds=1)
     world.scrape()
     world.reconcile()

@@ -303,7 +303,8 @@ class World:
 
     def _answer(self, question: Question) -> Answer:
         if isinstance(question, GatewayFeatures) and question.name in self.absent:
-            return Answer(self.now, error=f"Gateway {question.namespace}/{question.name} does not exist: create it")
+            words = f"Gateway {question.namespace}/{question.name} does not exist: create it"
+            return Answer(self.now, error=words, refused=True)
         if isinstance(question, GatewayFeatures):
             return Answer(self.now, tuple(({"feature": name}, 1.0) for name in self.features))
         assert isinstance(question, PrometheusQuery)
