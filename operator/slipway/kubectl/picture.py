@@ -59,10 +59,15 @@ def _head(release: Release, now: datetime, screen: Screen) -> Iterable[str]:
     title = screen.paint(f"{release.namespace}/{release.name}", "bold")
     lines = [f"{title}  {state(release, screen)}{reason}, {word}{since(release, now)}"]
     if release.status.message:
-        lines += textwrap.wrap(plain(release.status.message), screen.width or 10_000, break_on_hyphens=False)
+        lines += _wrapped(plain(release.status.message), screen)
+    lines += [screen.paint(line, "yellow") for words in release.warnings for line in _wrapped(words, screen)]
     if release.behind:
         lines.append(screen.paint("The operator has not acted upon the newest spec yet.", "yellow"))
     return lines
+
+
+def _wrapped(words: str, screen: Screen) -> list[str]:
+    return textwrap.wrap(words, screen.width or 10_000, break_on_hyphens=False)
 
 
 def _shares(release: Release, screen: Screen) -> Iterable[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from slipway.api.conditions import READY, Condition, find, moment
+from slipway.api.conditions import READY, RECONCILING, STALLED, Condition, find, moment
 from slipway.api.rollout import RolloutSpec, RolloutStatus
 from slipway.kubectl.failures import Refused
 from slipway.kubectl.stations import Station, stations
@@ -35,6 +35,12 @@ class Release:
     def ready(self) -> Condition | None:
         """The condition Ready, which carries the reason and since when it holds."""
         return find(self.status.conditions, READY)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the conditions beside Ready warn of, a sentence each: they are there only while they hold."""
+        usual = (READY, RECONCILING, STALLED)
+        return [f"{one.type}: {plain(one.message)}" for one in self.status.conditions if one.type not in usual]
 
     @property
     def behind(self) -> bool:

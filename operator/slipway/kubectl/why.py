@@ -42,6 +42,7 @@ def _holds(release: Release, now: datetime) -> Iterable[str]:
     yield f"Ready is {ready.status} ({ready.reason}) since {clock(ready.last_transition_time)}, for {held}."
     if status.message:
         yield plain(status.message)
+    yield from release.warnings
     if release.behind:
         yield "The operator has not acted upon the newest spec yet; what follows is about the one before."
     time = hold(release)

@@ -75,6 +75,16 @@ STEPPING = rollout(
         measured("slow", "TooFewSamples", candidate="812.4", bound="800", samples=20),
     ],
 )
+WARNED = STEPPING | {
+    "status": STEPPING["status"]
+    | {
+        "conditions": [
+            ready("False", "Progressing"),
+            ready("True", "Progressing") | {"type": "Reconciling"},
+            ready("True", "SamplesUnreachable") | {"type": "SamplesUnreachable", "message": "too few, take 50 percent"},
+        ]
+    }
+}
 AT_PAUSE = STEPPING | {
     "status": STEPPING["status"] | {"state": "Paused", "step": 1, "conditions": [ready("False", "Paused")]}
 }

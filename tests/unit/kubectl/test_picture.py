@@ -43,6 +43,15 @@ def test_a_canary_with_shares_step_metrics_and_events() -> None:
         """)
 
 
+def test_what_conditions_warn_of_stands_below_the_message() -> None:
+    assert drawn(m.WARNED).splitlines()[:4] == [
+        "games/assistant  Progressing, not ready for 1 min 30 s",
+        "Progressing in one sentence.",
+        "SamplesUnreachable: too few, take 50 percent",
+        "",
+    ]
+
+
 def test_a_pause_names_the_command_that_ends_it() -> None:
     assert "\n".join(drawn(m.AT_PAUSE).splitlines()[7:10]) == dedent("""\
         Step 2 of 3, pause

@@ -53,6 +53,10 @@ def test_a_rollback_is_a_complete_story() -> None:
         """)
 
 
+def test_what_conditions_warn_of_is_told() -> None:
+    assert "in one sentence.\n  SamplesUnreachable: too few, take 50 percent\n" in told(m.WARNED)
+
+
 def test_a_canary_says_what_it_waits_for() -> None:
     text = told(m.STEPPING)
     assert "Place: step 1 of 3, at 10 %; 12 s of 30 s, 18 s left." in text
