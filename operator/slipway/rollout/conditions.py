@@ -6,7 +6,7 @@ docs/explanation/rollout-safety.md is checked against STATES.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from slipway.api.conditions import (
@@ -91,9 +91,11 @@ def _warnings(s: Situation) -> list[Condition]:
     return [condition(before, kind, "True", kind, words, generation, s.now) for kind, words in told.items() if words]
 
 
-def transitions(before: RolloutStatus, after: RolloutStatus) -> list[Event]:
-    """Return the events that tell what status says now and did not say before."""
+def transitions(before: RolloutStatus, after: RolloutStatus, moves: Iterable[Event]) -> list[Event]:
+    """Return the events that tell what status says now and did not say before; `moves` are told already."""
     told = _turned(before, after)
+    if told is not None and told.reason == reasons.SERVING and any(one.reason == reasons.PROMOTED for one in moves):
+        told = None  # who is promoted serves
     warnings = ((find(before.conditions, kind), find(after.conditions, kind)) for kind in WARNINGS)
     news = [Event(now.type, now.message, "Warning") for old, now in warnings if now is not None and old is None]
     return [*([told] if told is not None else []), *news]

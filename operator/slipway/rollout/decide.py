@@ -45,7 +45,7 @@ def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> P
     events = [
         *_turns(rollout.status.analysis, judged.analysis),
         *settled.events,
-        *transitions(rollout.status, status),
+        *transitions(rollout.status, status, settled.events),
     ]
     quiet = only_numbers(rollout, known, settled)
     return Plan(

@@ -39,7 +39,7 @@ def test_a_good_version_walks_every_step_and_becomes_stable() -> None:
     assert world.status.stable is not None
     assert world.status.stable.version == "v2"
     steps = ["CandidateStarted", "ShareChanged", "StepPassed", "ShareChanged", "StepPassed", "ShareChanged", "Baking"]
-    assert world.reasons() == [*steps, "Promoted", "Serving", "Retired"]
+    assert world.reasons() == [*steps, "Promoted", "Retired"]
 
 
 def test_promotion_reuses_the_warm_pods() -> None:

@@ -96,7 +96,7 @@ def test_a_first_version_that_only_its_route_bears_is_told_of_once() -> None:
     world.tick()
     assert world.state == "Healthy"
     assert world.writes == writes + 1, "one status says that it serves and that the gateway took it"
-    assert world.reasons() == ["Promoted", "Serving"]
+    assert world.reasons() == ["Promoted"]
 
 
 def test_a_first_version_that_only_its_route_bears_keeps_its_traffic_whatever_follows() -> None:
