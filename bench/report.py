@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,7 +52,9 @@ def cell(figure: Figure) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number with as many digits as it deserves."""
+    """Return a number with as many digits as it deserves; infinite is a quantile beyond the largest bucket."""
+    if math.isinf(value):
+        return "beyond all buckets"
     if abs(value) >= 100:
         return f"{value:.0f}"
     return f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -64,7 +65,7 @@ class Figures:
     def json(self) -> dict[str, Any]:
         """Return the figures under the keys that are published."""
         found: dict[str, Any] = {
-            name: round(value, 3) if value is not None else None
+            name: round(value, 3) if value is not None and math.isfinite(value) else None  # JSON knows no infinity
             for name, value in vars(self).items()
             if not isinstance(value, list)
         }

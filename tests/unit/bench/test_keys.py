@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from bench.rollback import Result
 from bench.scale import Figures
 
@@ -16,6 +18,8 @@ def test_rollbacks_are_told_by_percentile_and_count() -> None:
 
 def test_sizes_are_told_with_what_was_not_measured_as_null() -> None:
     keys = {"converge_s", "cold_start_s", "takeover_s", "rss_mib", "cpu_s", "idle_writes", "idle_cpu_s_per_min"}
-    found = Figures(converge_s=22.4).json()
+    found = Figures(converge_s=22.4, queue_p99_s=inf, first_bad_to_route=[10.0], first_bad_to_route_busy=[70.0]).json()
     assert keys <= found.keys()
     assert (found["converge_s"], found["cold_start_s"]) == (22.4, None)
+    assert found["queue_p99_s"] is None, "beyond the largest bucket: JSON knows no infinity"
+    assert (found["first_bad_to_route_ms"]["p99"], found["first_bad_to_route_busy_ms"]["p99"]) == (10.0, 70.0)

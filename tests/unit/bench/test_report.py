@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 
 from bench.figures import Spread
@@ -25,7 +27,16 @@ def test_a_row_compares_with_the_best_peer() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (0.0343, "0.034"), (2.5, "2.5"), (2.0, "2"), (12.34, "12.3"), (243.4, "243"), (1.999, "2")],
+    [
+        (0, "0"),
+        (0.0343, "0.034"),
+        (2.5, "2.5"),
+        (2.0, "2"),
+        (12.34, "12.3"),
+        (243.4, "243"),
+        (1.999, "2"),
+        (inf, "beyond all buckets"),
+    ],
 )
 def test_numbers_have_the_digits_that_they_deserve(value: float, text: str) -> None:
     assert number(value) == text
