@@ -102,12 +102,17 @@ async def arranged(ground: Ground, side: Side, count: int) -> AsyncIterator[Many
         await measured.close()
 
 
-async def converge(many: Many, operator: Operator, figures: Figures, patience: float) -> None:
+def patience(count: int) -> float:
+    """Return in how many seconds even the peer with its default limits has done something to `count` Rollouts."""
+    return 120 + count * 0.3
+
+
+async def converge(many: Many, operator: Operator, figures: Figures) -> None:
     """Create all Rollouts at once and wait until every one serves its version."""
     before = cpu_seconds(operator.child.pid), cpu_seconds(many.ground.apiserver_pid)
     begun = time.monotonic()
     await create(many.api, many.side, range(many.count))
-    await all_healthy(many.seen, many.count, patience)
+    await all_healthy(many.seen, many.count, patience(many.count))
     figures.converge_s = time.monotonic() - begun
     await quiet(many)
     await rested(many)
@@ -152,9 +157,9 @@ async def idle(many: Many, operator: Operator, figures: Figures, seconds: float)
     figures.rss_mib = rss_mib(operator.child.pid)
 
 
-async def decided(many: Many, operator: Operator, patience: float = 180.0) -> None:
+async def decided(many: Many, operator: Operator) -> None:
     """Wait until an operator has looked at every Rollout."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + patience(many.count)
     while not many.side.decided(await asyncio.to_thread(operator.metrics), many.count):
         if time.monotonic() > deadline or not operator.child.alive:
             raise TimeoutError(f"{many.side.name} has not looked at every Rollout:\n{operator.child.tail()}")
@@ -252,14 +257,13 @@ async def verdict(stage: Stage, number: int, chance: random.Random) -> float:
 async def measure(side: Side, count: int, idle_seconds: float) -> Figures:
     """Measure one system at one size."""
     figures = Figures()
-    patience = 120 + count * 0.3
     with control_plane() as ground, ExitStack() as stack:
         config, folder = ground.kubeconfig, ground.folder
         async with arranged(ground, side, count) as many:
             first = stack.enter_context(side.operator(config, folder, "first"))
             await leading(many.api, side, first)
             await rested(many)
-            await converge(many, first, figures, patience)
+            await converge(many, first, figures)
             say(f"      all healthy after {figures.converge_s:.1f} s, {figures.cpu_s:.1f} CPU s")
             await idle(many, first, figures, idle_seconds)
             say(f"      idle: {figures.idle_writes:.0f} writes, {figures.idle_cpu_s_per_min:.2f} CPU s a minute, "
