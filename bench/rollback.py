@@ -172,20 +172,20 @@ async def timed(repetitions: int) -> Stages:
         return stages
 
 
-async def measure(
-    side: Side, ground_of: GroundOf, repetitions: int, scrapes: int, steps: Steps, *, fleets_only: bool = False
-) -> Result:
-    """Measure everything of one system. Fleets never have pods: a node holds fewer than they need."""
-    result = Result()
-    if not fleets_only:
-        with steps.step(f"{side.name}: {repetitions} rollbacks under requests"):
-            await single(side, ground_of, repetitions, result)
+async def without_pods(side: Side, scrapes: int, steps: Steps, result: Result) -> None:
+    """Measure what needs no node. A node holds fewer pods than fleets need, and its idle pods would take from both."""
+    if scrapes:
         with steps.step(f"{side.name}: {scrapes} rollbacks by a Prometheus that scrapes each second"):
             await scraped(side, scrapes, result)
     for size in FLEETS:
         with steps.step(f"{side.name}: {size} Rollouts turn bad at once"):
             await fleet(side, size, result)
-    return result
+
+
+async def under_requests(side: Side, ground_of: GroundOf, repetitions: int, steps: Steps, result: Result) -> None:
+    """Measure single rollbacks beside users."""
+    with steps.step(f"{side.name}: {repetitions} rollbacks under requests"):
+        await single(side, ground_of, repetitions, result)
 
 
 def rows(ours: Result, theirs: Sequence[Result]) -> list[Row]:
@@ -237,28 +237,23 @@ def main() -> None:
     sides: list[Side] = [Slipway(), Argo(), Argo(1000)]
     if arguments.only:
         sides = [side for side in sides if side.name.startswith({"slipway": "Slipway", "argo": "argo"}[arguments.only])]
+    found = [Result() for _ in sides]
     steps = Steps(sum(len(FLEETS) + 2 * (not side.name.endswith("QPS")) for side in sides) + (not arguments.only))
     try:
-        found = [
-            asyncio.run(
-                measure(
-                    side,
-                    node if arguments.on == "node" else control_plane,
-                    arguments.repetitions,
-                    arguments.scrapes,
-                    steps,
-                    fleets_only=side.name.endswith("QPS"),
-                )
-            )
-            for side in sides
-        ]
+        for side, one in zip(sides, found, strict=True):
+            asyncio.run(without_pods(side, 0 if side.name.endswith("QPS") else arguments.scrapes, steps, one))
+        if not arguments.only:
+            with steps.step(f"Slipway, stage by stage: {arguments.repetitions} rollbacks"):
+                stages = asyncio.run(timed(arguments.repetitions))
+        ground_of = node if arguments.on == "node" else control_plane
+        for side, one in zip(sides, found, strict=True):  # last: a node that was brought up stays
+            if not side.name.endswith("QPS"):
+                asyncio.run(under_requests(side, ground_of, arguments.repetitions, steps, one))
     except KeyboardInterrupt:
         raise SystemExit("interrupted; everything that was started has ended") from None
     if arguments.only:
         print(json.dumps({side.name: one.json() for side, one in zip(sides, found, strict=True)}), flush=True)
         return
-    with steps.step(f"Slipway, stage by stage: {arguments.repetitions} rollbacks"):
-        stages = asyncio.run(timed(arguments.repetitions))
     ours, theirs = found[0], found[1:]
     result = ours.json() | {
         "argo_rollouts": {**theirs[0].json(), "limits": sides[1].limits},
