@@ -174,7 +174,7 @@ async def timed(repetitions: int) -> Stages:
 
 async def without_pods(side: Side, scrapes: int, steps: Steps, result: Result) -> None:
     """Measure what needs no node. A node holds fewer pods than fleets need, and its idle pods would take from both."""
-    if scrapes:
+    if not fleets_only(side):
         with steps.step(f"{side.name}: {scrapes} rollbacks by a Prometheus that scrapes each second"):
             await scraped(side, scrapes, result)
     for size in FLEETS:
@@ -182,10 +182,9 @@ async def without_pods(side: Side, scrapes: int, steps: Steps, result: Result) -
             await fleet(side, size, result)
 
 
-async def under_requests(side: Side, ground_of: GroundOf, repetitions: int, steps: Steps, result: Result) -> None:
-    """Measure single rollbacks beside users."""
-    with steps.step(f"{side.name}: {repetitions} rollbacks under requests"):
-        await single(side, ground_of, repetitions, result)
+def fleets_only(side: Side) -> bool:
+    """Tell whether a peer is measured with many Rollouts only: for one its client limits do not matter."""
+    return side.name.endswith("QPS")
 
 
 def rows(ours: Result, theirs: Sequence[Result]) -> list[Row]:
@@ -238,17 +237,18 @@ def main() -> None:
     if arguments.only:
         sides = [side for side in sides if side.name.startswith({"slipway": "Slipway", "argo": "argo"}[arguments.only])]
     found = [Result() for _ in sides]
-    steps = Steps(sum(len(FLEETS) + 2 * (not side.name.endswith("QPS")) for side in sides) + (not arguments.only))
+    steps = Steps(sum(len(FLEETS) + 2 * (not fleets_only(side)) for side in sides) + (not arguments.only))
     try:
         for side, one in zip(sides, found, strict=True):
-            asyncio.run(without_pods(side, 0 if side.name.endswith("QPS") else arguments.scrapes, steps, one))
+            asyncio.run(without_pods(side, arguments.scrapes, steps, one))
         if not arguments.only:
             with steps.step(f"Slipway, stage by stage: {arguments.repetitions} rollbacks"):
                 stages = asyncio.run(timed(arguments.repetitions))
         ground_of = node if arguments.on == "node" else control_plane
         for side, one in zip(sides, found, strict=True):  # last: a node that was brought up stays
-            if not side.name.endswith("QPS"):
-                asyncio.run(under_requests(side, ground_of, arguments.repetitions, steps, one))
+            if not fleets_only(side):
+                with steps.step(f"{side.name}: {arguments.repetitions} rollbacks under requests"):
+                    asyncio.run(single(side, ground_of, arguments.repetitions, one))
     except KeyboardInterrupt:
         raise SystemExit("interrupted; everything that was started has ended") from None
     if arguments.only:

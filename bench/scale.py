@@ -223,18 +223,17 @@ async def drained(operator: Operator) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def alone(stage: Stage, figures: Figures) -> None:
+async def alone(stage: Stage, numbers: Sequence[int], figures: Figures) -> None:
     """Let the candidates of some Rollouts turn bad one after another, while all other Rollouts are at rest."""
     await drained(stage.operator)
     chance = random.Random(11)
-    for number in range(VERDICTS):
+    for number in numbers:
         await risen(stage, [number], 2)
         figures.first_bad_to_route.append(await verdict(stage, number, chance))
 
 
-async def busy(stage: Stage, count: int, figures: Figures) -> None:
+async def busy(stage: Stage, numbers: Sequence[int], figures: Figures) -> None:
     """Start a version of many Rollouts at once, then let some of them turn bad one after another."""
-    numbers = range(VERDICTS, min(VERDICTS + BUSY, count))  # the first ones have had their verdict
     await drained(stage.operator)
     before = stage.side.queue(await asyncio.to_thread(stage.operator.metrics))
     await risen(stage, numbers, 2)
@@ -275,9 +274,10 @@ async def measure(side: Side, count: int, idle_seconds: float) -> Figures:
             third = await cold(many, stack, figures)
             say(f"      cold start {figures.cold_start_s:.1f} s, {figures.cold_cpu_s:.1f} CPU s")
             stage = Stage(many.api, many.side, many.seen, many.measured, third)
-            await alone(stage, figures)
+            tried = min(VERDICTS, count // 2)  # those that have had their verdict are no candidates again
+            await alone(stage, range(tried), figures)
             say(f"      others at rest: first bad to route p99 {spread(figures.first_bad_to_route).p99:.0f} ms")
-            await busy(stage, count, figures)
+            await busy(stage, range(tried, min(tried + BUSY, count)), figures)
             verdicts = spread(figures.first_bad_to_route_busy)
             say(f"      queue p99 {figures.queue_p99_s} s, first bad to route p99 {verdicts.p99:.0f} ms")
     return figures
@@ -341,6 +341,8 @@ def main() -> None:
     parser.add_argument("--only", choices=("slipway", "argo"), help="measure one system and publish nothing")
     arguments = parser.parse_args()
     sizes = [int(size) for size in arguments.sizes.split(",")]
+    if min(sizes) < 2:
+        parser.error("--sizes: a verdict beside others needs 2 Rollouts at least")
     if not arguments.only and not set(sizes) <= set(SIZES):
         parser.error(f"tables are published for {', '.join(map(str, SIZES))} only; other --sizes need --only")
     begun = time.monotonic()

@@ -53,16 +53,17 @@ def missing(s: Situation) -> str:
         return ""
     answer = _answer(s)
     if answer is not None:
-        return f"{answer.error}; {_traffic(s)}" if answer.refused else ""
+        traffic_now = as_before(s) or "no request comes through it"
+        return f"{answer.error}; until then {traffic_now}" if answer.refused else ""
     told = find(s.rollout.status.conditions, reasons.GATEWAY_NOT_FOUND)  # what it rested on is gone with an operator
     return told.message if told is not None and told.observed_generation == s.rollout.generation else ""
 
 
-def _traffic(s: Situation) -> str:
+def as_before(s: Situation) -> str:
+    """Say through which Gateways requests come until the one that the spec names took the route; empty for none."""
     through = traffic.before(s.seen, s.rollout.root.name)
-    if not through:
-        return "until then no request comes through it"
-    return f"until then requests come through Gateway {', '.join('/'.join(gateway) for gateway in through)} as before"
+    named = ", ".join("/".join(gateway) for gateway in through)
+    return f"requests come through Gateway {named} as before" if through else ""
 
 
 def unheard(s: Situation) -> str:

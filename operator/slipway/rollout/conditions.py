@@ -21,7 +21,7 @@ from slipway.api.conditions import (
 from slipway.api.rollout import RolloutState, RolloutStatus
 from slipway.names import REVISION_LABEL, UID_LABEL
 from slipway.plan import Event
-from slipway.rollout import acceptance, capacity, reasons, shadow, traffic, words
+from slipway.rollout import acceptance, capacity, reasons, shadow, words
 from slipway.rollout.analysis import admission
 from slipway.rollout.analysis.reach import sparse
 from slipway.rollout.phase import revisions, stepless
@@ -53,8 +53,12 @@ STATES: dict[RolloutState, Progressing] = {
 }
 """What each state means to kubectl wait, Flux and Argo CD. Ready means: the version that the spec names is stable."""
 
-
-WARNINGS = (SAMPLES_UNREACHABLE, reasons.QUERY_REFUSED, reasons.GATEWAY_NOT_FOUND)
+WARNINGS: dict[str, Callable[[Situation], str]] = {
+    SAMPLES_UNREACHABLE: lambda s: "; ".join(sparse(s.rollout, s.status)),
+    reasons.QUERY_REFUSED: lambda s: admission.warning(s.rollout, s.status, s.seen),
+    reasons.GATEWAY_NOT_FOUND: acceptance.missing,
+}
+"""Conditions that are there only while they hold, with their message; empty means that they do not."""
 
 
 def described(s: Situation) -> RolloutStatus:
@@ -65,11 +69,9 @@ def described(s: Situation) -> RolloutStatus:
         view = view.model_copy(
             update={"stalled": False, "reconciling": True}
         )  # pods and gateways come back by themselves
-    conditions = kstatus(s.rollout.status.conditions, view, s.rollout.generation, s.now)
-    warnings = _warnings(replace(s, status=s.status.model_copy(update={"conditions": conditions})))
-    return s.status.model_copy(
+    status = s.status.model_copy(
         update={
-            "conditions": [*conditions, *warnings],
+            "conditions": [*kstatus(s.rollout.status.conditions, view, s.rollout.generation, s.now)],
             "observed_generation": s.rollout.generation,
             "state": told.state,
             "message": told.message[:2048],
@@ -78,17 +80,15 @@ def described(s: Situation) -> RolloutStatus:
             "replicas": sum(s.ready(ref) for ref in revisions(s.status)),
         }
     )
+    warnings = _warnings(replace(s, status=status))
+    return status.model_copy(update={"conditions": [*status.conditions, *warnings]}) if warnings else status
 
 
 def _warnings(s: Situation) -> list[Condition]:
-    """Return conditions that are there only while they hold."""
+    """Return the conditions of WARNINGS that hold."""
     before, generation = s.rollout.status.conditions, s.rollout.generation
-    told = {
-        SAMPLES_UNREACHABLE: "; ".join(sparse(s.rollout, s.status)),
-        reasons.QUERY_REFUSED: admission.warning(s.rollout, s.status, s.seen),
-        reasons.GATEWAY_NOT_FOUND: acceptance.missing(s),
-    }
-    return [condition(before, kind, "True", kind, words, generation, s.now) for kind, words in told.items() if words]
+    told = ((kind, say(s)) for kind, say in WARNINGS.items())
+    return [condition(before, kind, "True", kind, words, generation, s.now) for kind, words in told if words]
 
 
 def transitions(before: RolloutStatus, after: RolloutStatus, moves: Iterable[Event]) -> list[Event]:
@@ -261,7 +261,7 @@ def route_awaited(s: Situation) -> Told | None:
     """Stable serves, but the gateway that the spec names has never yet confirmed it."""
     if not acceptance.awaited(s):
         return None
-    through = traffic.before(s.seen, s.rollout.root.name)
+    through = acceptance.as_before(s)
     if not through and acceptance.late(s):
         return _never_accepted(s)
     message = (
@@ -271,8 +271,7 @@ def route_awaited(s: Situation) -> Told | None:
     )
     if not through:
         return Told("Initializing", reasons.ROUTE_PENDING, message)
-    still = ", ".join("/".join(gateway) for gateway in through)
-    return Told("Degraded", reasons.ROUTE_PENDING, f"requests come through Gateway {still} as before; {message}")
+    return Told("Degraded", reasons.ROUTE_PENDING, f"{through}; {message}")
 
 
 def _never_accepted(s: Situation) -> Told:
