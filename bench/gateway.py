@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.api import Api
 from bench.ground import Ground
 from bench.process import Child, running
+from e2e.cluster import certificate
 from e2e.setup import tools
 from tests.apiserver.server import free_port
 
@@ -32,7 +33,7 @@ class Gateway:
 
 @contextmanager
 def traefik(kubeconfig: Path, folder: Path, gateway_api: bool) -> Iterator[Gateway]:
-    """Run Traefik with the provider that a system's routes need, and the throttle of the cluster's own."""
+    """Run Traefik with the provider that a system's routes need, else as the cluster's own."""
     port = free_port()
     provider = "kubernetesgateway" if gateway_api else "kubernetescrd"
     command = [
@@ -41,6 +42,8 @@ def traefik(kubeconfig: Path, folder: Path, gateway_api: bool) -> Iterator[Gatew
         f"--providers.{provider}=true",
         # As in e2e/cluster/manifests/gateway.yaml.
         "--providers.providersthrottleduration=50ms",
+        f"--providers.file.filename={certificate.traefik_file()}",
+        "--providers.file.watch=false",
         "--log.level=INFO",
         "--global.checknewversion=false",
         "--global.sendanonymoususage=false",

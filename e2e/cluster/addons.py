@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from e2e.cluster import certificate
 from e2e.setup import gotools
 from e2e.setup.progress import say
 
@@ -48,6 +49,7 @@ def install(cluster: Kubectl, images: Mapping[str, str], gateway_address: str) -
     cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)
     values = {
         "TRAEFIK_IMAGE": images["traefik"],
+        "TRAEFIK_TLS": json.dumps(certificate.traefik_file().read_text()),
         "PROMETHEUS_IMAGE": images["prometheus"],
         "GATEWAY_ADDRESS": gateway_address,
         "GATEWAY_NODE_PORT": GATEWAY_NODE_PORT,

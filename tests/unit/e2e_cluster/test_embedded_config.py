@@ -21,6 +21,7 @@ VALUES = {
     "LOCAL_PATH_IMAGE": "x/local-path:1",
     "BUSYBOX_IMAGE": "x/busybox:1",
     "TRAEFIK_IMAGE": "x/traefik:1",
+    "TRAEFIK_TLS": json.dumps(json.dumps({"tls": {}})),
     "PROMETHEUS_IMAGE": "x/prometheus:1",
     "DNS_IP": DNS_IP,
     "VOLUMES": "/state/volumes",

@@ -1,0 +1,33 @@
+"""Does Traefik get a certificate to fall back on that it can use, and the same one each time?"""
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from cryptography import x509
+
+from e2e.cluster import certificate
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLIPWAY_CACHE", str(tmp_path / "cache"))
+
+
+def test_the_default_store_holds_a_certificate_with_its_own_key(tmp_path: Path) -> None:
+    default = yaml.safe_load(certificate.traefik_file().read_text())["tls"]["stores"]["default"]["defaultCertificate"]
+    pair = tmp_path / "pair.pem"
+    pair.write_text(default["keyFile"] + default["certFile"])
+    ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(pair)  # refuses a key of another certificate
+
+
+def test_the_certificate_outlasts_the_cluster() -> None:
+    default = yaml.safe_load(certificate.traefik_file().read_text())["tls"]["stores"]["default"]["defaultCertificate"]
+    found = x509.load_pem_x509_certificate(default["certFile"].encode())
+    assert found.not_valid_before_utc < datetime.now(UTC) < found.not_valid_after_utc - timedelta(days=365)
+
+
+def test_the_gateway_is_not_changed_by_a_second_up() -> None:
+    assert certificate.traefik_file().read_text() == certificate.traefik_file().read_text()
