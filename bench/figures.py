@@ -20,6 +20,14 @@ class Spread:
         return {"p50": round(self.p50, 1), "p99": round(self.p99, 1), "n": self.n}
 
 
+@dataclass(frozen=True)
+class Bucket:
+    """The bounds between which a quantile lies; infinite above the largest bucket."""
+
+    above: float
+    upto: float
+
+
 def percentile(values: Sequence[float], percent: float) -> float:
     """Return the smallest value that at least `percent` of the sample do not exceed (nearest rank).
 
@@ -37,15 +45,16 @@ def spread(values: Iterable[float]) -> Spread:
     return Spread(percentile(sample, 50), percentile(sample, 99), len(sample))
 
 
-def bucket_quantile(buckets: Mapping[float, float], percent: float) -> float:
-    """Return the upper bound of the bucket in which a quantile lies; `buckets` maps upper bounds to cumulative counts.
+def bucket_quantile(buckets: Mapping[float, float], percent: float) -> Bucket:
+    """Return the bucket in which a quantile lies; `buckets` maps upper bounds to cumulative counts.
 
-    An upper bound, not an interpolation: the peer's buckets are ten times apart, and a guess inside would flatter.
+    No interpolation: the peer's buckets are ten times apart, and a guess inside would flatter.
     """
     total = buckets.get(inf, 0.0)
     if total <= 0:
         raise ValueError("the histogram is empty: nothing was queued")
-    return min(bound for bound, count in buckets.items() if count >= percent / 100 * total)
+    upto = min(bound for bound, count in buckets.items() if count >= percent / 100 * total)
+    return Bucket(max((bound for bound in buckets if bound < upto), default=0.0), upto)
 
 
 def since(before: Mapping[float, float], after: Mapping[float, float]) -> dict[float, float]:

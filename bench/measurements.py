@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 SERIES = "bench_errors"
+PHASE = "phase"
+"""The parameter of a scrape's URL that says for which part of a second it was told."""
 
 
 @dataclass
@@ -19,6 +21,8 @@ class Measurements:
     bad: set[str] = field(default_factory=set)
     first_bad: dict[str, float] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
+    scrapes: Counter[str] = field(default_factory=Counter)
+    """By phase."""
     port: int = 0
     _runner: web.AppRunner | None = None
 
@@ -60,5 +64,6 @@ class Measurements:
         return web.json_response({"value": self.figure(request.match_info["rollout"])})
 
     async def _scrape(self, request: web.Request) -> web.Response:
+        self.scrapes[request.query.get(PHASE, "")] += 1
         lines = [f'{SERIES}{{rollout="{name}"}} {self.figure(name)}' for name in self.names]
         return web.Response(text="\n".join([f"# TYPE {SERIES} gauge", *lines, ""]))

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.figures import Spread, ratio
+from bench.figures import Bucket, Spread, ratio
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
 RAW = REPOSITORY / "out" / "bench"
 
-Figure = float | Spread | None
+Figure = float | Spread | Bucket | None
 
 
 @dataclass(frozen=True)
@@ -48,29 +48,35 @@ def cell(figure: Figure) -> str:
             return ""
         case Spread():
             return f"{number(figure.p50)} / {number(figure.p99)}"
+        case Bucket(upto=math.inf):
+            return f"more than {number(figure.above)}"
+        case Bucket():
+            return f"{number(figure.above)} to {number(figure.upto)}"
     return number(figure)
 
 
 def number(value: float) -> str:
-    """Return a number with as many digits as it deserves; infinite is a quantile beyond the largest bucket."""
-    if math.isinf(value):
-        return "beyond all buckets"
+    """Return a number with as many digits as it deserves."""
     if abs(value) >= 100:
         return f"{value:.0f}"
     return f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"
 
 
 def standing(row: Row) -> str:
-    """Return ours against the best of the peers, by the p99 where there is one."""
-    theirs = [size(figure) for figure in row.theirs if figure is not None]
-    return ratio(size(row.ours), min(theirs)) if row.ours is not None and theirs else ""
+    """Return ours against the best of the peers, by the p99 where there is one; of buckets nothing can be said."""
+    ours, *theirs = (size(figure) for figure in (row.ours, *row.theirs))
+    known = [figure for figure in theirs if figure is not None]
+    return ratio(ours, min(known)) if ours is not None and known else ""
 
 
-def size(figure: Figure) -> float:
-    """Return the number by which figures are compared."""
-    if figure is None:
-        raise ValueError("what was not measured cannot be compared")
-    return figure.p99 if isinstance(figure, Spread) else figure
+def size(figure: Figure) -> float | None:
+    """Return the number by which a figure is compared, if it has one."""
+    match figure:
+        case None | Bucket():
+            return None
+        case Spread():
+            return figure.p99
+    return figure
 
 
 def spliced(page: str, name: str, text: str) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.figures import Spread, spread
 
@@ -25,13 +26,18 @@ class Stages:
     """Milliseconds of every stage, by repetition."""
 
     taken: dict[str, list[float]] = field(default_factory=dict)
+    from_decision: list[float] = field(default_factory=list)
+    """From the end of the decision, when nothing is written yet, to the route's event."""
 
     def add(self, notes: Sequence[Note], bad: float, heard: float) -> bool:
         """Split the time between the bad answer and the route's event; tell whether all stages were found."""
-        found = path(notes, bad, heard)
-        for stage, milliseconds in (found or {}).items():
+        steps = path(notes, bad, heard)
+        if steps is None:
+            return False
+        for stage, milliseconds in split(steps, bad, heard).items():
             self.taken.setdefault(stage, []).append(milliseconds)
-        return found is not None
+        self.from_decision.append((heard - steps.decision[3]) * 1000)
+        return True
 
     def spreads(self) -> dict[str, Spread]:
         """Return p50 and p99 of every stage, in order."""
@@ -44,11 +50,16 @@ class Stages:
         return "\n".join(lines)
 
 
-def path(notes: Iterable[Note], bad: float, heard: float) -> dict[str, float] | None:
-    """Return milliseconds by stage of what happened between two moments; None if the path is not whole.
+class Steps(NamedTuple):
+    """From a bad answer to the route: the question that got it, the next decision, the next apply of a route."""
 
-    The path: the question whose answer was bad, the next decision, the next apply of a route.
-    """
+    answer: Note
+    decision: Note
+    route: Note
+
+
+def path(notes: Iterable[Note], bad: float, heard: float) -> Steps | None:
+    """Return what happened between two moments; None if the path is not whole."""
     inside = sorted((note for note in notes if note[3] >= bad and note[2] <= heard), key=lambda note: note[3])
     asked = next((note for note in inside if note[0] == "ask"), None)
     if asked is None:
@@ -60,6 +71,11 @@ def path(notes: Iterable[Note], bad: float, heard: float) -> dict[str, float] | 
         if step is None:
             return None
         steps.append(step)
+    return Steps(*steps)
+
+
+def split(steps: Steps, bad: float, heard: float) -> dict[str, float]:
+    """Return the milliseconds of each stage of a path."""
     answer, decision, route = steps
     found = {
         ANSWER: answer[3] - bad,

@@ -15,7 +15,7 @@ from bench.api import Api, text_of, until
 from bench.driver import PATIENCE_SECONDS, Observed, all_healthy, background, create, leading, observed, release
 from bench.ground import REPOSITORY, Ground, own_address
 from bench.measurements import Measurements
-from bench.prometheus import prometheus
+from bench.prometheus import Prometheus, prometheus
 from bench.sides import SHARE, Backends, Operator, Side, Source, host_of, name_of
 from bench.slipway_side import Slipway
 from tests.apiserver.server import free_port
@@ -71,6 +71,8 @@ class Stage:
     measured: Measurements
     operator: Operator
     real_pods: bool = False
+    prometheus: Prometheus | None = None
+    """Who scrapes the figures, where they are scraped."""
 
 
 @asynccontextmanager
@@ -83,9 +85,8 @@ async def staged(
     with ExitStack() as stack:
         try:
             await measured.serve("127.0.0.1")
-            source = Source(f"http://127.0.0.1:{measured.port}", prometheus=scraped)
-            if scraped:
-                source = Source(stack.enter_context(prometheus(measured.port, ground.folder)), prometheus=True)
+            scraper = stack.enter_context(prometheus(measured.port, ground.folder)) if scraped else None
+            source = Source(scraper.url if scraper else f"http://127.0.0.1:{measured.port}", prometheus=scraped)
             async with ground.api() as api:
                 await side.prepare(api, count, source, backends, versions)
                 gateway = ""
@@ -99,7 +100,7 @@ async def staged(
                     await leading(api, side, operator)
                     await create(api, side, range(count))
                     await all_healthy(seen, count, PATIENCE_SECONDS)
-                    stage = Stage(api, side, seen, measured, operator, bool(ground.pods))
+                    stage = Stage(api, side, seen, measured, operator, bool(ground.pods), scraper)
                     if not gateway:
                         yield stage, None
                     else:
@@ -107,6 +108,13 @@ async def staged(
                             yield stage, asking
         finally:
             await measured.close()
+
+
+async def rescraped(stage: Stage, phase: str) -> None:
+    """Let Prometheus scrape at another part of a second, and wait until it does."""
+    assert stage.prometheus is not None
+    stage.prometheus.scrape(phase)
+    await until(lambda: stage.measured.scrapes[phase] >= 2, PATIENCE_SECONDS, "scraped at another part of a second")
 
 
 async def risen(stage: Stage, numbers: Sequence[int], version: int) -> None:

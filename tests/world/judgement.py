@@ -46,12 +46,12 @@ def silent(spec: Json, status: Json, entries: Iterable[Json], now: datetime, ear
     They have given no figures for afterSeconds, or have ended in Error more than errorLimit times in a row. Nobody owes
     requests to a candidate without a share: then only what cannot be asked is silent.
     """
-    candidate, begun = status.get("candidate") or {}, status.get("stepStartedAt")
+    candidate, owed = status.get("candidate") or {}, status.get("percent", 0) + status.get("mirrorPercent", 0) > 0
+    begun = status.get("stepStartedAt") or (candidate.get("shareSince") if status.get("percent") else None)
     if not begun or not _judged(status):
         return []
     found, resumed = _by_metric(entries), candidate.get("resumedAt") or ""
     patience = spec["analysis"].get("noData", {}).get("afterSeconds", 120) - early
-    owed = status.get("percent", 0) + status.get("mirrorPercent", 0) > 0
 
     def is_silent(metric: Json) -> bool:
         entry = found.get(metric["name"], {})
@@ -59,7 +59,7 @@ def silent(spec: Json, status: Json, entries: Iterable[Json], now: datetime, ear
         if since is None:
             return False
         limit = metric.get("errorLimit")
-        often = limit is not None and entry.get("errors", 0) > limit and entry["at"] >= resumed
+        often = limit is not None and entry.get("errors", 0) > limit
         return bool(often) or (now - _moment(max(since, begun, resumed))).total_seconds() >= patience
 
     return [metric["name"] for metric in acting(spec) if is_silent(metric)]

@@ -115,6 +115,13 @@ class RolloutSpec(Model):
             field_path=".strategy.canary.steps",
         ),
         Rule(
+            "!has(self.strategy.canary) || self.strategy.canary.steps.all(s, !has(s.metrics) || "
+            "self.analysis.metrics.exists(known, known.name in s.metrics && !known.dryRun))",
+            "all metrics of a step are dry runs, which judge nothing, and what nothing judges goes no further: add a "
+            "metric without dryRun to the step, or leave its metrics out",
+            field_path=".strategy.canary.steps",
+        ),
+        Rule(
             "!has(self.strategy.abTest) || !has(self.strategy.abTest.percent) || has(self.traffic.sticky)",
             "strategy.abTest.percent is a share of users: set traffic.sticky, so that each of them stays with one "
             "version",
@@ -146,6 +153,13 @@ class RolloutSpec(Model):
             "self.strategy.blueGreen.metrics.all(m, self.analysis.metrics.exists(known, known.name == m))",
             "strategy.blueGreen.metrics names a metric that spec.analysis.metrics does not have: correct its name, or "
             "add the metric",
+            field_path=".strategy.blueGreen.metrics",
+        ),
+        Rule(
+            "!has(self.strategy.blueGreen) || !has(self.strategy.blueGreen.metrics) || "
+            "self.analysis.metrics.exists(known, known.name in self.strategy.blueGreen.metrics && !known.dryRun)",
+            "all metrics of strategy.blueGreen are dry runs, which judge nothing, and what nothing judges gets no "
+            "traffic: add a metric without dryRun, or leave metrics out",
             field_path=".strategy.blueGreen.metrics",
         ),
     )
@@ -197,6 +211,9 @@ class RevisionRef(StatusModel):
     template: Annotated[str, bounded(63, minimum=0)] = Field(
         default="", description="template is the hash of the serving template alone, replicas left out."
     )
+    base: Digest | None = Field(
+        default=None, description="base is the digest of the model that an adapter is served on; absent for others."
+    )
 
 
 class CandidateStatus(RevisionRef):
@@ -206,6 +223,9 @@ class CandidateStatus(RevisionRef):
     traffic_since: Timestamp | None = Field(
         default=None,
         description="trafficSince is when it was first given traffic; no measurement looks back beyond it.",
+    )
+    share_since: Timestamp | None = Field(
+        default=None, description="shareSince is when it was given its present share of the requests."
     )
     preview_since: Timestamp | None = Field(
         default=None,
@@ -238,6 +258,10 @@ class CandidateStatus(RevisionRef):
     )
     resumed_at: Timestamp | None = Field(
         default=None, description="resumedAt is when it last was resumed; silence is counted anew from there."
+    )
+    test_since: Timestamp | None = Field(
+        default=None,
+        description="testSince is when its A-B test began; its deadline counts from there, whatever comes between.",
     )
 
 
@@ -340,6 +364,10 @@ class RolloutStatus(StatusModel):
     previous: PreviousRevision | None = Field(
         default=None, description="previous is the revision that was replaced and is still warm, without traffic."
     )
+    gateway_since: Timestamp | None = Field(
+        default=None,
+        description="gatewaySince is when an edit named another Gateway for the route; absent where none did.",
+    )
     retiring: list[RevisionRef] = Field(
         default=[],
         max_length=MOST_RETIRING,
@@ -392,3 +420,9 @@ class RolloutStatus(StatusModel):
     )
     replicas: Count = Field(default=0, description="replicas is the number of ready pods, all revisions together.")
     message: Message = Field(default="", description="message is the present situation in one sentence.")
+
+
+def held_since(status: RolloutStatus) -> str | None:
+    """Return since when the present step is held, once the gateway confirmed it; an A-B test since it began."""
+    testing = status.candidate.test_since if status.candidate is not None and status.step == 0 else None
+    return testing or status.step_started_at if status.step_started_at is not None else None

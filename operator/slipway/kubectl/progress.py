@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from slipway.api.conditions import moment
+from slipway.api.rollout import held_since
 from slipway.kubectl.release import Release
 from slipway.kubectl.text import span
 
@@ -48,7 +49,7 @@ def hold(release: Release) -> Hold | None:
     station = release.station
     if station is None or station.seconds is None:
         return None
-    return Hold(status.step_started_at, station.seconds)
+    return Hold(held_since(status), station.seconds)
 
 
 def place(release: Release) -> str:

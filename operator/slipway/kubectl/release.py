@@ -38,9 +38,9 @@ class Release:
 
     @property
     def warnings(self) -> list[str]:
-        """What the conditions beside Ready warn of, a sentence each: they are there only while they hold."""
+        """What the conditions beside Ready warn of, each with its reason: they are there only while they hold."""
         usual = (READY, RECONCILING, STALLED)
-        return [f"{one.type}: {plain(one.message)}" for one in self.status.conditions if one.type not in usual]
+        return [f"{one.reason}: {plain(one.message)}" for one in self.status.conditions if one.type not in usual]
 
     @property
     def behind(self) -> bool:

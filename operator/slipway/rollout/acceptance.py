@@ -1,23 +1,33 @@
 """Has the Gateway had its time to accept a route for the first time, and what is known of one that has not?
 
-A Gateway that does not exist, or whose controller does not run, says nothing. So it is looked at soon, shortly before
-progressDeadlineSeconds are over, and again each time they have passed once more: people create Gateways.
+A Gateway that does not exist, or whose controller does not run, says nothing. So it is looked at soon, and again each
+minute: people create Gateways.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from slipway.api.conditions import READY, RECONCILING, find, moment
+from slipway.api.conditions import READY, RECONCILING, find, moment, timestamp
 from slipway.api.rollout import RolloutStatus
 from slipway.plan import Answer, Ask, GatewayFeatures
 from slipway.rollout import reasons, shadow, traffic
+from slipway.rollout.observe import Seen
+from slipway.rollout.rollout import Rollout
 from slipway.rollout.situation import Situation
 
 SOON = timedelta(seconds=10)
 """After how long without a word a Gateway is looked at: people often apply it beside the Rollout."""
-AHEAD = timedelta(seconds=5)
-"""How long before the deadline the Gateway is looked at: the verdict is then told with its cause."""
+AGAIN = timedelta(seconds=60)
+"""After how long it is looked at again."""
+
+
+def fold(rollout: Rollout, status: RolloutStatus, seen: Seen, now: datetime) -> RolloutStatus:
+    """Return the status with the moment of an edit that names another Gateway: its time begins then."""
+    edited = rollout.status.observed_generation != rollout.generation
+    if not edited or seen.route is None or seen.route.named:
+        return status
+    return status.model_copy(update={"gateway_since": timestamp(now)})
 
 
 def awaited(s: Situation) -> bool:
@@ -32,7 +42,7 @@ def awaited(s: Situation) -> bool:
 
 def late(s: Situation) -> bool:
     """Tell whether the time is over in which it should have."""
-    return _rounds(s) > 0
+    return s.now >= _ends(s)
 
 
 def why(s: Situation) -> str:
@@ -52,9 +62,8 @@ def missing(s: Situation) -> str:
     if not _silent(s):
         return ""
     answer = _answer(s)
-    if answer is not None:
-        traffic_now = as_before(s) or "no request comes through it"
-        return f"{answer.error}; until then {traffic_now}" if answer.refused else ""
+    if answer is not None and _conclusive(answer):
+        return f"{answer.error}; until then {as_before(s) or 'no request comes through it'}" if answer.refused else ""
     told = find(s.rollout.status.conditions, reasons.GATEWAY_NOT_FOUND)  # what it rested on is gone with an operator
     return told.message if told is not None and told.observed_generation == s.rollout.generation else ""
 
@@ -74,23 +83,25 @@ def unheard(s: Situation) -> str:
 
 
 def asks(s: Situation) -> tuple[Ask, ...]:
-    """Return the looks at the Gateway: the one that the present verdict rests on, and the next."""
+    """Return the looks at the Gateway: those that the present verdict rests on, and the next."""
     if not _silent(s):
         return ()
-    rounds, asked = _rounds(s), GatewayFeatures(*shadow.gateway(s.rollout))
-    return (
-        Ask(_ask_id(s, rounds), asked, None if rounds else _since(s) + SOON),
-        Ask(_ask_id(s, rounds + 1), asked, _ends(s, rounds + 1) - AHEAD),
-    )
+    asked, number = GatewayFeatures(*shadow.gateway(s.rollout)), _due(s)
+    kept = [Ask(_ask_id(s, number - 1), asked)] if _ask_id(s, number - 1) in s.seen.answers else []
+    due = [Ask(_ask_id(s, number), asked)] if number else []
+    return (*kept, *due, Ask(_ask_id(s, number + 1), asked, _look_at(s, number + 1)))
 
 
 def next_look(s: Situation) -> datetime | None:
     """Return when waiting longer changes what is told."""
-    return _ends(s, _rounds(s) + 1) if _silent(s) else None
+    return _ends(s) if _silent(s) and not late(s) else None
 
 
 def _silent(s: Situation) -> bool:
-    return _told(s.status) or _because(s.status, reasons.ROUTE_PENDING)
+    """Tell whether the Gateway has said nothing of the route yet, or nothing since an edit that names it."""
+    route = s.seen.route
+    unheard = route is None or not route.known or bool(traffic.before(s.seen, s.rollout.root.name))
+    return s.status.stable is not None and (unheard or _told(s.status))
 
 
 def _told(status: RolloutStatus) -> bool:
@@ -105,30 +116,40 @@ def _because(status: RolloutStatus, reason: str) -> bool:
 
 def _since(s: Situation) -> datetime:
     """Return since when the Gateway has had something to accept: stable's promotion, or the edit that it follows."""
-    stable = s.status.stable
+    stable, before = s.status.stable, s.rollout.status
     entries = (entry for entry in s.status.history if stable is not None and entry.revision == stable.revision)
     promoted = next((entry.promoted_at for entry in entries if entry.promoted_at), None)
-    reconciling = find(s.rollout.status.conditions, RECONCILING)
-    turned = moment(reconciling.last_transition_time) if reconciling is not None else s.now
-    return max(turned, moment(promoted)) if promoted else turned
+    moments = [moment(at) for at in (promoted, s.status.gateway_since) if at]
+    unwell = find(before.conditions, RECONCILING) or find(before.conditions, READY)
+    if unwell is None or (unwell.type == READY and unwell.status == "True"):
+        return s.now
+    return max(moment(unwell.last_transition_time), *moments)
 
 
-def _rounds(s: Situation) -> int:
-    """Return how often progressDeadlineSeconds have passed."""
-    return max(0, int((s.now - _since(s)) / _patience(s)))
+def _ends(s: Situation) -> datetime:
+    return _since(s) + timedelta(seconds=s.spec.progress_deadline_seconds)
 
 
-def _ends(s: Situation, rounds: int) -> datetime:
-    return _since(s) + rounds * _patience(s)
+def _due(s: Situation) -> int:
+    """Return how many looks are due by now."""
+    waited = s.now - _since(s) - SOON
+    return 1 + int(waited / AGAIN) if waited >= timedelta(0) else 0
 
 
-def _patience(s: Situation) -> timedelta:
-    return timedelta(seconds=s.spec.progress_deadline_seconds)
+def _look_at(s: Situation, number: int) -> datetime:
+    return _since(s) + SOON + (number - 1) * AGAIN
 
 
 def _answer(s: Situation) -> Answer | None:
-    return s.seen.answers.get(_ask_id(s, _rounds(s)))
+    """Return what the newest look found; the one before where it is still under way, or could not tell."""
+    looks = [s.seen.answers.get(_ask_id(s, number)) for number in (_due(s), _due(s) - 1)]
+    found = [answer for answer in looks if answer is not None]
+    return next(filter(_conclusive, found), found[0] if found else None)
 
 
-def _ask_id(s: Situation, rounds: int) -> str:
-    return f"accepts@{'/'.join(shadow.gateway(s.rollout))}@{int(_ends(s, rounds).timestamp())}"
+def _conclusive(answer: Answer) -> bool:
+    return answer.refused or not answer.error
+
+
+def _ask_id(s: Situation, number: int) -> str:
+    return f"accepts@{'/'.join(shadow.gateway(s.rollout))}@{int(_look_at(s, number).timestamp())}"

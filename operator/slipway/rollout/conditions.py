@@ -264,11 +264,14 @@ def route_awaited(s: Situation) -> Told | None:
     through = acceptance.as_before(s)
     if not through and acceptance.late(s):
         return _never_accepted(s)
-    message = (
-        f"waiting for Gateway {words.gateway(s)} to accept HTTPRoute {s.rollout.root.name}{words.refusal(s)}. If it "
-        "stays so: create that Gateway or correct spec.traffic.gateway, and let a listener of it allow routes from "
-        f"namespace {s.rollout.root.namespace} (allowedRoutes)"
+    cure = (
+        "If it stays so: create that Gateway or correct spec.traffic.gateway, and let a listener of it allow routes "
+        f"from namespace {s.rollout.root.namespace} (allowedRoutes)"
     )
+    if acceptance.missing(s):
+        cure = f"Condition {reasons.GATEWAY_NOT_FOUND} says what is missing"
+    name = s.rollout.root.name
+    message = f"waiting for Gateway {words.gateway(s)} to accept HTTPRoute {name}{words.refusal(s)}. {cure}"
     if not through:
         return Told("Initializing", reasons.ROUTE_PENDING, message)
     return Told("Degraded", reasons.ROUTE_PENDING, f"{through}; {message}")

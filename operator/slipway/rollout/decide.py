@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from slipway.api.analysis import MetricStatus
 from slipway.api.conditions import moment
-from slipway.api.rollout import RolloutStatus
+from slipway.api.rollout import RolloutStatus, held_since
 from slipway.plan import Event, Plan
 from slipway.rollout import acceptance, measure_job, objects, reasons, shadow, traffic
 from slipway.rollout.analysis import admission, evidence, verdict
@@ -31,7 +31,8 @@ MOST_MOVES = 50
 def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> Plan:
     """Return what `rollout` should have at `now`. Total and idempotent."""
     known = evidence.fold(rollout, {**seen.answers, **measure_job.answers(seen.measuring, now)})
-    judged = admission.fold(rollout, shadow.fold(rollout, known.status, seen.answers), seen)
+    heard = acceptance.fold(rollout, shadow.fold(rollout, known.status, seen.answers), seen, now)
+    judged = admission.fold(rollout, heard, seen)
     drain = timedelta(seconds=settings.drain_seconds)
     settled = settle(Situation(rollout, judged, seen, drain, now))
     status = described(settled)
@@ -78,13 +79,17 @@ def goes_ahead(rollout: Rollout, status: RolloutStatus, seen: Seen) -> bool:
     """Tell whether the route goes before the status, which it then bears itself (rules/memory.py reads it again).
 
     A metric ended the candidate just now: requests fail until its route knows. Whatever else ends a candidate is found
-    again after a crash, in pods, spec or annotations: the status goes first. Or a first version serves just now:
-    requests wait for the route, and many such statuses need be written once only, with what the gateway said.
+    again after a crash, in pods, spec or annotations: the status goes first. Or a first version serves just now, which
+    the written status names as candidate: requests wait for the route, and many such statuses need be written once
+    only, with what the gateway said.
     """
     last = status.last_rollback
     if last is not None and last != rollout.status.last_rollback and last.reason == reasons.METRIC_FAILED:
         return True
-    return rollout.status.stable is None and status.stable is not None and seen.route is None
+    before, stable = rollout.status, status.stable
+    if before.stable is not None or before.candidate is None or stable is None or seen.route is not None:
+        return False
+    return before.candidate.revision == stable.revision
 
 
 def settle(situation: Situation) -> Situation:
@@ -124,7 +129,7 @@ def _moments(s: Situation) -> Iterable[datetime]:
     if s.at_target is not None and status.bake_started_at is not None:
         yield from _future(s, status.bake_started_at, spec.bake_seconds)
     elif s.at_target is not None and s.stepping:
-        yield from _future(s, status.step_started_at, s.step.hold.total_seconds())
+        yield from _future(s, held_since(status), s.step.hold.total_seconds())
     accepted = acceptance.next_look(s)
     if accepted is not None:
         yield accepted

@@ -74,13 +74,15 @@ def reference(made: Template, serving: Serving) -> RevisionRef:
         version=made.version,
         digest=made.artifact.digest,
         template=hashed,
+        base=base or None,
     )
 
 
 def kept_reference(name: str, made: Template) -> RevisionRef:
     """Return the identity of revision `name`, whose template was kept."""
     hashed = serving_hash(Serving(runtime=made.runtime, resources=made.resources, pod=made.pod))
-    return RevisionRef(revision=name, version=made.version, digest=made.artifact.digest, template=hashed)
+    base = made.base_model.digest if made.base_model is not None else None
+    return RevisionRef(revision=name, version=made.version, digest=made.artifact.digest, template=hashed, base=base)
 
 
 def kept(controller_revisions: Iterable[Manifest]) -> Mapping[str, tuple[Template, int]]:

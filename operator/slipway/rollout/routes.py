@@ -70,6 +70,8 @@ class RouteSeen:
     """The gateway says, of this very generation, that it took the route and resolved all backends."""
     problem: str = ""
     """What the gateway has against this generation; empty while it has not answered or is content."""
+    named: bool = True
+    """It names the Gateway of the spec."""
     known: bool = True
     """The gateway has said something of some generation: the route is its own."""
     hostnames: tuple[str, ...] = ()
@@ -137,6 +139,7 @@ def read_route(manifest: Manifest, rollout: Rollout) -> RouteSeen:
         rules=ours if len(ours) == len(rules) else (),
         accepted=accepted,
         problem=problem,
+        named=_gateway(rollout) in _parents(manifest, rollout),
         known=bool(entries),
         hostnames=tuple(spec.get("hostnames") or ()),
         version=int(told) if (told := str(annotations.get(ROUTE_VERSION) or "0")).isdigit() else 0,
@@ -161,10 +164,9 @@ def _gateway(rollout: Rollout) -> Gateway:
 
 def _before(manifest: Manifest, rollout: Rollout) -> tuple[Gateway, ...]:
     """Return the Gateways, but for the spec's, that the route names and that accepted it, of whatever generation."""
-    named = (_named(ref, rollout) for ref in (manifest.get("spec") or {}).get("parentRefs") or ())
     return tuple(
         gateway
-        for gateway in dict.fromkeys(named)
+        for gateway in dict.fromkeys(_parents(manifest, rollout))
         if gateway != _gateway(rollout)
         and any(
             condition.get("type") == "Accepted" and condition.get("status") == "True"
@@ -172,6 +174,11 @@ def _before(manifest: Manifest, rollout: Rollout) -> tuple[Gateway, ...]:
             for condition in entry.get("conditions") or ()
         )
     )
+
+
+def _parents(manifest: Manifest, rollout: Rollout) -> list[Gateway]:
+    refs = (manifest.get("spec") or {}).get("parentRefs") or ()
+    return [_named(ref, rollout) for ref in refs]
 
 
 def _named(ref: Mapping[str, Any], rollout: Rollout) -> Gateway:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from slipway.api.conditions import moment
-from slipway.api.rollout import CandidateStatus, RevisionRef
+from slipway.api.rollout import CandidateStatus, RevisionRef, held_since
 from slipway.rollout.analysis import goal, verdict
 from slipway.rollout.rules.commands import command_line
 from slipway.rollout.rules.moves import seconds
@@ -55,7 +55,7 @@ def pauses(s: Situation, candidate: CandidateStatus) -> str:
     on = f"to go on: {command_line(s, 'promote', candidate.version)}"
     if s.step.gate:
         return f"paused by this step; {on}"
-    ends = clock(moment(s.status.step_started_at or candidate.since), s.step.hold)
+    ends = clock(moment(held_since(s.status) or candidate.since), s.step.hold)
     waiting = unproven(s)
     return f"paused by this step until {ends}{f' and for {waiting}' if waiting else ''}; {on} now"
 
@@ -65,8 +65,11 @@ def awaits(s: Situation, candidate: CandidateStatus) -> str:
     if candidate.waiting_since is not None:
         pods = s.seen.of(candidate)
         return f"{pods.ready} of {s.needed} pods ready" + (f": {pods.problem}" if pods.problem else "")
-    if s.status.step_started_at is None:
-        return f"waiting for Gateway {gateway(s)} to confirm the shares{refusal(s)}"
+    begun = held_since(s.status)
+    if begun is None:
+        silence = verdict.silent(s.rollout, s.status, s.now)
+        quiet = f"; {silence.metric} gives no answer for {seconds(silence.lasting)}" if silence else ""
+        return f"waiting for Gateway {gateway(s)} to confirm the shares{refusal(s)}{quiet}"
     if candidate.unjudged:
         return "it was stable before and returns without analysis (spec.rollbackWindow)"
     waiting = unproven(s)
@@ -75,7 +78,7 @@ def awaits(s: Situation, candidate: CandidateStatus) -> str:
     if s.ready(candidate) < s.needed:
         problem = s.seen.of(candidate).problem
         return f"every metric passes; {s.ready(candidate)} of {s.needed} pods ready{f': {problem}' if problem else ''}"
-    ends = moment(s.status.bake_started_at or s.status.step_started_at)
+    ends = moment(s.status.bake_started_at or begun)
     hold = timedelta(seconds=s.spec.bake_seconds) if s.status.bake_started_at else s.step.hold
     goals = f"; {goal.so_far(s.spec, s.status)}" if goal.test_of(s.spec) and s.stepping else ""
     return f"every metric passes; held until {clock(ends, hold)}{goals}"

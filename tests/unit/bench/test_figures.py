@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.figures import Spread, bucket_quantile, percentile, ratio, since, spread
+from bench.figures import Bucket, Spread, bucket_quantile, percentile, ratio, since, spread
 
 SAMPLES = st.lists(st.floats(min_value=0, max_value=1e6), min_size=1, max_size=300)
 
@@ -44,11 +44,12 @@ def test_spread_keeps_its_size() -> None:
     assert Spread(1, 2, 3).n == 3
 
 
-def test_quantile_of_a_histogram_is_an_upper_bound() -> None:
+def test_quantile_of_a_histogram_is_the_bucket_that_it_lies_in() -> None:
     before = {0.1: 5.0, 1.0: 5.0, inf: 5.0}
-    after = {0.1: 103.0, 1.0: 105.0, inf: 105.0}
-    assert bucket_quantile(since(before, after), 98) == 0.1
-    assert bucket_quantile(since(before, after), 99) == 1.0
+    after = {0.1: 103.0, 1.0: 104.5, inf: 105.0}
+    assert bucket_quantile(since(before, after), 98) == Bucket(0.0, 0.1)
+    assert bucket_quantile(since(before, after), 99) == Bucket(0.1, 1.0)
+    assert bucket_quantile(since(before, after), 100) == Bucket(1.0, inf)
     with pytest.raises(ValueError, match="empty"):
         bucket_quantile(since(after, after), 99)
 

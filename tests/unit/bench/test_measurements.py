@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from pathlib import Path
 
 import aiohttp
 
-from bench.measurements import Measurements
+from bench.measurements import PHASE, Measurements
+from bench.prometheus import Prometheus
 from bench.users import Tally, answer, ask
 
 
@@ -26,14 +29,23 @@ async def test_figures_turn_bad_and_good_again() -> None:
             assert measured.first_bad == {}
             assert (await web("a"), await web("b"), await web("a")) == (1, 0, 1)
             first = measured.first_bad["a"]
-            async with session.get(f"{url}/metrics") as found:
+            async with session.get(f"{url}/metrics?{PHASE}=x") as found:
                 assert 'bench_errors{rollout="a"} 1\nbench_errors{rollout="b"} 0' in await found.text()
-            assert measured.first_bad == {"a": first}
+            assert (measured.first_bad, measured.scrapes) == ({"a": first}, {"x": 1})
             measured.turn_good("a")
             assert await web("a") == 0
             assert measured.asked["a"] == 5
     finally:
         await measured.close()
+
+
+def test_another_phase_is_another_target_with_the_same_labels(tmp_path: Path) -> None:
+    scraper = Prometheus("http://127.0.0.1:1", 8080, tmp_path / "targets.json")
+    for phase in ("a", "b"):
+        scraper.scrape(phase)
+        wanted = {"targets": ["127.0.0.1:8080"], "labels": {"__param_phase": phase}}
+        assert json.loads(scraper.targets.read_text()) == [wanted]
+    assert list(tmp_path.iterdir()) == [scraper.targets]
 
 
 async def test_users_count_answers_by_version_and_failures_by_kind() -> None:

@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from bench.figures import Spread
+from bench.figures import Bucket, Spread
 from bench.report import Row, number, spliced, table
 
 PAGE = "# Title\n\n<!-- one begins -->\nold\n<!-- one ends -->\n\nwords\n<!-- two begins -->\nkept\n<!-- two ends -->\n"
@@ -25,6 +25,11 @@ def test_a_row_compares_with_the_best_peer() -> None:
     assert lines[4] == "| only ours | 3 |  |  |  |  | said |"
 
 
+def test_buckets_are_shown_by_their_bounds_and_not_compared() -> None:
+    row = Row("wait", Bucket(2.5, 5), [Bucket(1, 10), Bucket(10, inf)])
+    assert table(["a", "b"], [row]).splitlines()[2] == "| wait | 2.5 to 5 | 1 to 10 | more than 10 |  |  |  |"
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -35,7 +40,6 @@ def test_a_row_compares_with_the_best_peer() -> None:
         (12.34, "12.3"),
         (243.4, "243"),
         (1.999, "2"),
-        (inf, "beyond all buckets"),
     ],
 )
 def test_numbers_have_the_digits_that_they_deserve(value: float, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.stages import ANSWER, BETWEEN, DECIDE, EVENT, ORDER, QUEUE, ROUTE, Note, Stages, path
+from bench.stages import ANSWER, BETWEEN, DECIDE, EVENT, ORDER, QUEUE, ROUTE, Note, Stages, path, split
 
 NOTES: list[Note] = [
     ("ask", "x", 8.0, 8.1),  # a good one, before
@@ -17,8 +17,9 @@ NOTES: list[Note] = [
 
 
 def test_the_stages_are_the_whole() -> None:
-    found = path(NOTES, bad=10.0, heard=10.009)
-    assert found is not None
+    steps = path(NOTES, bad=10.0, heard=10.009)
+    assert steps is not None
+    found = split(steps, bad=10.0, heard=10.009)
     wanted = {ANSWER: 1.0, QUEUE: 1.0, DECIDE: 1.0, ROUTE: 3.0, BETWEEN: 1.0, EVENT: 2.0}
     assert found == pytest.approx(wanted)
     assert sum(found.values()) == pytest.approx(9.0)
@@ -31,3 +32,10 @@ def test_a_path_that_is_not_whole_counts_for_nothing() -> None:
     assert stages.table().count("\n") == 1
     assert stages.add(NOTES, 10.0, 10.009)
     assert f"| {ROUTE} | 3.0 | 3.0 |" in stages.table()
+
+
+def test_what_follows_a_decision_begins_at_its_end_and_ends_with_the_route() -> None:
+    stages = Stages()
+    for heard in (10.009, 10.006):  # the event may overtake the answer to the apply
+        stages.add(NOTES, 10.0, heard)
+    assert stages.from_decision == pytest.approx([6.0, 3.0])

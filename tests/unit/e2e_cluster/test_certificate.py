@@ -1,6 +1,7 @@
 """Does Traefik get a certificate to fall back on that it can use, and the same one each time?"""
 
 import ssl
+import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +28,16 @@ def test_the_certificate_outlasts_the_cluster() -> None:
     default = yaml.safe_load(certificate.traefik_file().read_text())["tls"]["stores"]["default"]["defaultCertificate"]
     found = x509.load_pem_x509_certificate(default["certFile"].encode())
     assert found.not_valid_before_utc < datetime.now(UTC) < found.not_valid_after_utc - timedelta(days=365)
+
+
+def test_nobody_else_may_read_the_key() -> None:
+    assert stat.S_IMODE(certificate.traefik_file().stat().st_mode) == 0o600
+
+
+def test_another_name_is_another_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = certificate.traefik_file()
+    monkeypatch.setattr(certificate, "NAME", "another")
+    assert certificate.traefik_file() != before
 
 
 def test_the_gateway_is_not_changed_by_a_second_up() -> None:

@@ -82,6 +82,7 @@ WARNED = STEPPING | {
             ready("False", "Progressing"),
             ready("True", "Progressing") | {"type": "Reconciling"},
             ready("True", "SamplesUnreachable") | {"type": "SamplesUnreachable", "message": "too few, take 50 percent"},
+            ready("False", "ChildForbidden") | {"type": "ChildrenApplied", "message": "Deployment a is not allowed"},
         ]
     }
 }

@@ -48,7 +48,7 @@ def test_what_conditions_warn_of_stands_below_the_message() -> None:
         "games/assistant  Progressing, not ready for 1 min 30 s",
         "Progressing in one sentence.",
         "SamplesUnreachable: too few, take 50 percent",
-        "",
+        "ChildForbidden: Deployment a is not allowed",
     ]
 
 

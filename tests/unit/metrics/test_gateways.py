@@ -9,6 +9,8 @@ import pytest
 from slipway.kube.api import ApiError, Forbidden, NotFound, Unreachable
 from slipway.metrics.errors import SourceError
 from slipway.metrics.gateways import Gateways
+from slipway.plan import GatewayFeatures
+from tests.unit.metrics.servers import Bench
 
 GATEWAY = {"spec": {"gatewayClassName": "traefik"}}
 
@@ -43,7 +45,10 @@ async def test_a_class_that_says_nothing_can_nothing(status: dict[str, Any]) -> 
     ("objects", "says"),
     [
         ((NotFound("no"), {}), "Gateway gateways/slipway does not exist: create it, or correct spec.traffic.gateway"),
-        ((GATEWAY, NotFound("no")), "GatewayClass traefik does not exist"),
+        (
+            (GATEWAY, NotFound("no")),
+            "GatewayClass traefik does not exist: create it, or correct spec.gatewayClassName of Gateway gateways/slip",
+        ),
         ((GATEWAY, Forbidden("no")), "the operator may not read GatewayClass traefik: allow it to get gatewayclass"),
         ((Unreachable("no route"), {}), "Gateway gateways/slipway cannot be read: no route"),
     ],
@@ -51,3 +56,13 @@ async def test_a_class_that_says_nothing_can_nothing(status: dict[str, Any]) -> 
 async def test_what_cannot_be_read_is_said_with_the_cure(objects: tuple[Any, Any], says: str) -> None:
     with pytest.raises(SourceError, match=says):
         await Gateways(Reader(*objects)).features("gateways", "slipway")
+
+
+@pytest.mark.parametrize(
+    ("found", "refused"), [(NotFound("no"), True), (Forbidden("no"), False), (Unreachable("no route"), False)]
+)
+async def test_only_what_does_not_exist_is_refused(bench: Bench, found: ApiError, refused: bool) -> None:
+    sources = bench.sources()
+    sources._gateways = Gateways(Reader(found, {}))
+    answer = await sources.ask(GatewayFeatures("gateways", "slipway"))
+    assert (bool(answer.error), answer.refused) == (True, refused)

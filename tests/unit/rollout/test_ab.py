@@ -12,7 +12,7 @@ from slipway.api.analysis import EvidenceStatus, StepEvidence
 from slipway.api.rollout import RolloutSpec
 from slipway.rollout.analysis import goal
 from slipway.rollout.analysis.sequential import Sample, Wealth, bet
-from tests.unit.rollout.world import Behaviour, World, rollout_spec, serving
+from tests.unit.rollout.world import Behaviour, World, rollout_spec, serving, waiting
 
 SECOND = timedelta(seconds=1)
 TRAFFIC = rollout_spec("v1")["traffic"]
@@ -161,6 +161,44 @@ def test_people_decide_about_equals_where_the_spec_says_so() -> None:
     world.annotate("slipway.dev/promote", "v2")
     world.run(3)
     assert world.routed() == {"v1": 0, "v2": 100}
+
+
+def test_at_the_gate_people_decide_whatever_the_evidence_says_since() -> None:
+    world = competing(stable=3.0, candidate=3.0, atDeadline="Pause", deadlineSeconds=60)
+    world.until("Paused", 300)
+    world.behaves["v2"] = Behaviour(failing_percent=0.0)
+    world.run(3600, step=5)
+    assert (world.state, world.status.percent) == ("Paused", 50)
+    world.annotate("slipway.dev/promote", "v2")
+    world.until("Healthy")
+
+
+def test_a_test_that_is_interrupted_ends_no_later() -> None:
+    world = competing(stable=3.0, candidate=3.0, deadlineSeconds=600)
+    begun = world.now
+    world.run(500, step=5)
+    world.broken["v2"] = waiting("ContainerCreating")
+    world.run(3)
+    assert world.status.step_started_at is None
+    world.broken.clear()
+    while world.status.last_rollback is None:
+        world.tick()
+        world.now += SECOND
+    assert world.status.last_rollback.reason == "NoWinner"
+    assert timedelta(seconds=600) <= world.now - begun < timedelta(seconds=640)
+
+
+def test_a_test_that_a_canary_becomes_has_its_whole_time() -> None:
+    world = serving(traffic={**TRAFFIC, "sticky": {}})
+    world.want("v2")
+    world.run(20)
+    world.edit(world.root["spec"] | abtest(deadlineSeconds=300))
+    edited = world.now
+    while world.status.last_rollback is None:
+        world.tick()
+        world.now += SECOND
+    assert world.status.last_rollback.reason == "NoWinner"
+    assert world.now - edited >= timedelta(seconds=300)
 
 
 def test_clients_own_groups_compete_too() -> None:

@@ -119,6 +119,8 @@ def test_no_query_is_tested_twice_once_requests_come() -> None:
     world.reconcile()
     world.reconcile()
     assert world.status.percent == 10
+    assert [ask for ask in world.asked if ask.id.startswith("check")], "it has not been answered yet"
+    tell(world, Answer(world.now, (({}, 0.0),)))
     assert not [ask for ask in world.asked if ask.id.startswith("check")]
 
 
@@ -248,3 +250,54 @@ def test_a_return_that_is_not_judged_answers_no_query() -> None:
     goes_on(world)
     assert world.status.stable is not None
     assert (world.state, world.status.stable.version, len(warnings(world))) == ("Healthy", "v1", 1)
+
+
+def lives(world: World, seconds: int) -> None:
+    """Time passes at a Prometheus that refuses what does not parse, and finds nothing wrong by the rest."""
+    for _ in range(seconds):
+        world.kubelet()
+        world.gateway()
+        refused = Answer(world.now, error=REFUSED, refused=True)
+        fine = Answer(world.now, (({}, 0.0),))
+        asked = ((ask.id, ask.question) for ask in world.due)
+        found = {name: refused if "sum((" in getattr(each, "query", "") else fine for name, each in asked}
+        world.facts = Facts({name: world.facts.answers.get(name, answer) for name, answer in found.items()})
+        world.reconcile()
+        world.now += timedelta(seconds=1)
+
+
+def under_way(**changes: Any) -> World:
+    """Return a world in which v2 has 10 % of the traffic, and a query that nobody can answer ends it after a minute."""
+    world = serving("v1")
+    policy = {"noData": {"afterSeconds": 60, "action": "Rollback"}}
+    steps = [{"percent": 10, "holdSeconds": 600}, {"percent": 50, "holdSeconds": 30}]
+    world.want("v2", analysis=analysis("up") | policy, strategy={"canary": {"steps": steps}})
+    lives(world, 15)
+    assert (world.state, world.status.percent) == ("Progressing", 10)
+    world.events.clear()
+    world.edit(world.root["spec"] | {"analysis": analysis(**changes) | policy})
+    return world
+
+
+def test_a_query_edited_under_way_is_the_specs_fault_and_no_versions() -> None:
+    world = under_way(query="sum((")
+    lives(world, 5)
+    assert (world.state, world.status.percent) == ("Stalled", 10)
+    assert world.status.message.startswith(f"metric mine: {REFUSED} in spec.analysis")
+    assert reasons.QUERY_REFUSED in world.reasons()
+    lives(world, 300)
+    assert (world.state, world.status.percent, world.status.last_rollback) == ("Stalled", 10, None)
+    world.facts = Facts()
+    world.reconcile()
+    assert world.state == "Stalled", "a restarted operator has no answer yet"
+    world.edit(world.root["spec"] | {"analysis": analysis("up")})
+    lives(world, 400)
+    assert (world.state, world.status.last_rollback) == ("Healthy", None)
+
+
+def test_a_query_edited_under_way_goes_on_where_prometheus_understands_it() -> None:
+    world = under_way(query="down")
+    lives(world, 20)
+    assert (world.state, world.status.percent) == ("Progressing", 10)
+    assert world.events == []
+    assert not [ask for ask in world.asked if ask.id.startswith("check@")], "it is asked once"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.rollout.world import World, baking, canary, serving
+from tests.unit.rollout.world import Behaviour, World, baking, canary, serving
 
 
 def test_the_first_version_serves_as_soon_as_it_is_ready_and_is_not_judged() -> None:
@@ -225,3 +225,17 @@ def test_the_pod_template_names_no_credentials_for_engine_and_proxy() -> None:
         assert "AWS" not in str(container.get("env"))
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert "AWS_ACCESS_KEY_ID" in str(pod["initContainers"])
+
+
+def test_a_step_that_names_dry_runs_alone_is_judged_by_everything() -> None:
+    tried = {"name": "tried", "errorRate": {"maxPercent": "2"}, "dryRun": True}  # of before that was refused
+    judging = {"name": "errors", "errorRate": {"maxPercent": "2", "minSamples": 20}}
+    world = serving(
+        strategy={"canary": {"steps": [{"percent": 10, "holdSeconds": 30, "metrics": ["tried"]}]}},
+        analysis={"intervalSeconds": 10, "windowSeconds": 60, "metrics": [judging, tried]},
+    )
+    world.behaves["v2"] = Behaviour(failing_percent=100)
+    world.want("v2")
+    world.until("Degraded")
+    assert world.status.last_rollback is not None
+    assert world.status.last_rollback.message.startswith("at 10 %: errors failed")

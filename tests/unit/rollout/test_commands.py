@@ -312,6 +312,19 @@ def test_silence_pauses_where_the_policy_says_so_and_is_counted_anew_after_resum
     world.until("Healthy")
 
 
+def test_errors_are_counted_anew_after_resume() -> None:
+    metric = {"name": "errors", "errorRate": {"maxPercent": "2"}, "errorLimit": 3}
+    policy = {"afterSeconds": 600, "action": "Pause"}
+    world = canary(10, analysis={"intervalSeconds": 10, "windowSeconds": 60, "metrics": [metric], "noData": policy})
+    world.prometheus = False
+    world.until("Paused", 60)
+    write(world, "resume", "v2")
+    assert world.state == "Progressing"
+    world.run(25)
+    assert world.state == "Progressing", "two or three more are within the limit"
+    world.until("Paused", 30)
+
+
 @pytest.mark.parametrize("pauses", [0, 1])
 def test_edited_shares_of_the_same_number_are_held_anew(pauses: int) -> None:
     world = canary(10)

@@ -110,6 +110,30 @@ def test_a_first_version_that_only_its_route_bears_keeps_its_traffic_whatever_fo
     assert world.routed()["v2"] == 100
 
 
+def test_a_first_version_that_no_status_names_yet_has_its_status_first() -> None:
+    world = World()
+    world.broken["v1"] = waiting("ContainerCreating")
+    world.run(3)
+    world.broken["v2"] = waiting("ContainerCreating")
+    world.want("v2")
+    world.run(3)
+    world.want("v1")
+    world.broken.clear()
+    before: dict[str, Any] = {}
+    while world.status.stable is None:
+        before = copy.deepcopy(world.root["status"])
+        plan = world.tick()
+        world.now += SECOND
+    stable = world.status.stable
+    named = before.get("candidate") or {}
+    assert bool(plan.ahead) == (named.get("revision") == stable.revision), "a route that no status explains is adopted"
+    if plan.ahead:
+        world.root["status"] = before
+    world.events.clear()
+    world.tick()
+    assert "Adopted" not in world.reasons()
+
+
 def test_a_verdict_that_a_retry_answered_does_not_count_twice() -> None:
     world = judged_bad(canary(50))
     world.until("Degraded")

@@ -305,3 +305,18 @@ def test_a_pass_under_the_old_spec_does_not_promote_under_the_new() -> None:
     assert world.status.stable is not None
     assert world.status.stable.version == "v1"
     assert world.status.last_rollback is not None
+
+
+def test_the_same_adapter_on_another_base_is_another_version() -> None:
+    world = canary(50)
+    world.behaves["v2"] = Behaviour(failing_percent=40)
+    world.until("Degraded")
+    artifact = world.versions["v2"]["spec"]["artifact"]
+    world.versions["v3"] = model_version("v3", artifact=artifact)
+    world.want("v3")
+    world.run(5)
+    assert "v3 is v2 under another name: the same bytes, served alike" in world.status.message
+    base = {"uri": "s3://models/larger/", "digest": digest("larger")}
+    world.versions["v3"] = model_version("v3", artifact=artifact, baseModel=base)
+    world.until("Healthy")
+    assert world.routed()["v3"] == 100

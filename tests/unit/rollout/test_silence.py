@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from tests.unit.rollout.world import Behaviour, World, baking, canary, serving
+
+SECOND = timedelta(seconds=1)
 
 
 def silence(world: World, how: str) -> None:
@@ -123,3 +127,44 @@ def _since(world: World):  # type: ignore[no-untyped-def]
     assert world.status.candidate is not None
     assert world.status.candidate.traffic_since is not None
     return moment(world.status.candidate.traffic_since)
+
+
+def before_the_gateway(world: World) -> None:
+    """A second passes, in which the gateway does not hear of what is written now."""
+    world.kubelet()
+    world.gateway()
+    world.scrape()
+    world.reconcile()
+    world.now += SECOND
+
+
+@pytest.mark.parametrize("share", [10, 50])
+def test_the_policy_follows_also_where_the_gateway_has_not_confirmed_the_share(share: int) -> None:
+    analysis = serving().root["spec"]["analysis"] | {"noData": {"afterSeconds": 60, "action": "Rollback"}}
+    world = serving(analysis=analysis)
+    world.want("v2")
+    while world.status.percent != share:
+        before_the_gateway(world)
+    world.prometheus = False  # and the gateway says nothing any more, though it may send what it was told
+    for _ in range(90):
+        world.kubelet()
+        world.scrape()
+        world.reconcile()
+        world.now += SECOND
+    assert world.status.last_rollback is not None
+    assert world.status.last_rollback.reason == "NoData"
+    assert world.routed() == {"v1": 100, "v2": 0}
+
+
+def test_silence_is_told_while_the_gateway_has_not_confirmed_the_share() -> None:
+    world = serving()
+    world.want("v2")
+    while world.status.percent != 10:
+        before_the_gateway(world)
+    world.prometheus = False
+    for _ in range(90):
+        world.kubelet()
+        world.scrape()
+        world.reconcile()
+        world.now += SECOND
+    assert "to confirm the shares; errors gives no answer for" in world.status.message

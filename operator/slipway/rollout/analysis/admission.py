@@ -4,8 +4,10 @@ A query that Prometheus refuses would be an Error at every look: the candidate w
 somebody reads why. So it gets none. A Prometheus that is away refuses nothing; then the first measurement tells.
 A dry run holds nobody, whatever is wrong with its query: its Error is shown.
 
-Edited queries are asked once without a candidate too, so that whoever edits them reads at once what the next release
-would be stopped by. That they were asked is remembered by their hash in status.
+Edited queries are asked once more, whether or not a candidate has traffic: it goes no further by queries that are
+refused, and no silence is held against it, for the spec is wrong and not the version. Without a candidate, whoever
+edits them reads at once what the next release would be stopped by. That they were asked is remembered by their hash in
+status.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from slipway.rollout.rollout import Rollout
 
 
 def checks(rollout: Rollout, status: RolloutStatus, seen: Seen) -> tuple[Ask, ...]:
-    """Return the questions that are put to the test; none once the candidate gets requests.
+    """Return the questions that are put to the test; none once the candidate gets requests, unless they are edited.
 
     Without a candidate nobody waits: what could not be asked is asked again when the Rollout is looked at anyway.
     """
@@ -90,7 +92,7 @@ def _checks(rollout: Rollout, status: RolloutStatus) -> Iterator[tuple[AnalysisM
     candidate, stable, analysis = status.candidate, status.stable, rollout.spec.analysis
     if stable is None or (candidate is None and status.queries_hash == _hash(rollout)):
         return
-    if candidate is not None and (candidate.unjudged or answering(status) or candidate.traffic_since is not None):
+    if candidate is not None and (candidate.unjudged or (_under_way(status) and not _edited(rollout, status))):
         return
     window = analysis.window_seconds
     asking = candidate if candidate is not None else stable
@@ -99,6 +101,16 @@ def _checks(rollout: Rollout, status: RolloutStatus) -> Iterator[tuple[AnalysisM
         if _tested(metric):
             asked = question(metric, scope)
             yield metric, Ask(f"check@{metric.name}@{digest_of(repr(asked))[7:17]}", asked)
+
+
+def _under_way(status: RolloutStatus) -> bool:
+    """Tell whether the candidate was let in: what it asks was asked before, unless it was edited since."""
+    candidate = status.candidate
+    return answering(status) or (candidate is not None and candidate.traffic_since is not None)
+
+
+def _edited(rollout: Rollout, status: RolloutStatus) -> bool:
+    return _hash(rollout) not in (None, status.queries_hash)
 
 
 def _tested(metric: AnalysisMetric) -> bool:

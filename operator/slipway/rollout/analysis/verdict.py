@@ -29,10 +29,11 @@ class Silence(NamedTuple):
 
 
 def in_force(rollout: Rollout, status: RolloutStatus) -> tuple[AnalysisMetric, ...]:
-    """Return the metrics that are measured at the candidate's present step."""
+    """Return the metrics that are measured at the candidate's present step: all, where those it names judge nothing."""
     names = step_at(rollout.steps, status.step).metrics
-    metrics = rollout.spec.analysis.metrics
-    return tuple(metric for metric in metrics if names is None or metric.name in names)
+    metrics = tuple(rollout.spec.analysis.metrics)
+    named = tuple(metric for metric in metrics if names is None or metric.name in names)
+    return named if any(not metric.dry_run for metric in named) else metrics
 
 
 def acting(rollout: Rollout, status: RolloutStatus) -> tuple[AnalysisMetric, ...]:
@@ -79,15 +80,13 @@ def holding(rollout: Rollout, status: RolloutStatus, since: str) -> list[Analysi
 def silent(rollout: Rollout, status: RolloutStatus, now: datetime) -> Silence | None:
     """Return the metric that has been without an answer for afterSeconds, or ended in Error too often."""
     started = silences(rollout, status)
-    resumed = (status.candidate.resumed_at if status.candidate is not None else None) or ""
     found = {entry.metric: entry for entry in status.analysis}
     limits = {metric.name: metric.error_limit for metric in acting(rollout, status)}
 
     def late(name: str) -> bool:
         limit, entry = limits[name], found.get(name)
         too_many = limit is not None and entry is not None and entry.outcome == "Error" and entry.errors > limit
-        # What came before someone resumed has had its consequence.
-        return (too_many and entry is not None and entry.at >= resumed) or now - started[name] >= _patience(rollout)
+        return too_many or now - started[name] >= _patience(rollout)
 
     overdue = [(since, name) for name, since in started.items() if late(name)]
     if not overdue:
@@ -105,15 +104,20 @@ def silence_deadline(rollout: Rollout, status: RolloutStatus) -> datetime | None
 def silences(rollout: Rollout, status: RolloutStatus) -> dict[str, datetime]:
     """Return since when each metric has been without numbers, at the earliest since its step began.
 
+    A gateway that has not confirmed the step's share may send it all the same: then it counts from when it was given.
     Nobody owes a preview, or a group of users who name themselves, requests: at 0 percent only a server that cannot
     be asked is silent.
     """
-    if status.step_started_at is None or status.candidate is None or not judged(status):
+    candidate, sent = status.candidate, status.percent + status.mirror_percent > 0
+    if candidate is None or not judged(status):
         return {}
-    start = moment(max(status.step_started_at, status.candidate.resumed_at or ""))
+    began = status.step_started_at or (candidate.share_since if status.percent > 0 else None)
+    if began is None:
+        return {}
+    start = moment(max(began, candidate.resumed_at or ""))
     found = {entry.metric: entry for entry in status.analysis}
     names = [metric.name for metric in acting(rollout, status)]
-    if status.percent + status.mirror_percent > 0:
+    if sent:
         answered = {name: found[name].answered_at for name in names if name in found}
         return {name: max(start, moment(last)) if (last := answered.get(name)) else start for name in names}
     refused = {name: found[name].errors_since for name in names if name in found}

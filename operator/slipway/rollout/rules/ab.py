@@ -7,6 +7,7 @@ deadline as the spec says.
 from __future__ import annotations
 
 from slipway.api.analysis import MetricStatus
+from slipway.api.rollout import held_since
 from slipway.plan import Event
 from slipway.rollout import reasons
 from slipway.rollout.analysis import goal
@@ -15,9 +16,9 @@ from slipway.rollout.situation import Situation
 
 
 def candidate_wins(s: Situation) -> Situation | None:
-    """A candidate that is better at the goal, and passes everything else, gets all traffic."""
+    """A candidate that is better at the goal, and passes everything else, gets all traffic; at a gate people decide."""
     candidate, status = s.at_target, s.status
-    if candidate is None or not s.stepping or status.paused or not s.wants_this(candidate):
+    if candidate is None or not s.stepping or s.step.gate or status.paused or not s.wants_this(candidate):
         return None
     won = goal.winner(s.spec, status)
     if won is None or not proven(s, status.step_started_at):
@@ -32,7 +33,7 @@ def nobody_wins(s: Situation) -> Situation | None:
     if test is None or candidate is None or not s.stepping or s.step.gate or s.status.paused:
         return None
     even = goal.no_difference(s.spec, s.status)
-    if even is None and s.elapsed(s.status.step_started_at) < s.step.hold:
+    if even is None and s.elapsed(held_since(s.status)) < s.step.hold:
         return None
     if test.at_deadline == "Return":
         return _stable_stays(s, even)

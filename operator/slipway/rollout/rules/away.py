@@ -8,7 +8,7 @@ from slipway.api.conditions import timestamp, timestamp_after
 from slipway.api.rollout import MOST_RETIRING, Paused
 from slipway.plan import Event
 from slipway.rollout import reasons
-from slipway.rollout.analysis import verdict
+from slipway.rollout.analysis import admission, verdict
 from slipway.rollout.phase import answering, revisions
 from slipway.rollout.revision import kept_reference
 from slipway.rollout.routes import service_name
@@ -35,8 +35,13 @@ def verdict_failed(s: Situation) -> Situation | None:
 
 
 def silent_too_long(s: Situation) -> Situation | None:
-    """Silence ends or pauses the candidate where the user says so; else it only never promotes."""
+    """Silence ends or pauses the candidate where the user says so; else it only never promotes.
+
+    What cannot be asked as the spec has it is the spec's silence, and no candidate's.
+    """
     silence = verdict.silent(s.rollout, s.status, s.now)
+    if silence is not None and admission.refused(s.rollout, s.status, s.seen):
+        return None
     if silence is None or silence.action == "Hold" or (silence.action == "Pause" and s.status.paused is not None):
         return None
     metric, lasting, action = silence

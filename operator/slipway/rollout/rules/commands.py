@@ -82,7 +82,9 @@ def resume(s: Situation) -> Situation | None:
             waits = s.stepping and s.step.pause
             return Refusal("it waits at a step with pause: write promote" if waits else "it is not paused")
         going_on = candidate.model_copy(update={"resumed_at": timestamp(s.now)})
-        return s.moved(Event(reasons.RESUMED, f"{candidate.version} goes on"), paused=None, candidate=going_on)
+        analysis = [entry.model_copy(update={"errors": 0}) for entry in s.status.analysis]
+        event = Event(reasons.RESUMED, f"{candidate.version} goes on")
+        return s.moved(event, paused=None, candidate=going_on, analysis=analysis)
 
     return on_candidate(s, "resume", act)
 

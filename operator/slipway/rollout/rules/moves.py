@@ -71,8 +71,12 @@ def _retired(s: Situation, event: Event, outcome: Literal["RolledBack", "Withdra
 
 def remembered(s: Situation, ref: RevisionRef) -> FailedRevision | None:
     """Return the failure of the same bytes served the same way, under whatever name."""
-    same = (entry for entry in s.status.failed if (entry.digest, entry.template) == (ref.digest, ref.template))
-    return next(same, None)
+
+    def same(entry: FailedRevision) -> bool:
+        bytes_and_ways = ((one.digest, one.base, one.template) for one in (entry, ref))
+        return entry.revision == ref.revision or len(set(bytes_and_ways)) == 1
+
+    return next(filter(same, s.status.failed), None)
 
 
 def blocking(s: Situation) -> FailedRevision | None:

@@ -46,4 +46,5 @@ def steps_edited(s: Situation) -> Situation | None:
     event = Event(
         reasons.STEPS_EDITED, f"spec.strategy changed: step {step + 1} of {len(s.steps)} is held from its beginning"
     )
-    return s.moved(event, steps=len(s.steps), steps_hash=hashed, step=step, step_started_at=None)
+    anew = s.status.candidate.model_copy(update={"test_since": None})
+    return s.moved(event, candidate=anew, steps=len(s.steps), steps_hash=hashed, step=step, step_started_at=None)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from slipway.api.conditions import timestamp
-from slipway.api.rollout import CandidateStatus
+from slipway.api.rollout import CandidateStatus, held_since
 from slipway.plan import Event
-from slipway.rollout import capacity, reasons
+from slipway.rollout import acceptance, capacity, reasons
 from slipway.rollout.analysis import admission
 from slipway.rollout.history import returnable
 from slipway.rollout.phase import judged, stepless
@@ -80,13 +80,14 @@ def share_changes(s: Situation) -> Situation | None:
     rising = s.target > before
     if rising and (not s.wants_this(candidate) or s.ready(candidate) < s.needed):
         return None
-    if rising and admission.refused(s.rollout, s.status, s.seen):
+    if rising and (admission.refused(s.rollout, s.status, s.seen) or acceptance.missing(s)):
         return None
     event = Event(reasons.SHARE_CHANGED, f"{candidate.version}: {before} % → {s.target} % of requests")
-    since = candidate.traffic_since or timestamp(s.now)
+    given = timestamp(s.now)
+    since = {"traffic_since": candidate.traffic_since or given, "share_since": given}
     return s.moved(
         event,
-        candidate=candidate.model_copy(update={"traffic_since": since, "replicas": s.replicas}),
+        candidate=candidate.model_copy(update={**since, "replicas": s.replicas}),
         percent=s.target,
         step_started_at=None,
         bake_started_at=None,
@@ -105,7 +106,10 @@ def share_took_effect(s: Situation) -> Situation | None:
         return None
     if s.status.step_started_at is not None or not s.carried:
         return None
-    return s.moved(step_started_at=timestamp(s.now))
+    begun = s.moved(step_started_at=timestamp(s.now))
+    if s.spec.strategy.ab_test is None or candidate.test_since is not None:
+        return begun
+    return begun.moved(candidate=candidate.model_copy(update={"test_since": timestamp(s.now)}))
 
 
 def step_passed(s: Situation) -> Situation | None:
@@ -113,7 +117,7 @@ def step_passed(s: Situation) -> Situation | None:
     candidate, status = s.at_target, s.status
     if candidate is None or not s.stepping or s.step.gate or status.paused or not s.wants_this(candidate):
         return None
-    if s.elapsed(status.step_started_at) < s.step.hold:
+    if s.elapsed(held_since(status)) < s.step.hold:
         return None
     if judged(status) and not proven(s, status.step_started_at):
         return None
