@@ -84,6 +84,21 @@ SHADOWED = {
 }
 TEST = {"goal": "errors", "deadlineSeconds": 60}
 HALVES = TEST | {"percent": 50, "smallestGainPercent": "5"}
+ASKING = TEST | {"percent": 50, "atDeadline": "Pause"}
+TRIED = {"name": "tried", "errorRate": {"maxPercent": "50"}, "dryRun": True}
+BY_DRY_RUNS = {"steps": [{"percent": percent, "holdSeconds": 5, "metrics": ["tried"]} for percent in (10, 50)]}
+"""As no apiserver takes them any more: nothing at a step judges."""
+
+
+def _trying(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return `spec` with a dry run beside its metrics, which its steps name alone."""
+    analysis = spec["analysis"]
+    return spec | {
+        "analysis": analysis | {"metrics": [*analysis["metrics"], TRIED]},
+        "strategy": {"canary": BY_DRY_RUNS},
+    }
+
+
 BEGINNINGS: tuple[dict[str, Any], ...] = (
     _spec((10, 50), 2, ABSOLUTE, "Hold"),
     _spec((10, 50), 2, ABSOLUTE, "Rollback", latency=True),
@@ -99,6 +114,8 @@ BEGINNINGS: tuple[dict[str, Any], ...] = (
     _spec((50,), 2, RELATIVE, "Rollback") | {"traffic": STICKY, "strategy": {"abTest": HALVES}},
     _spec((50,), 2, ABSOLUTE, "Rollback") | {"strategy": SHADOWED},
     _spec((50,), 2, RELATIVE, "Hold") | {"strategy": {"abTest": TEST | {"headers": TESTERS}}},
+    _spec((50,), 2, RELATIVE, "Hold") | {"traffic": STICKY, "strategy": {"abTest": ASKING}},
+    _trying(_spec((10, 50), 2, ABSOLUTE, "Hold")),
 )
 USUAL = tuple(measures.draw(random.Random(number)) for number in range(len(BEGINNINGS)))
 """By beginning: what is measured where v2 has been on its way with more metrics before the disturbances begin."""

@@ -272,6 +272,8 @@ class Rules:
             return
         if any(self._done(before, after, name) for name in ("skip-step", "promote", "promote-full")):
             return
+        if _gate(spec, before["step"]):
+            self.broken("judged", f"step {before['step']} waits for people, and passed by itself")
         held = unproven(spec, after.get("analysis") or (), before["stepStartedAt"])
         if held:
             self.broken("judged", f"step {before['step']} passed in spite of {held}")
@@ -494,3 +496,13 @@ class Rules:
 def _called_stable(route: Manifest) -> str:
     """Return the revision that a route calls stable."""
     return str((route["metadata"].get("annotations") or {}).get(ROUTE_STABLE) or "")
+
+
+def _gate(spec: Manifest, index: int) -> bool:
+    """Tell whether people alone end step `index`: a pause without time, or the one after a preview or an A-B test."""
+    strategy = spec["strategy"]
+    if "canary" in strategy:
+        steps = strategy["canary"]["steps"]
+        return index < len(steps) and "pause" in steps[index] and not (steps[index]["pause"] or {}).get("seconds")
+    asked = strategy.get("abTest", {}).get("atDeadline") == "Pause"
+    return index == 1 and (asked or strategy.get("blueGreen", {}).get("autoPromote") is False)
