@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.api import Api, Object, all_of, react
-from bench.ground import define, documents, namespace
+from bench.ground import Ground, define, documents, namespace
 from bench.measurements import SERIES
 from bench.process import running
 from bench.sides import (
@@ -127,6 +127,10 @@ class Argo:
         ]
         with running(name, command, folder / f"{name}.log") as child:
             yield Operator(child, metrics)
+
+    async def rarely(self, ground: Ground) -> float:
+        """Nothing that is known of."""
+        return 0.0
 
     def answers_as(self, number: int, version: int) -> str:
         """Pods answer with what their template says."""

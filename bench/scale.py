@@ -33,9 +33,6 @@ from e2e.setup.progress import Steps, say
 
 SIZES = (500, 2000, 5000)
 PEER_UP_TO = 2000
-IDLE_SECONDS, COMPARED_SECONDS = 60.0, 780.0
-"""How long the idle system is watched, and how long at the largest size, whose CPU has a goal: long enough for one
-comparison of everything with the apiserver, which comes after 480 to 720 s."""
 QUIET_SECONDS = 8.0
 """Without any change for so long, a system has settled."""
 BUSY = 100
@@ -55,7 +52,8 @@ class Figures:
     cpu_s: float = 0.0
     apiserver_cpu_s: float = 0.0
     rss_mib: float = 0.0
-    idle_s: float = 0.0
+    rarely_cpu_s_per_min: float = 0.0
+    """Of the next but one: what is done too rarely to be seen while the idle system is watched."""
     idle_writes: float = 0.0
     idle_cpu_s_per_min: float = 0.0
     takeover_s: float | None = None
@@ -159,10 +157,11 @@ async def rested(many: Many, seconds: float = 3.0) -> None:
 
 async def idle(many: Many, operator: Operator, figures: Figures, seconds: float) -> None:
     """Watch the system do nothing."""
-    figures.idle_s = seconds
     before = await writes(many.api), cpu_seconds(operator.child.pid)
     await asyncio.sleep(seconds)
-    figures.idle_cpu_s_per_min = (cpu_seconds(operator.child.pid) - before[1]) / seconds * 60
+    watched = (cpu_seconds(operator.child.pid) - before[1]) / seconds * 60
+    figures.rarely_cpu_s_per_min = await many.side.rarely(many.ground)
+    figures.idle_cpu_s_per_min = watched + figures.rarely_cpu_s_per_min
     figures.idle_writes = await writes(many.api) - before[0]
     figures.rss_mib = rss_mib(operator.child.pid)
 
@@ -301,6 +300,10 @@ COLD = (
 REHEARSED = (
     "the standby has decided before; the metadata of all objects is compared once, which grows with their number"
 )
+RARELY = (
+    "a minute's, and a thirtieth of what the comparison of the metadata of all objects with what the watches brought "
+    "costs, which comes each half hour"
+)
 QUEUED = "everybody's turns; verdicts do not wait behind them (rows below)"
 MEASURED = (
     "all hundred are measured each second, at the same moment, on the same two cores; the goal above is for the others "
@@ -312,7 +315,7 @@ LINES = (
     ("CPU of the apiserver for it, s", "apiserver_cpu_s", "", MORE),
     ("memory after settling, MiB", "rss_mib", "300 at 5,000", ""),
     ("writes in the idle time", "idle_writes", "0", ""),
-    ("CPU while idle, s a minute", "idle_cpu_s_per_min", "0.1", ""),
+    ("CPU while idle, s a minute", "idle_cpu_s_per_min", "0.1", RARELY),
     ("cold start: every Rollout decided, s", "cold_start_s", "", COLD),
     ("CPU of the cold start, s", "cold_cpu_s", "", COLD),
     ("warm take-over after the Lease is free, s", "takeover_s", "3", REHEARSED),
@@ -334,7 +337,7 @@ VERDICT_LINES = {
 def rows(ours: Figures, theirs: Sequence[Figures]) -> list[Row]:
     """Return the lines of one size's table."""
     found = [
-        Row(what, getattr(ours, name), [getattr(one, name) for one in theirs], goal, remark or watched(name, ours))
+        Row(what, getattr(ours, name), [getattr(one, name) for one in theirs], goal, remark)
         for what, name, goal, remark in LINES
     ]
     for name, (others, goal, remark) in VERDICT_LINES.items():
@@ -343,30 +346,11 @@ def rows(ours: Figures, theirs: Sequence[Figures]) -> list[Row]:
     return found
 
 
-def watched(name: str, figures: Figures) -> str:
-    """Return the remark on the CPU while idle: how long it was watched, and what that includes."""
-    if name != "idle_cpu_s_per_min":
-        return ""
-    compared = "with" if figures.idle_s >= COMPARED_SECONDS else "without"
-    return (
-        f"over {figures.idle_s:.0f} s, {compared} the comparison of the metadata of all objects with what the watches "
-        "brought, once in 480 to 720 s"
-    )
-
-
-def idle_seconds(size: int) -> float:
-    """Return how long an idle system of this size is watched."""
-    return COMPARED_SECONDS if size >= max(SIZES) else IDLE_SECONDS
-
-
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="numbers of Rollouts, with commas")
-    idle = (
-        f"seconds to watch the idle system; else {IDLE_SECONDS:.0f}, with {max(SIZES)} Rollouts {COMPARED_SECONDS:.0f}"
-    )
-    parser.add_argument("--idle", type=float, help=idle)
+    parser.add_argument("--idle", type=float, default=60.0, help="seconds to watch the idle system")
     parser.add_argument("--only", choices=("slipway", "argo"), help="measure one system and publish nothing")
     arguments = parser.parse_args()
     sizes = [int(size) for size in arguments.sizes.split(",")]
@@ -385,9 +369,8 @@ def main() -> None:
     found: dict[tuple[int, str], Figures] = {}
     try:
         for size, side in plan:
-            idle_for = idle_seconds(size) if arguments.idle is None else arguments.idle
             with steps.step(f"{side.name} with {size} Rollouts"):
-                found[size, side.name] = asyncio.run(measure(side, size, idle_for))
+                found[size, side.name] = asyncio.run(measure(side, size, arguments.idle))
                 say(f"      {json.dumps(found[size, side.name].json())}")  # an hour's work outlives a later failure
     except KeyboardInterrupt:
         raise SystemExit("interrupted; everything that was started has ended") from None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bench.api import Api, Object
+from bench.ground import Ground
 from bench.process import Child
 
 PER_NAMESPACE = 100
@@ -108,6 +109,9 @@ class Side(Protocol):
 
     def operator(self, kubeconfig: Path, folder: Path, name: str) -> AbstractContextManager[Operator]:
         """Run its operator process as long as the block lasts."""
+
+    async def rarely(self, ground: Ground) -> float:
+        """Return the CPU seconds a minute of what an idle operator does too rarely to be waited for, once measured."""
 
     def answers_as(self, number: int, version: int) -> str:
         """Return what real pods of a version answer as."""

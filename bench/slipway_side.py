@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Awaitable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from bench.api import Api, Object, all_of, react
-from bench.ground import REPOSITORY, define, documents, gateway_definitions, namespace
+from bench.ground import REPOSITORY, Ground, define, documents, gateway_definitions, namespace
 from bench.measurements import SERIES
 from bench.process import running
 from bench.sides import (
@@ -26,8 +27,16 @@ from bench.sides import (
     space_of,
     spaces,
 )
+from slipway.kube.client import KubeClient
+from slipway.kube.clock import LoopClock
+from slipway.kube.connection import Kubeconfig
+from slipway.kube.resources import ROOT_KINDS
+from slipway.kube.resync import Resync
+from slipway.kube.store import Store
+from slipway.metrics.operator import OperatorMetrics
 from slipway.names import REVISION_LABEL, UID_LABEL, VERSION_LABEL
 from slipway.rollout.routes import ROUTE_ROLLBACK
+from slipway.settings import Settings
 from tests.apiserver.server import free_port
 
 OURS = "/apis/slipway.dev/v1alpha1"
@@ -135,6 +144,20 @@ class Slipway:
         environment = {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""}
         with running(name, command, folder / f"{name}.log", environment) as child:
             yield Operator(child, port, READ)
+
+    async def rarely(self, ground: Ground) -> float:
+        """Compare everything once, as the operator does each `resync_seconds`."""
+        metrics, store = OperatorMetrics(), Store()
+        api = KubeClient(Kubeconfig(str(ground.kubeconfig)), metrics)
+        resync = Resync(api, store, LoopClock(), metrics)
+        try:
+            await resync.take_all()
+            before = time.process_time()
+            for kind in ROOT_KINDS:
+                await resync.check(kind)
+            return (time.process_time() - before) * 60 / float(Settings.model_fields["resync_seconds"].default)
+        finally:
+            await api.close()
 
     def answers_as(self, number: int, version: int) -> str:
         """Pods answer with the name of their ModelVersion."""

@@ -61,5 +61,5 @@ class Settings(BaseModel):
     lease_name: str = "slipway-operator"
     workers: int = Field(default=16, ge=1)
     """Reconciles at a time."""
-    resync_seconds: float = Field(default=600.0, gt=0)
+    resync_seconds: float = Field(default=1800.0, gt=0)
     """How often the four kinds are listed to find what a watch may have lost."""

@@ -46,7 +46,7 @@ class Options:
     watch_namespaces: tuple[str, ...] = ()
     lease_name: str = "slipway-operator"
     workers: int = 16
-    resync_seconds: float = 600.0
+    resync_seconds: float = 1800.0
     http_port: int | None = 8080
     """None opens no port."""
     progress_port: int | None = 8081

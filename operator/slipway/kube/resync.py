@@ -48,7 +48,7 @@ class Resync:
     clock: Clock
     metrics: OperatorMetrics
     namespaces: Collection[str] = ()
-    period: float = 600.0
+    period: float = 1800.0
     jitter: random.Random = field(default_factory=random.Random)
     _nudged: asyncio.Event = field(default_factory=asyncio.Event)
     _heard_at: dict[str, float] = field(default_factory=dict)

@@ -6,8 +6,7 @@ from math import inf
 
 from bench.figures import Bucket
 from bench.rollback import Result, ranges, rows
-from bench.scale import Figures, idle_seconds
-from bench.scale import rows as scale_rows
+from bench.scale import Figures
 
 
 def test_rollbacks_are_told_by_percentile_and_count() -> None:
@@ -44,12 +43,3 @@ def test_sizes_are_told_with_what_was_not_measured_as_null() -> None:
 def test_where_nothing_was_queued_both_bounds_are_null() -> None:
     found = Figures().json()
     assert (found["queue_p99_s"], found["queue_p99_above_s"]) == (None, None)
-
-
-def test_the_size_with_a_goal_for_idle_cpu_is_watched_until_everything_was_compared() -> None:
-    def remark(size: int) -> str:
-        [row] = (row for row in scale_rows(Figures(idle_s=idle_seconds(size)), []) if row.what.startswith("CPU while"))
-        return row.remark
-
-    assert remark(5000).startswith("over 780 s, with the comparison")
-    assert remark(2000).startswith("over 60 s, without the comparison")
