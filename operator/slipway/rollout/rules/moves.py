@@ -73,8 +73,8 @@ def remembered(s: Situation, ref: RevisionRef) -> FailedRevision | None:
     """Return the failure of the same bytes served the same way, under whatever name."""
 
     def same(entry: FailedRevision) -> bool:
-        bytes_and_ways = ((one.digest, one.base, one.template) for one in (entry, ref))
-        return entry.revision == ref.revision or len(set(bytes_and_ways)) == 1
+        alike = (entry.digest, entry.base, entry.template) == (ref.digest, ref.base, ref.template)
+        return alike or entry.revision == ref.revision
 
     return next(filter(same, s.status.failed), None)
 
