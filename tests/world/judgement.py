@@ -47,6 +47,7 @@ def silent(spec: Json, status: Json, entries: Iterable[Json], now: datetime, ear
     requests to a candidate without a share: then only what cannot be asked is silent.
     """
     candidate, owed = status.get("candidate") or {}, status.get("percent", 0) + status.get("mirrorPercent", 0) > 0
+    # shareSince is there while the gateway has not confirmed the step, stepStartedAt once it has.
     begun = status.get("stepStartedAt") or (candidate.get("shareSince") if status.get("percent") else None)
     if not begun or not _judged(status):
         return []
@@ -55,7 +56,9 @@ def silent(spec: Json, status: Json, entries: Iterable[Json], now: datetime, ear
 
     def is_silent(metric: Json) -> bool:
         entry = found.get(metric["name"], {})
-        since = (entry.get("answeredAt") or begun) if owed else entry.get("errorsSince")
+        if found and not entry:
+            return False  # it was added, and is still to be looked at
+        since = (entry.get("answeredAt") or entry.get("since") or begun) if owed else entry.get("errorsSince")
         if since is None:
             return False
         limit = metric.get("errorLimit")

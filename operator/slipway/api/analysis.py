@@ -340,6 +340,7 @@ class MetricStatus(StatusModel):
         default=None, description="errorsSince is when the first of those errors was; absent after any other outcome."
     )
     at: Timestamp = Field(description="at is when the measurement was made.")
+    since: Timestamp | None = Field(default=None, description="since is when it was first measured for this candidate.")
     answered_at: Timestamp | None = Field(
         default=None, description="answeredAt is when it last was Pass, Fail or TooFewSamples."
     )

@@ -225,7 +225,8 @@ class CandidateStatus(RevisionRef):
         description="trafficSince is when it was first given traffic; no measurement looks back beyond it.",
     )
     share_since: Timestamp | None = Field(
-        default=None, description="shareSince is when it was given its present share of the requests."
+        default=None,
+        description="shareSince is when its present step or share was given; absent once the gateway confirmed it.",
     )
     preview_since: Timestamp | None = Field(
         default=None,
@@ -257,7 +258,9 @@ class CandidateStatus(RevisionRef):
         "room is not held against it.",
     )
     resumed_at: Timestamp | None = Field(
-        default=None, description="resumedAt is when it last was resumed; silence is counted anew from there."
+        default=None,
+        description="resumedAt is when it last was resumed, by command or by the correction of a query that was "
+        "refused; silence is counted anew from there.",
     )
     test_since: Timestamp | None = Field(
         default=None,

@@ -74,15 +74,20 @@ def reference(made: Template, serving: Serving) -> RevisionRef:
         version=made.version,
         digest=made.artifact.digest,
         template=hashed,
-        base=base or None,
+        base=served_on(made),
     )
 
 
 def kept_reference(name: str, made: Template) -> RevisionRef:
     """Return the identity of revision `name`, whose template was kept."""
     hashed = serving_hash(Serving(runtime=made.runtime, resources=made.resources, pod=made.pod))
-    base = made.base_model.digest if made.base_model is not None else None
-    return RevisionRef(revision=name, version=made.version, digest=made.artifact.digest, template=hashed, base=base)
+    digest = made.artifact.digest
+    return RevisionRef(revision=name, version=made.version, digest=digest, template=hashed, base=served_on(made))
+
+
+def served_on(made: Template) -> str | None:
+    """Return the digest of the model that an adapter is served on; a whole model is only compared with its base."""
+    return made.base_model.digest if made.kind == "Adapter" and made.base_model is not None else None
 
 
 def kept(controller_revisions: Iterable[Manifest]) -> Mapping[str, tuple[Template, int]]:

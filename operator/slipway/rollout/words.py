@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from slipway.api.conditions import moment
 from slipway.api.rollout import CandidateStatus, RevisionRef, held_since
+from slipway.rollout import acceptance, reasons
 from slipway.rollout.analysis import goal, verdict
 from slipway.rollout.rules.commands import command_line
 from slipway.rollout.rules.moves import seconds
@@ -65,11 +66,9 @@ def awaits(s: Situation, candidate: CandidateStatus) -> str:
     if candidate.waiting_since is not None:
         pods = s.seen.of(candidate)
         return f"{pods.ready} of {s.needed} pods ready" + (f": {pods.problem}" if pods.problem else "")
-    begun = held_since(s.status)
-    if begun is None:
-        silence = verdict.silent(s.rollout, s.status, s.now)
-        quiet = f"; {silence.metric} gives no answer for {seconds(silence.lasting)}" if silence else ""
-        return f"waiting for Gateway {gateway(s)} to confirm the shares{refusal(s)}{quiet}"
+    awaited = _of_the_gateway(s, candidate)
+    if awaited:
+        return awaited
     if candidate.unjudged:
         return "it was stable before and returns without analysis (spec.rollbackWindow)"
     waiting = unproven(s)
@@ -78,10 +77,21 @@ def awaits(s: Situation, candidate: CandidateStatus) -> str:
     if s.ready(candidate) < s.needed:
         problem = s.seen.of(candidate).problem
         return f"every metric passes; {s.ready(candidate)} of {s.needed} pods ready{f': {problem}' if problem else ''}"
-    ends = moment(s.status.bake_started_at or begun)
+    ends = moment(s.status.bake_started_at or held_since(s.status) or candidate.since)
     hold = timedelta(seconds=s.spec.bake_seconds) if s.status.bake_started_at else s.step.hold
     goals = f"; {goal.so_far(s.spec, s.status)}" if goal.test_of(s.spec) and s.stepping else ""
     return f"every metric passes; held until {clock(ends, hold)}{goals}"
+
+
+def _of_the_gateway(s: Situation, candidate: CandidateStatus) -> str:
+    """Say what the candidate waits for that only the gateway can do; empty for nothing."""
+    if s.target > s.status.percent and not candidate.unjudged and acceptance.missing(s):
+        return f"waiting for Gateway {gateway(s)} before its share rises (condition {reasons.GATEWAY_NOT_FOUND})"
+    if s.status.step_started_at is not None:
+        return ""
+    silence = verdict.silent(s.rollout, s.status, s.now)
+    quiet = f"; {silence.metric} gives no answer for {seconds(silence.lasting)}" if silence else ""
+    return f"waiting for Gateway {gateway(s)} to confirm the shares{refusal(s)}{quiet}"
 
 
 def lost(s: Situation, candidate: CandidateStatus, stable: RevisionRef) -> str:

@@ -201,6 +201,21 @@ def test_a_test_that_a_canary_becomes_has_its_whole_time() -> None:
     assert world.now - edited >= timedelta(seconds=300)
 
 
+def test_a_test_that_an_equal_share_becomes_has_its_whole_time() -> None:
+    world = serving(
+        traffic={**TRAFFIC, "sticky": {}}, strategy={"canary": {"steps": [{"percent": 50, "holdSeconds": 3600}]}}
+    )
+    world.want("v2")
+    world.run(400, step=5)
+    world.edit(world.root["spec"] | abtest(deadlineSeconds=300))
+    edited = world.now
+    while world.status.last_rollback is None:
+        world.tick()
+        world.now += SECOND
+    assert world.status.last_rollback.reason == "NoWinner"
+    assert world.now - edited >= timedelta(seconds=300)
+
+
 def test_clients_own_groups_compete_too() -> None:
     world = competing(stable=2.0, candidate=2.0, percent=None, headers=GROUP)
     assert world.answers(x_group="b") == "v2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -127,8 +128,8 @@ def test_no_query_is_tested_twice_once_requests_come() -> None:
 # Without a candidate
 
 
-def analysis(query: str) -> dict[str, Any]:
-    metric = {"name": "mine", "prometheus": {"query": query, "max": "1"}}
+def analysis(query: str, **changes: Any) -> dict[str, Any]:
+    metric = {"name": "mine", "prometheus": {"query": query, "max": "1"}} | changes
     return {"intervalSeconds": 10, "windowSeconds": 60, "metrics": [metric]}
 
 
@@ -252,34 +253,42 @@ def test_a_return_that_is_not_judged_answers_no_query() -> None:
     assert (world.state, world.status.stable.version, len(warnings(world))) == ("Healthy", "v1", 1)
 
 
-def lives(world: World, seconds: int) -> None:
-    """Time passes at a Prometheus that refuses what does not parse, and finds nothing wrong by the rest."""
+def lives(world: World, seconds: int, away: Collection[str] = ()) -> None:
+    """Time passes at a Prometheus that refuses what does not parse, and finds nothing wrong by the rest.
+
+    `away`: beginnings of the ids of questions at which it cannot be reached.
+    """
     for _ in range(seconds):
         world.kubelet()
         world.gateway()
         refused = Answer(world.now, error=REFUSED, refused=True)
-        fine = Answer(world.now, (({}, 0.0),))
-        asked = ((ask.id, ask.question) for ask in world.due)
-        found = {name: refused if "sum((" in getattr(each, "query", "") else fine for name, each in asked}
-        world.facts = Facts({name: world.facts.answers.get(name, answer) for name, answer in found.items()})
+        fine, gone = Answer(world.now, (({}, 0.0),)), Answer(world.now, error="cannot be reached")
+        found = dict(world.facts.answers)
+        for ask in world.due:
+            answer = refused if "sum((" in getattr(ask.question, "query", "") else fine
+            found.setdefault(ask.id, gone if ask.id.startswith(tuple(away)) else answer)
+        world.facts = Facts(found)
         world.reconcile()
         world.now += timedelta(seconds=1)
+
+
+POLICY = {"noData": {"afterSeconds": 60, "action": "Rollback"}}
 
 
 def under_way(**changes: Any) -> World:
     """Return a world in which v2 has 10 % of the traffic, and a query that nobody can answer ends it after a minute."""
     world = serving("v1")
-    policy = {"noData": {"afterSeconds": 60, "action": "Rollback"}}
     steps = [{"percent": 10, "holdSeconds": 600}, {"percent": 50, "holdSeconds": 30}]
-    world.want("v2", analysis=analysis("up") | policy, strategy={"canary": {"steps": steps}})
+    world.want("v2", analysis=analysis("up") | POLICY, strategy={"canary": {"steps": steps}})
     lives(world, 15)
     assert (world.state, world.status.percent) == ("Progressing", 10)
     world.events.clear()
-    world.edit(world.root["spec"] | {"analysis": analysis(**changes) | policy})
+    world.edit(world.root["spec"] | {"analysis": analysis(**changes) | POLICY})
     return world
 
 
-def test_a_query_edited_under_way_is_the_specs_fault_and_no_versions() -> None:
+@pytest.mark.parametrize("cure", ["up", "other"])
+def test_a_query_edited_under_way_is_the_specs_fault_and_no_versions(cure: str) -> None:
     world = under_way(query="sum((")
     lives(world, 5)
     assert (world.state, world.status.percent) == ("Stalled", 10)
@@ -290,9 +299,9 @@ def test_a_query_edited_under_way_is_the_specs_fault_and_no_versions() -> None:
     world.facts = Facts()
     world.reconcile()
     assert world.state == "Stalled", "a restarted operator has no answer yet"
-    world.edit(world.root["spec"] | {"analysis": analysis("up")})
-    lives(world, 400)
-    assert (world.state, world.status.last_rollback) == ("Healthy", None)
+    world.edit(world.root["spec"] | {"analysis": analysis(cure) | POLICY})
+    lives(world, 700)
+    assert (world.state, world.status.last_rollback) == ("Healthy", None), "silence begins anew with the cure"
 
 
 def test_a_query_edited_under_way_goes_on_where_prometheus_understands_it() -> None:
@@ -301,3 +310,55 @@ def test_a_query_edited_under_way_goes_on_where_prometheus_understands_it() -> N
     assert (world.state, world.status.percent) == ("Progressing", 10)
     assert world.events == []
     assert not [ask for ask in world.asked if ask.id.startswith("check@")], "it is asked once"
+
+
+def test_a_refusal_that_measurements_belie_holds_nobody() -> None:
+    world = under_way(query="down")
+    lives(world, 1)
+    refused = Answer(world.now, error=REFUSED, refused=True)
+    world.facts = Facts({ask.id: refused for ask in world.asked if ask.id.startswith("check@")})
+    world.reconcile()
+    assert world.state == "Stalled"
+    lives(world, 30)
+    assert (world.state, world.status.last_rollback) == ("Progressing", None)
+
+
+def test_what_could_not_be_asked_at_the_edit_is_asked_again() -> None:
+    world = under_way(query="sum((")
+    lives(world, 5, away=["check@", "mine@"])
+    assert world.state == "Progressing"
+    lives(world, 30)
+    assert world.state == "Stalled"
+    lives(world, 100)
+    assert world.status.last_rollback is None
+
+
+def test_an_operator_that_starts_while_prometheus_is_away_knows_what_was_refused() -> None:
+    world = under_way(query="sum((")
+    lives(world, 300)
+    world.facts = Facts()
+    lives(world, 100, away=["check@", "mine@"])
+    assert (world.state, world.status.last_rollback) == ("Stalled", None)
+
+
+def test_a_measurement_that_is_refused_before_the_check_ends_nobody() -> None:
+    world = under_way(query="sum((", errorLimit=0)
+    for _ in range(20):  # the check's answer is late
+        world.kubelet()
+        world.gateway()
+        refused = Answer(world.now, error=REFUSED, refused=True)
+        world.facts = Facts({ask.id: refused for ask in world.due if not ask.id.startswith("check@")})
+        world.reconcile()
+        world.now += timedelta(seconds=1)
+    assert world.status.last_rollback is None
+
+
+def test_another_metrics_silence_counts_while_a_query_is_refused() -> None:
+    world = under_way(query="sum((")
+    other = {"name": "other", "prometheus": {"query": "missing", "max": "1"}}
+    both = [*world.root["spec"]["analysis"]["metrics"], other]
+    world.edit(world.root["spec"] | {"analysis": world.root["spec"]["analysis"] | {"metrics": both}})
+    lives(world, 20)
+    lives(world, 90, away=["other@"])
+    assert world.status.last_rollback is not None
+    assert "other gave no answer" in world.status.last_rollback.message

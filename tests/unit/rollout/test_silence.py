@@ -168,3 +168,47 @@ def test_silence_is_told_while_the_gateway_has_not_confirmed_the_share() -> None
         world.reconcile()
         world.now += SECOND
     assert "to confirm the shares; errors gives no answer for" in world.status.message
+
+
+def other(name: str, **changes: object) -> dict[str, object]:
+    return {"name": name, "errorRate": {"maxPercent": "2", "minSamples": 20}} | changes
+
+
+@pytest.mark.parametrize("share", [10, 50])
+def test_a_metric_is_not_silent_before_it_is_in_force(share: int) -> None:
+    steps = [
+        {"percent": 10, "holdSeconds": 90, "metrics": ["errors"]},
+        {"percent": share, "holdSeconds": 30} if share > 10 else {"pause": {"seconds": 30}},
+        {"percent": 60, "holdSeconds": 30},
+    ]
+    policy = {"noData": {"afterSeconds": 60, "action": "Rollback"}}
+    analysis = {"intervalSeconds": 10, "windowSeconds": 60, "metrics": [other("errors"), other("more")]} | policy
+    world = serving(analysis=analysis, strategy={"canary": {"steps": steps}})
+    world.want("v2")
+    world.until("Healthy")
+    assert world.status.last_rollback is None
+
+
+def test_a_metric_that_is_added_under_way_is_not_silent_before_it_is_looked_at() -> None:
+    policy = {"noData": {"afterSeconds": 60, "action": "Rollback"}}
+    analysis = {"intervalSeconds": 10, "windowSeconds": 60, "metrics": [other("errors")]} | policy
+    steps = [{"percent": 10, "holdSeconds": 600}]
+    world = serving(analysis=analysis, strategy={"canary": {"steps": steps}})
+    world.want("v2")
+    world.run(200)
+    world.edit(world.root["spec"] | {"analysis": analysis | {"metrics": [other("errors"), other("more")]}})
+    world.run(50)
+    assert world.status.last_rollback is None
+
+
+def test_no_silence_follows_where_no_gateway_ever_took_the_route() -> None:
+    analysis = serving().root["spec"]["analysis"] | {"noData": {"afterSeconds": 60, "action": "Rollback"}}
+    world = World("v1", {"analysis": analysis})
+    for version in ("v1", "v2"):
+        world.want(version)
+        for _ in range(200):
+            world.kubelet()
+            world.scrape()
+            world.reconcile()
+            world.now += SECOND
+    assert world.status.last_rollback is None, "nobody reached it, and it is not to blame"

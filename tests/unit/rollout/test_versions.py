@@ -267,6 +267,28 @@ def test_a_gateway_that_does_not_exist_is_told_of_while_a_release_is_on_its_way_
     assert world.routed()["v2"] == 100
 
 
+def test_a_return_without_analysis_waits_for_no_gateway() -> None:
+    world = serving(rollbackWindow={"revisions": 2})
+    world.want("v2")
+    world.until("Healthy")
+    world.run(20)
+    world.absent = {"nobody"}
+    world.edit(world.root["spec"] | {"traffic": {**world.root["spec"]["traffic"], "gateway": {"name": "nobody"}}})
+    world.run(20)
+    assert missing(world)
+    world.want("v1")
+    world.run(60)
+    assert world.routed()["v1"] == 100
+
+
+def test_who_waits_for_a_gateway_that_does_not_exist_says_so() -> None:
+    world = canary(10)
+    world.absent = {"nobody"}
+    world.edit(world.root["spec"] | {"traffic": {**world.root["spec"]["traffic"], "gateway": {"name": "nobody"}}})
+    world.run(200)
+    assert "waiting for Gateway games/nobody before its share rises (condition GatewayNotFound)" in world.status.message
+
+
 def test_what_is_told_of_a_gateway_does_not_come_and_go_with_operators() -> None:
     world = World()
     world.absent = {"slipway"}

@@ -5,20 +5,22 @@ somebody reads why. So it gets none. A Prometheus that is away refuses nothing; 
 A dry run holds nobody, whatever is wrong with its query: its Error is shown.
 
 Edited queries are asked once more, whether or not a candidate has traffic: it goes no further by queries that are
-refused, and no silence is held against it, for the spec is wrong and not the version. Without a candidate, whoever
-edits them reads at once what the next release would be stopped by. That they were asked is remembered by their hash in
-status.
+refused, and their silence is not held against it, for the spec is wrong and not the version. Without a candidate,
+whoever edits them reads at once what the next release would be stopped by. That they were asked is remembered by their
+hash in status.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 from slipway.api.analysis import AnalysisMetric
-from slipway.api.conditions import READY, find
+from slipway.api.conditions import READY, find, timestamp
 from slipway.api.rollout import RolloutStatus
 from slipway.contract.artifact import digest_of
-from slipway.plan import Ask
+from slipway.plan import Answer, Ask
 from slipway.rollout import reasons
 from slipway.rollout.analysis.queries import Scope, Side
 from slipway.rollout.analysis.questions import question
@@ -26,19 +28,52 @@ from slipway.rollout.observe import Seen
 from slipway.rollout.phase import answering, judged
 from slipway.rollout.rollout import Rollout
 
+SOON, AGAIN = timedelta(seconds=10), timedelta(seconds=60)
+"""After how long a query is asked again that could not be asked, or that was refused."""
+
 
 def checks(rollout: Rollout, status: RolloutStatus, seen: Seen) -> tuple[Ask, ...]:
     """Return the questions that are put to the test; none once the candidate gets requests, unless they are edited.
 
+    What was refused, or could not be asked, is asked again: the answer may depend on what Prometheus has just then.
     Without a candidate nobody waits: what could not be asked is asked again when the Rollout is looked at anyway.
     """
     found = tuple(ask for _, ask in _checks(rollout, status))
-    return found if status.candidate is not None else tuple(ask for ask in found if not _in_vain(ask, seen))
+    if status.candidate is None:
+        return tuple(ask for ask in found if not _in_vain(seen.answers.get(ask.id)))
+    return tuple(each for ask in found for each in _looks(ask, seen))
+
+
+def _looks(ask: Ask, seen: Seen) -> tuple[Ask, ...]:
+    """Return the newest look, whose answer is kept, and the next where that was no good."""
+    name, answer = _newest(ask, seen)
+    if answer is None:
+        return (ask,)
+    kept = replace(ask, id=name)
+    if not answer.error:
+        return (kept,)
+    after = SOON if _in_vain(answer) else AGAIN
+    return (kept, replace(ask, id=f"{ask.id}@{int(answer.at.timestamp())}", at=answer.at + after))
+
+
+def _newest(ask: Ask, seen: Seen) -> tuple[str, Answer | None]:
+    """Return the id and the answer of the newest look that was answered."""
+    looks = {name: found for name, found in seen.answers.items() if name == ask.id or name.startswith(f"{ask.id}@")}
+    newest = max(looks, key=lambda name: looks[name].at, default=ask.id)
+    return newest, looks.get(newest)
 
 
 def refused(rollout: Rollout, status: RolloutStatus, seen: Seen) -> str:
     """Return which metric's query Prometheus refuses, in its words; empty where none is, or there is no candidate."""
-    return _refused(rollout, status, seen) if status.candidate is not None else ""
+    return next(iter(_refused(rollout, status, seen).values()), "") if status.candidate is not None else ""
+
+
+def excused(rollout: Rollout, status: RolloutStatus, seen: Seen) -> frozenset[str]:
+    """Return the metrics whose silence is the spec's: their edited query is refused, or not spoken of yet."""
+    if status.candidate is None:
+        return frozenset()
+    asked = frozenset(metric.name for metric, ask in _checks(rollout, status) if _newest(ask, seen)[1] is None)
+    return frozenset(_refused(rollout, status, seen)) | asked
 
 
 def fold(rollout: Rollout, status: RolloutStatus, seen: Seen) -> RolloutStatus:
@@ -47,7 +82,8 @@ def fold(rollout: Rollout, status: RolloutStatus, seen: Seen) -> RolloutStatus:
     if now is None or status.queries_hash == now:
         return status if status.queries_hash == now else status.model_copy(update={"queries_hash": now})
     asked = [ask for _, ask in _checks(rollout, status)]
-    answered = all(ask.id in seen.answers and not _in_vain(ask, seen) for ask in asked)
+    spoken = [_newest(ask, seen)[1] for ask in asked]
+    answered = all(answer is not None and not _in_vain(answer) for answer in spoken)
     # What a candidate is stopped by is asked once more when it is gone: then it is told without one.
     if not asked or not answered or refused(rollout, status, seen):
         return status
@@ -59,25 +95,27 @@ def warning(rollout: Rollout, status: RolloutStatus, seen: Seen) -> str:
     if status.queries_hash is None or status.queries_hash != _hash(rollout) or judged(status):
         return ""  # not asked yet, or answered for this very candidate
     if rollout.status.queries_hash != status.queries_hash:
-        why = _refused(rollout, rollout.status, seen)
+        why = next(iter(_refused(rollout, rollout.status, seen).values()), "")
         return f"{why} in spec.analysis; until then the next version gets no traffic" if why else ""
     told = find(rollout.status.conditions, reasons.QUERY_REFUSED)
     return told.message if told is not None else ""
 
 
-def _refused(rollout: Rollout, status: RolloutStatus, seen: Seen) -> str:
+def _refused(rollout: Rollout, status: RolloutStatus, seen: Seen) -> dict[str, str]:
+    """Return by metric what Prometheus has against its query."""
+    measured = {entry.metric: entry.answered_at or "" for entry in status.analysis}
+    found: dict[str, str] = {}
     for metric, ask in _checks(rollout, status):
-        answer = seen.answers.get(ask.id)
-        if answer is not None and answer.refused:
-            return f"metric {metric.name}: {answer.error}"
-        if answer is None and _was_refused(rollout):
-            return f"metric {metric.name}: its query was refused and is asked again"
-    return ""
+        answer = _newest(ask, seen)[1]
+        if answer is not None and answer.refused and measured.get(metric.name, "") <= timestamp(answer.at):
+            found[metric.name] = f"metric {metric.name}: {answer.error}"
+        if (answer is None or _in_vain(answer)) and _was_refused(rollout):
+            found[metric.name] = f"metric {metric.name}: its query was refused and is asked again"
+    return found
 
 
-def _in_vain(ask: Ask, seen: Seen) -> bool:
+def _in_vain(answer: Answer | None) -> bool:
     """Tell whether Prometheus could not be asked."""
-    answer = seen.answers.get(ask.id)
     return answer is not None and bool(answer.error) and not answer.refused
 
 

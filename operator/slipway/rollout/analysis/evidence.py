@@ -261,6 +261,7 @@ def _entry(
         errors=errors + 1 if found.outcome == "Error" else 0,
         errors_since=(began or timestamp(at)) if found.outcome == "Error" else None,
         at=timestamp(at),
+        since=(before.since or before.at) if before is not None else timestamp(at),
         answered_at=timestamp(at) if spoke else before.answered_at if before is not None else None,
         message=found.message[:2048],
     )

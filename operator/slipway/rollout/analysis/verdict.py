@@ -8,7 +8,7 @@ success.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -77,8 +77,11 @@ def holding(rollout: Rollout, status: RolloutStatus, since: str) -> list[Analysi
     return [metric for metric in metrics if holds(metric)]
 
 
-def silent(rollout: Rollout, status: RolloutStatus, now: datetime) -> Silence | None:
-    """Return the metric that has been without an answer for afterSeconds, or ended in Error too often."""
+def silent(rollout: Rollout, status: RolloutStatus, now: datetime, excused: Collection[str] = ()) -> Silence | None:
+    """Return the metric that has been without an answer for afterSeconds, or ended in Error too often.
+
+    Nothing follows from the silence of those that are `excused`.
+    """
     started = silences(rollout, status)
     found = {entry.metric: entry for entry in status.analysis}
     limits = {metric.name: metric.error_limit for metric in acting(rollout, status)}
@@ -88,7 +91,7 @@ def silent(rollout: Rollout, status: RolloutStatus, now: datetime) -> Silence | 
         too_many = limit is not None and entry is not None and entry.outcome == "Error" and entry.errors > limit
         return too_many or now - started[name] >= _patience(rollout)
 
-    overdue = [(since, name) for name, since in started.items() if late(name)]
+    overdue = [(since, name) for name, since in started.items() if name not in excused and late(name)]
     if not overdue:
         return None
     since, name = min(overdue)
@@ -105,6 +108,7 @@ def silences(rollout: Rollout, status: RolloutStatus) -> dict[str, datetime]:
     """Return since when each metric has been without numbers, at the earliest since its step began.
 
     A gateway that has not confirmed the step's share may send it all the same: then it counts from when it was given.
+    A metric that was not in force before was not silent before: one that was added is first looked at.
     Nobody owes a preview, or a group of users who name themselves, requests: at 0 percent only a server that cannot
     be asked is silent.
     """
@@ -118,8 +122,9 @@ def silences(rollout: Rollout, status: RolloutStatus) -> dict[str, datetime]:
     found = {entry.metric: entry for entry in status.analysis}
     names = [metric.name for metric in acting(rollout, status)]
     if sent:
-        answered = {name: found[name].answered_at for name in names if name in found}
-        return {name: max(start, moment(last)) if (last := answered.get(name)) else start for name in names}
+        looked_at = [name for name in names if name in found or not found]
+        heard = {name: found[name].answered_at or found[name].since for name in looked_at if found}
+        return {name: max(start, moment(last)) if (last := heard.get(name)) else start for name in looked_at}
     refused = {name: found[name].errors_since for name in names if name in found}
     return {name: max(start, moment(since)) for name, since in refused.items() if since}
 

@@ -30,6 +30,7 @@ PEOPLE: tuple[Rule, ...] = (
 TRAFFIC_AWAY: tuple[Rule, ...] = (
     # For good
     away.verdict_failed,
+    away.query_mended,
     away.silent_too_long,
     away.pods_gave_up,
     away.no_longer_wanted,
@@ -61,6 +62,7 @@ TRAFFIC_TOWARDS: tuple[Rule, ...] = (
     mirror.mirror_follows,
     towards.share_changes,
     towards.share_took_effect,
+    ab.time_begins,
     ab.candidate_wins,
     ab.nobody_wins,
     towards.step_passed,

@@ -7,12 +7,24 @@ deadline as the spec says.
 from __future__ import annotations
 
 from slipway.api.analysis import MetricStatus
+from slipway.api.conditions import timestamp
 from slipway.api.rollout import held_since
 from slipway.plan import Event
 from slipway.rollout import reasons
 from slipway.rollout.analysis import goal
 from slipway.rollout.rules.moves import onward, proven, roll_back, seconds
 from slipway.rollout.situation import Situation
+
+
+def time_begins(s: Situation) -> Situation | None:
+    """The time of a test begins once, when the gateway confirmed its share; another strategy has no test."""
+    candidate, testing = s.status.candidate, s.spec.strategy.ab_test is not None
+    if candidate is None or testing == (candidate.test_since is not None):
+        return None
+    if testing and (s.at_target is None or not s.stepping):
+        return None
+    since = timestamp(s.now) if testing else None
+    return s.moved(candidate=candidate.model_copy(update={"test_since": since}))
 
 
 def candidate_wins(s: Situation) -> Situation | None:

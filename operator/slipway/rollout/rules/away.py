@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from slipway.api.conditions import timestamp, timestamp_after
+from slipway.api.conditions import READY, find, timestamp, timestamp_after
 from slipway.api.rollout import MOST_RETIRING, Paused
 from slipway.plan import Event
 from slipway.rollout import reasons
@@ -12,7 +12,7 @@ from slipway.rollout.analysis import admission, verdict
 from slipway.rollout.phase import answering, revisions
 from slipway.rollout.revision import kept_reference
 from slipway.rollout.routes import service_name
-from slipway.rollout.rules.moves import retire, roll_back, seconds
+from slipway.rollout.rules.moves import resumed, retire, roll_back, seconds
 from slipway.rollout.situation import Situation
 from slipway.rollout.wanted import NEVER_SERVES, Unusable
 
@@ -34,14 +34,26 @@ def verdict_failed(s: Situation) -> Situation | None:
     return roll_back(s, reasons.METRIC_FAILED, failing) if failing else None
 
 
+def query_mended(s: Situation) -> Situation | None:
+    """Silence is counted anew once a query is no longer refused: until then nobody could have answered it."""
+    candidate, ready = s.status.candidate, find(s.rollout.status.conditions, READY)
+    if candidate is None or ready is None or ready.reason != reasons.QUERY_REFUSED:
+        return None
+    now = timestamp(s.now)
+    if candidate.resumed_at == now or admission.refused(s.rollout, s.status, s.seen):
+        return None
+    return s.moved(**resumed(s))
+
+
 def silent_too_long(s: Situation) -> Situation | None:
     """Silence ends or pauses the candidate where the user says so; else it only never promotes.
 
-    What cannot be asked as the spec has it is the spec's silence, and no candidate's.
+    What cannot be asked as the spec has it is the spec's silence, and no candidate's. Nor is that of a gateway which
+    never took the route: nobody reached the candidate.
     """
-    silence = verdict.silent(s.rollout, s.status, s.now)
-    if silence is not None and admission.refused(s.rollout, s.status, s.seen):
+    if s.status.step_started_at is None and not _ever_taken(s):
         return None
+    silence = verdict.silent(s.rollout, s.status, s.now, admission.excused(s.rollout, s.status, s.seen))
     if silence is None or silence.action == "Hold" or (silence.action == "Pause" and s.status.paused is not None):
         return None
     metric, lasting, action = silence
@@ -53,6 +65,12 @@ def silent_too_long(s: Situation) -> Situation | None:
     held = Paused(by="NoData", since=timestamp(s.now), percent=s.status.percent, message=words[:2048])
     name = s.status.candidate.version
     return s.moved(Event(reasons.PAUSED, f"{name} stays at {s.status.percent} %: {words}", "Warning"), paused=held)
+
+
+def _ever_taken(s: Situation) -> bool:
+    """Tell whether a gateway has said something of the route, be it one before an edit."""
+    route = s.seen.route
+    return route is not None and (route.known or bool(route.before))
 
 
 def pods_gave_up(s: Situation) -> Situation | None:

@@ -15,7 +15,7 @@ from slipway.api.rollout import COMMAND_PREFIX, CandidateStatus, Command, Comman
 from slipway.plan import Event
 from slipway.rollout import reasons
 from slipway.rollout.analysis import evidence
-from slipway.rollout.rules.moves import blocking, failing_now, onward, roll_back
+from slipway.rollout.rules.moves import blocking, failing_now, onward, resumed, roll_back
 from slipway.rollout.situation import Situation
 
 LONGEST = 320
@@ -81,10 +81,7 @@ def resume(s: Situation) -> Situation | None:
         if s.status.paused is None:
             waits = s.stepping and s.step.pause
             return Refusal("it waits at a step with pause: write promote" if waits else "it is not paused")
-        going_on = candidate.model_copy(update={"resumed_at": timestamp(s.now)})
-        analysis = [entry.model_copy(update={"errors": 0}) for entry in s.status.analysis]
-        event = Event(reasons.RESUMED, f"{candidate.version} goes on")
-        return s.moved(event, paused=None, candidate=going_on, analysis=analysis)
+        return s.moved(Event(reasons.RESUMED, f"{candidate.version} goes on"), paused=None, **resumed(s))
 
     return on_candidate(s, "resume", act)
 

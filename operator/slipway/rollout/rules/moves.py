@@ -12,7 +12,6 @@ from slipway.plan import Event
 from slipway.rollout import history, reasons
 from slipway.rollout.analysis import evidence, verdict
 from slipway.rollout.situation import Situation
-from slipway.rollout.steps import step_at
 
 REMEMBERED = 16
 AT_THE_BEGINNING: dict[str, Any] = {
@@ -73,8 +72,9 @@ def remembered(s: Situation, ref: RevisionRef) -> FailedRevision | None:
     """Return the failure of the same bytes served the same way, under whatever name."""
 
     def same(entry: FailedRevision) -> bool:
-        alike = (entry.digest, entry.base, entry.template) == (ref.digest, ref.base, ref.template)
-        return alike or entry.revision == ref.revision
+        # An older operator did not write the base: then any is the same, which is the safe side.
+        on_same = entry.base in (None, ref.base)
+        return on_same and (entry.digest, entry.template) == (ref.digest, ref.template)
 
     return next(filter(same, s.status.failed), None)
 
@@ -111,12 +111,25 @@ def seconds(span: timedelta) -> str:
 
 
 def onward(s: Situation) -> dict[str, Any]:
-    """Return the changes of status that take the candidate to its next step.
+    """Return the changes of status that take the candidate to its next step, whose time begins when it is confirmed."""
+    return {"step": s.status.step + 1} | unconfirmed(s)
 
-    A step of the same share begins at once; the time of one with another share begins when the gateway confirms it.
-    """
-    same = step_at(s.steps, s.status.step + 1).percent == s.status.percent
-    return {"step": s.status.step + 1} | ({"step_started_at": None} if same else {})
+
+def unconfirmed(s: Situation) -> dict[str, Any]:
+    """Return the changes of status after which the gateway has a step or share to confirm."""
+    assert s.status.candidate is not None
+    given = s.status.candidate.model_copy(update={"share_since": timestamp(s.now)})
+    return {"candidate": given, "step_started_at": None}
+
+
+def resumed(s: Situation) -> dict[str, Any]:
+    """Return the changes of status after which silence and errors are counted anew."""
+    assert s.status.candidate is not None
+    going_on = s.status.candidate.model_copy(update={"resumed_at": timestamp(s.now)})
+    return {
+        "candidate": going_on,
+        "analysis": [entry.model_copy(update={"errors": 0}) for entry in s.status.analysis],
+    }
 
 
 def become_stable(s: Situation, event: Event) -> Situation:

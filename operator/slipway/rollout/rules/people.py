@@ -6,6 +6,7 @@ from slipway.plan import Event
 from slipway.rollout import reasons
 from slipway.rollout.history import returnable
 from slipway.rollout.phase import stepless
+from slipway.rollout.rules.moves import unconfirmed
 from slipway.rollout.situation import Situation
 from slipway.rollout.steps import hash_of, step_at_most
 
@@ -32,7 +33,7 @@ def window_closed(s: Situation) -> Situation | None:
         reasons.STEPS_EDITED,
         f"spec.rollbackWindow does not reach {candidate.version} any more: it earns its traffic",
     )
-    return s.moved(event, candidate=earning, step=step, step_started_at=None)
+    return s.moved(event, **unconfirmed(s.moved(candidate=earning)), step=step)
 
 
 def steps_edited(s: Situation) -> Situation | None:
@@ -46,5 +47,4 @@ def steps_edited(s: Situation) -> Situation | None:
     event = Event(
         reasons.STEPS_EDITED, f"spec.strategy changed: step {step + 1} of {len(s.steps)} is held from its beginning"
     )
-    anew = s.status.candidate.model_copy(update={"test_since": None})
-    return s.moved(event, candidate=anew, steps=len(s.steps), steps_hash=hashed, step=step, step_started_at=None)
+    return s.moved(event, **unconfirmed(s), steps=len(s.steps), steps_hash=hashed, step=step)

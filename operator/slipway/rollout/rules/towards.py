@@ -80,7 +80,7 @@ def share_changes(s: Situation) -> Situation | None:
     rising = s.target > before
     if rising and (not s.wants_this(candidate) or s.ready(candidate) < s.needed):
         return None
-    if rising and (admission.refused(s.rollout, s.status, s.seen) or acceptance.missing(s)):
+    if rising and (admission.refused(s.rollout, s.status, s.seen) or gateway_awaited(s)):
         return None
     event = Event(reasons.SHARE_CHANGED, f"{candidate.version}: {before} % → {s.target} % of requests")
     given = timestamp(s.now)
@@ -92,6 +92,12 @@ def share_changes(s: Situation) -> Situation | None:
         step_started_at=None,
         bake_started_at=None,
     )
+
+
+def gateway_awaited(s: Situation) -> bool:
+    """Tell whether a share waits for a Gateway that does not exist; who returns without analysis waits for nothing."""
+    candidate = s.status.candidate
+    return candidate is not None and not candidate.unjudged and bool(acceptance.missing(s))
 
 
 def share_took_effect(s: Situation) -> Situation | None:
@@ -106,10 +112,7 @@ def share_took_effect(s: Situation) -> Situation | None:
         return None
     if s.status.step_started_at is not None or not s.carried:
         return None
-    begun = s.moved(step_started_at=timestamp(s.now))
-    if s.spec.strategy.ab_test is None or candidate.test_since is not None:
-        return begun
-    return begun.moved(candidate=candidate.model_copy(update={"test_since": timestamp(s.now)}))
+    return s.moved(step_started_at=timestamp(s.now), candidate=candidate.model_copy(update={"share_since": None}))
 
 
 def step_passed(s: Situation) -> Situation | None:
