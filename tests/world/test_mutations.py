@@ -25,7 +25,7 @@ from tests.world.measures import Measure
 from tests.world.rules import Broken, BrokenRule, Rules
 
 Patch = Callable[[pytest.MonkeyPatch], None]
-MOST = 250
+MOST = 350
 """Histories within which a mutation must be noticed."""
 
 
