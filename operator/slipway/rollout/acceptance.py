@@ -106,12 +106,8 @@ def _silent(s: Situation) -> bool:
 
 def _told(status: RolloutStatus) -> bool:
     """Tell whether a status says that the time is over."""
-    return _because(status, reasons.PROGRESS_DEADLINE)
-
-
-def _because(status: RolloutStatus, reason: str) -> bool:
     ready = find(status.conditions, READY)
-    return status.stable is not None and ready is not None and ready.reason == reason
+    return status.stable is not None and ready is not None and ready.reason == reasons.PROGRESS_DEADLINE
 
 
 def _since(s: Situation) -> datetime:
