@@ -12,6 +12,7 @@ from slipway.api.kinds import KINDS
 from tests.apiserver.server import ApiServer, running
 
 ROOT = Path(__file__).resolve().parents[2]
+GROUP = "/apis/slipway.dev/v1alpha1"
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +32,13 @@ def server(bare: ApiServer) -> ApiServer:
 
 
 def _await_served(server: ApiServer, plural: str) -> None:
+    """Wait until a kind is served and discovered: short names come from discovery, which follows a moment later."""
     deadline = time.monotonic() + 30
-    while server.request("GET", f"/apis/slipway.dev/v1alpha1/{plural}").code != 200:
+    while server.request("GET", f"{GROUP}/{plural}").code != 200 or plural not in _discovered(server):
         assert time.monotonic() < deadline, f"{plural} is not served"
         time.sleep(0.05)
+
+
+def _discovered(server: ApiServer) -> set[str]:
+    answer = server.request("GET", GROUP)
+    return {one["name"] for one in answer.body["resources"]} if answer.code == 200 else set()
