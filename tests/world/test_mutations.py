@@ -25,7 +25,7 @@ from tests.world.measures import Measure
 from tests.world.rules import Broken, BrokenRule, Rules
 
 Patch = Callable[[pytest.MonkeyPatch], None]
-MOST = 350
+MOST = 250
 """Histories within which a mutation must be noticed."""
 
 
@@ -275,6 +275,22 @@ DIED_BEFORE_DELETING = History(
 )
 """The operator dies after the status that ends a drain, and somebody gives what was to be deleted weight again."""
 
+REFUSES_THE_RETURN = History(
+    288,
+    beginning=9,
+    lead=8,
+    disturbances=(
+        Disturbance(0, "gateway", ("Refuses",)),
+        Disturbance(0, "behaves", ("v2", 100.0, 90.0)),
+        Disturbance(0.03, "deaf", (20.0,)),
+        Disturbance(3, "behaves", ("v3", 0.0, 350.0)),
+        Disturbance(6, "edit_route", (50,)),
+        Disturbance(12, "clock", (90.0,)),
+        Disturbance(1, "wait"),
+    ),
+)
+"""The gateway refuses the route that takes v2's weight away, and goes on sending to it."""
+
 DRY = History(
     0, beginning=1, lead=0.0, measures=(Measure("never there", "DryRun"),),
     disturbances=(Disturbance(0.0, "want", ("v2",)), Disturbance(60.0, "wait")),
@@ -374,7 +390,7 @@ MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
         UNHEARD_EDIT,
     ),
     "what no status names goes, whatever its weight": (without(away.stray_drains), {"drain"}, DIED_BEFORE_DELETING),
-    "a drain does not wait for the gateway": (without_the_gateway, {"drain"}, None),
+    "a drain does not wait for the gateway": (without_the_gateway, {"drain"}, REFUSES_THE_RETURN),
     "stable shrinks as the candidate grows": (setting(objects, "sizes", stable_shrinks), {"capacity"}, None),
     "stable shrinks, and only its ready pods tell": (stable_shrinks_unwatched, {"ready"}, None),
     "room is given away before it is free": (setting(capacity, "others", lambda stable, held: 0), {"surge"}, None),

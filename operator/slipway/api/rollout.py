@@ -427,5 +427,6 @@ class RolloutStatus(StatusModel):
 
 def held_since(status: RolloutStatus) -> str | None:
     """Return since when the present step is held, once the gateway confirmed it; an A-B test since it began."""
-    testing = status.candidate.test_since if status.candidate is not None and status.step == 0 else None
-    return testing or status.step_started_at if status.step_started_at is not None else None
+    if status.step_started_at is None or status.candidate is None or status.step > 0:
+        return status.step_started_at
+    return status.candidate.test_since or status.step_started_at

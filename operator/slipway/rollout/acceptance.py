@@ -18,8 +18,6 @@ from slipway.rollout.situation import Situation
 
 SOON = timedelta(seconds=10)
 """After how long without a word a Gateway is looked at: people often apply it beside the Rollout."""
-AGAIN = timedelta(seconds=60)
-"""After how long it is looked at again."""
 
 
 def fold(rollout: Rollout, status: RolloutStatus, seen: Seen, now: datetime) -> RolloutStatus:
@@ -66,6 +64,12 @@ def missing(s: Situation) -> str:
         return f"{answer.error}; until then {as_before(s) or 'no request comes through it'}" if answer.refused else ""
     told = find(s.rollout.status.conditions, reasons.GATEWAY_NOT_FOUND)  # what it rested on is gone with an operator
     return told.message if told is not None and told.observed_generation == s.rollout.generation else ""
+
+
+def holds(s: Situation) -> bool:
+    """Tell whether a share waits for a Gateway that does not exist; who returns without analysis waits for nothing."""
+    candidate = s.status.candidate
+    return candidate is not None and not candidate.unjudged and bool(missing(s))
 
 
 def as_before(s: Situation) -> str:
@@ -129,11 +133,11 @@ def _ends(s: Situation) -> datetime:
 def _due(s: Situation) -> int:
     """Return how many looks are due by now."""
     waited = s.now - _since(s) - SOON
-    return 1 + int(waited / AGAIN) if waited >= timedelta(0) else 0
+    return 1 + int(waited / shadow.AGAIN) if waited >= timedelta(0) else 0
 
 
 def _look_at(s: Situation, number: int) -> datetime:
-    return _since(s) + SOON + (number - 1) * AGAIN
+    return _since(s) + SOON + (number - 1) * shadow.AGAIN
 
 
 def _answer(s: Situation) -> Answer | None:

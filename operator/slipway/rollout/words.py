@@ -66,7 +66,7 @@ def awaits(s: Situation, candidate: CandidateStatus) -> str:
     if candidate.waiting_since is not None:
         pods = s.seen.of(candidate)
         return f"{pods.ready} of {s.needed} pods ready" + (f": {pods.problem}" if pods.problem else "")
-    awaited = _of_the_gateway(s, candidate)
+    awaited = _of_the_gateway(s)
     if awaited:
         return awaited
     if candidate.unjudged:
@@ -83,9 +83,9 @@ def awaits(s: Situation, candidate: CandidateStatus) -> str:
     return f"every metric passes; held until {clock(ends, hold)}{goals}"
 
 
-def _of_the_gateway(s: Situation, candidate: CandidateStatus) -> str:
+def _of_the_gateway(s: Situation) -> str:
     """Say what the candidate waits for that only the gateway can do; empty for nothing."""
-    if s.target > s.status.percent and not candidate.unjudged and acceptance.missing(s):
+    if s.target > s.status.percent and acceptance.holds(s):
         return f"waiting for Gateway {gateway(s)} before its share rises (condition {reasons.GATEWAY_NOT_FOUND})"
     if s.status.step_started_at is not None:
         return ""

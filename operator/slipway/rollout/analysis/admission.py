@@ -159,5 +159,7 @@ def _hash(rollout: Rollout) -> str | None:
     """Return the hash of the spec's own queries and of whom they are asked; None where it has none."""
     analysis = rollout.spec.analysis
     queries = [metric.prometheus.query for metric in analysis.metrics if metric.prometheus and _tested(metric)]
+    if not queries:
+        return None
     server = analysis.prometheus.dump() if analysis.prometheus is not None else {}
-    return digest_of([queries, server])[7:17] if queries else None
+    return digest_of([queries, server])[7:17]

@@ -21,6 +21,7 @@ from slipway.rollout.rules.moves import (
     proven,
     remembered,
     seconds,
+    unconfirmed,
 )
 from slipway.rollout.situation import Situation
 from slipway.rollout.steps import hash_of
@@ -80,24 +81,12 @@ def share_changes(s: Situation) -> Situation | None:
     rising = s.target > before
     if rising and (not s.wants_this(candidate) or s.ready(candidate) < s.needed):
         return None
-    if rising and (admission.refused(s.rollout, s.status, s.seen) or gateway_awaited(s)):
+    if rising and (admission.refused(s.rollout, s.status, s.seen) or acceptance.holds(s)):
         return None
     event = Event(reasons.SHARE_CHANGED, f"{candidate.version}: {before} % → {s.target} % of requests")
-    given = timestamp(s.now)
-    since = {"traffic_since": candidate.traffic_since or given, "share_since": given}
-    return s.moved(
-        event,
-        candidate=candidate.model_copy(update={**since, "replicas": s.replicas}),
-        percent=s.target,
-        step_started_at=None,
-        bake_started_at=None,
-    )
-
-
-def gateway_awaited(s: Situation) -> bool:
-    """Tell whether a share waits for a Gateway that does not exist; who returns without analysis waits for nothing."""
-    candidate = s.status.candidate
-    return candidate is not None and not candidate.unjudged and bool(acceptance.missing(s))
+    since = candidate.traffic_since or timestamp(s.now)
+    sent = candidate.model_copy(update={"traffic_since": since, "replicas": s.replicas})
+    return s.moved(event, **unconfirmed(s.moved(candidate=sent)), percent=s.target, bake_started_at=None)
 
 
 def share_took_effect(s: Situation) -> Situation | None:
