@@ -17,15 +17,21 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLIPWAY_CACHE", str(tmp_path / "cache"))
 
 
+def written() -> dict[str, str]:
+    stores = yaml.safe_load(certificate.traefik_file().read_text())["tls"]["stores"]
+    found: dict[str, str] = stores["default"]["defaultCertificate"]
+    return found
+
+
 def test_the_default_store_holds_a_certificate_with_its_own_key(tmp_path: Path) -> None:
-    default = yaml.safe_load(certificate.traefik_file().read_text())["tls"]["stores"]["default"]["defaultCertificate"]
+    default = written()
     pair = tmp_path / "pair.pem"
     pair.write_text(default["keyFile"] + default["certFile"])
     ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(pair)  # refuses a key of another certificate
 
 
 def test_the_certificate_outlasts_the_cluster() -> None:
-    default = yaml.safe_load(certificate.traefik_file().read_text())["tls"]["stores"]["default"]["defaultCertificate"]
+    default = written()
     found = x509.load_pem_x509_certificate(default["certFile"].encode())
     assert found.not_valid_before_utc < datetime.now(UTC) < found.not_valid_after_utc - timedelta(days=365)
 

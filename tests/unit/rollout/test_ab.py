@@ -188,25 +188,14 @@ def test_a_test_that_is_interrupted_ends_no_later() -> None:
     assert timedelta(seconds=600) <= world.now - begun < timedelta(seconds=640)
 
 
-def test_a_test_that_a_canary_becomes_has_its_whole_time() -> None:
-    world = serving(traffic={**TRAFFIC, "sticky": {}})
-    world.want("v2")
-    world.run(20)
-    world.edit(world.root["spec"] | abtest(deadlineSeconds=300))
-    edited = world.now
-    while world.status.last_rollback is None:
-        world.tick()
-        world.now += SECOND
-    assert world.status.last_rollback.reason == "NoWinner"
-    assert world.now - edited >= timedelta(seconds=300)
+LONG = {"strategy": {"canary": {"steps": [{"percent": 50, "holdSeconds": 3600}]}}}
 
 
-def test_a_test_that_an_equal_share_becomes_has_its_whole_time() -> None:
-    world = serving(
-        traffic={**TRAFFIC, "sticky": {}}, strategy={"canary": {"steps": [{"percent": 50, "holdSeconds": 3600}]}}
-    )
+@pytest.mark.parametrize(("before", "seconds"), [({}, 20), (LONG, 400)], ids=["other steps", "an equal share"])
+def test_a_test_that_a_canary_becomes_has_its_whole_time(before: dict[str, Any], seconds: int) -> None:
+    world = serving(traffic={**TRAFFIC, "sticky": {}}, **before)
     world.want("v2")
-    world.run(400, step=5)
+    world.run(seconds, step=1 if seconds < 60 else 5)
     world.edit(world.root["spec"] | abtest(deadlineSeconds=300))
     edited = world.now
     while world.status.last_rollback is None:

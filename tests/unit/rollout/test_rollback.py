@@ -307,6 +307,16 @@ def test_a_pass_under_the_old_spec_does_not_promote_under_the_new() -> None:
     assert world.status.last_rollback is not None
 
 
+def failed_as(kind: str) -> World:
+    """Return a world in which v2, an artefact of this kind, was rolled back."""
+    world = serving()
+    world.versions["v2"]["spec"]["artifact"]["kind"] = kind
+    world.behaves["v2"] = Behaviour(failing_percent=40)
+    world.want("v2")
+    world.until("Degraded")
+    return world
+
+
 def same_bytes(world: World, **changes: object) -> None:
     """Offer v3, which is v2's artefact."""
     artifact = world.versions["v2"]["spec"]["artifact"]
@@ -314,11 +324,7 @@ def same_bytes(world: World, **changes: object) -> None:
 
 
 def test_the_same_adapter_on_another_base_is_another_version() -> None:
-    world = serving()
-    world.versions["v2"]["spec"]["artifact"]["kind"] = "Adapter"
-    world.behaves["v2"] = Behaviour(failing_percent=40)
-    world.want("v2")
-    world.until("Degraded")
+    world = failed_as("Adapter")
     same_bytes(world)
     world.want("v3")
     world.run(5)
@@ -335,11 +341,7 @@ def test_the_same_adapter_on_another_base_is_another_version() -> None:
 
 
 def test_a_whole_model_is_the_same_whatever_it_is_compared_with() -> None:
-    world = serving()
-    world.versions["v2"]["spec"]["artifact"]["kind"] = "Model"
-    world.behaves["v2"] = Behaviour(failing_percent=40)
-    world.want("v2")
-    world.until("Degraded")
+    world = failed_as("Model")
     same_bytes(world, baseModel={"uri": "s3://models/larger/", "digest": digest("larger")})
     world.want("v3")
     world.run(30)

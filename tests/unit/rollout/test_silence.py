@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from tests.unit.rollout.world import Behaviour, World, baking, canary, serving
-
-SECOND = timedelta(seconds=1)
 
 
 def silence(world: World, how: str) -> None:
@@ -133,9 +129,7 @@ def before_the_gateway(world: World) -> None:
     """A second passes, in which the gateway does not hear of what is written now."""
     world.kubelet()
     world.gateway()
-    world.scrape()
-    world.reconcile()
-    world.now += SECOND
+    world.run_unheard(1)
 
 
 @pytest.mark.parametrize("share", [10, 50])
@@ -146,11 +140,7 @@ def test_the_policy_follows_also_where_the_gateway_has_not_confirmed_the_share(s
     while world.status.percent != share:
         before_the_gateway(world)
     world.prometheus = False  # and the gateway says nothing any more, though it may send what it was told
-    for _ in range(90):
-        world.kubelet()
-        world.scrape()
-        world.reconcile()
-        world.now += SECOND
+    world.run_unheard(90)
     assert world.status.last_rollback is not None
     assert world.status.last_rollback.reason == "NoData"
     assert world.routed() == {"v1": 100, "v2": 0}
@@ -162,11 +152,7 @@ def test_silence_is_told_while_the_gateway_has_not_confirmed_the_share() -> None
     while world.status.percent != 10:
         before_the_gateway(world)
     world.prometheus = False
-    for _ in range(90):
-        world.kubelet()
-        world.scrape()
-        world.reconcile()
-        world.now += SECOND
+    world.run_unheard(90)
     assert "to confirm the shares; errors gives no answer for" in world.status.message
 
 
@@ -206,9 +192,5 @@ def test_no_silence_follows_where_no_gateway_ever_took_the_route() -> None:
     world = World("v1", {"analysis": analysis})
     for version in ("v1", "v2"):
         world.want(version)
-        for _ in range(200):
-            world.kubelet()
-            world.scrape()
-            world.reconcile()
-            world.now += SECOND
+        world.run_unheard(200)
     assert world.status.last_rollback is None, "nobody reached it, and it is not to blame"

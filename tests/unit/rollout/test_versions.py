@@ -216,11 +216,7 @@ def test_a_gateway_that_is_there_by_now_is_looked_at_within_a_minute() -> None:
     world.run(20)
     assert missing(world)
     world.absent.clear()
-    for _ in range(61):  # its controller does not run yet
-        world.kubelet()
-        world.scrape()
-        world.reconcile()
-        world.now += timedelta(seconds=1)
+    world.run_unheard(61)  # its controller does not run yet
     assert not missing(world)
 
 
@@ -319,11 +315,7 @@ def test_it_is_told_at_the_deadline() -> None:
 
 def test_a_gateway_whose_controller_says_nothing_is_told_apart_from_one_that_is_not_there() -> None:
     world = World()
-    for _ in range(140):
-        world.kubelet()
-        world.scrape()
-        world.reconcile()
-        world.now += timedelta(seconds=1)
+    world.run_unheard(140)
     assert world.state == "Degraded"
     assert "comes through it: it exists, but its controller has not answered" in world.status.message
 

@@ -203,6 +203,14 @@ class World:
             self.tick()
             self.now += timedelta(seconds=step)
 
+    def run_unheard(self, seconds: int) -> None:
+        """Let time pass in which the gateway's controller says nothing of what is written."""
+        for _ in range(seconds):
+            self.kubelet()
+            self.scrape()
+            self.reconcile()
+            self.now += timedelta(seconds=1)
+
     def until(self, state: str, limit: int = 2000) -> None:
         for _ in range(limit):
             self.tick()
