@@ -142,6 +142,12 @@ def prometheus(world: World, up: bool, delay: float) -> None:
     world.prometheus.delay = delay
 
 
+def dark(world: World) -> None:
+    """What both gateway and Prometheus need is lost, a node for example."""
+    gateway(world, "Sleeps")
+    prometheus(world, False, world.prometheus.delay)
+
+
 def sources(world: World, mood: Any) -> None:
     """The user's own web server and the pods that measure fail in some way, or work again."""
     world.sources.mood = mood
@@ -152,6 +158,13 @@ def measure(world: World, more: tuple[Measure, ...]) -> None:
     analysis = world.spec["analysis"]
     kept = [metric for metric in analysis["metrics"] if not metric["name"].startswith(measures.OWN)]
     world.edit(analysis=analysis | {"metrics": [*kept, *measures.written(more)]})
+
+
+def query(world: World, understood: bool) -> None:
+    """Somebody edits a query that judges, to one that Prometheus refuses or to one that it understands."""
+    analysis = world.spec["analysis"]
+    others = [metric for metric in analysis["metrics"] if metric["name"] != measures.EDITED]
+    world.edit(analysis=analysis | {"metrics": [*others, measures.edited(understood)]})
 
 
 def behaves(world: World, version: str, failing: float, milliseconds: float) -> None:
@@ -233,8 +246,10 @@ ALL: dict[str, tuple[Callable[..., None], int, Draw]] = {
     "freeze": (freeze, 2, lambda r: (r.choice((3.0, 15.0)),)),
     "gateway": (gateway, 6, lambda r: (r.choice(MOODS),)),
     "prometheus": (prometheus, 6, lambda r: (r.random() < 0.5, r.choice((0.05, 0.05, 4.0)))),
+    "dark": (dark, 3, lambda r: ()),
     "sources": (sources, 4, lambda r: (r.choice(MOODS_OF_SOURCES),)),
     "measure": (measure, 3, lambda r: (measures.draw(r),)),
+    "query": (query, 5, lambda r: (r.random() < 0.3,)),
     "behaves": (behaves, 12, lambda r: (r.choice(VERSIONS), r.choice((0.0, 1.0, 8.0, 100.0)), r.choice((90.0, 350.0)))),
     "load": (load, 4, lambda r: (r.choice((0.0, 0.5, 60.0)),)),
     "trouble": (trouble, 8, lambda r: (r.choice(TROUBLES), r.choice((1, 2, 5, 12)), r.choice(KINDS))),

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.world import measures
-from tests.world.disturbances import Disturbance, draw, measure, name_gateway
+from tests.world.disturbances import Disturbance, draw, measure, name_gateway, query
 from tests.world.gateway import GATEWAY
 from tests.world.measures import Measure
 from tests.world.rules import Broken, BrokenRule
@@ -214,6 +214,8 @@ def mend(world: World) -> None:
     world.gateway.turn("Follows")
     world.sources.mood = "Good"
     name_gateway(world, GATEWAY)
+    if any(map(measures.refused, world.spec["analysis"]["metrics"])):
+        query(world, True)
     world.prometheus.account()
     world.prometheus.up, world.prometheus.delay, world.prometheus.requests_per_second = True, 0.05, 60.0
     world.prometheus.behaves.clear()

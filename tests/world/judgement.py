@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from tests.world.measures import refused
+
 Json = Mapping[str, Any]
 
 
@@ -56,6 +58,8 @@ def silent(spec: Json, status: Json, entries: Iterable[Json], now: datetime, ear
 
     def is_silent(metric: Json) -> bool:
         entry = found.get(metric["name"], {})
+        if refused(metric):
+            return False  # nobody could answer: the spec is wrong, and not the version
         if found and not entry:
             return False  # it was added, and is still to be looked at
         since = (entry.get("answeredAt") or entry.get("since") or begun) if owed else entry.get("errorsSince")

@@ -7,7 +7,7 @@ and pods say (sources.py) all follow from how the version behaves.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -37,6 +37,8 @@ HOPELESS: dict[str, dict[str, Any]] = {
 }
 """What must not act at all, for no version would pass."""
 OWN = "own-"
+EDITED = f"{OWN}edited"
+"""The metric whose query people edit."""
 MOST = 3
 
 
@@ -48,11 +50,13 @@ class Measure:
     act: Act = "Critical"
     forgiven: int = 0
     weight: int = 1
+    errors: int | None = None
+    """Errors in a row that are borne; None: all, until noData follows."""
 
     @property
     def written(self) -> dict[str, Any]:
         """The metric without a name, as it stands in spec.analysis.metrics."""
-        body = (KINDS | HOPELESS)[self.kind]
+        body = (KINDS | HOPELESS)[self.kind] | ({} if self.errors is None else {"errorLimit": self.errors})
         match self.act:
             case "DryRun":
                 return body | {"dryRun": True}
@@ -67,6 +71,16 @@ def written(measures: Iterable[Measure]) -> list[dict[str, Any]]:
     return [measure.written | {"name": f"{OWN}{number}"} for number, measure in enumerate(measures, 1)]
 
 
+def edited(understood: bool) -> dict[str, Any]:
+    """Return the metric whose query people edit, as it stands in spec.analysis.metrics."""
+    return Measure("prometheus" if understood else "never understood").written | {"name": EDITED}
+
+
+def refused(metric: Mapping[str, Any]) -> bool:
+    """Tell whether Prometheus refuses what a metric asks."""
+    return bool(metric.get("prometheus", {}).get("query") == NO_QUERY)
+
+
 def draw(dice: random.Random) -> tuple[Measure, ...]:
     """Return some measures."""
     return tuple(_one(dice) for _ in range(dice.randint(1, MOST)))
@@ -75,4 +89,6 @@ def draw(dice: random.Random) -> tuple[Measure, ...]:
 def _one(dice: random.Random) -> Measure:
     act: Act = dice.choice(("Critical", "Advisory", "Advisory", "DryRun"))
     kinds = [*KINDS, *HOPELESS] if act == "DryRun" else [*KINDS]
-    return Measure(dice.choice(kinds), act, dice.choice((0, 0, 1)), dice.choice((1, 1, 3)))
+    return Measure(
+        dice.choice(kinds), act, dice.choice((0, 0, 1)), dice.choice((1, 1, 3)), dice.choice((None, None, 0, 1))
+    )

@@ -12,7 +12,8 @@ import os
 
 import pytest
 
-from tests.world.histories import explain, generate, live, search
+from tests.world.histories import History, broken_by, explain, generate, live, search
+from tests.world.once_broken import ONCE_BROKEN
 
 COUNT = int(os.environ.get("SLIPWAY_HISTORIES", "2000"))
 FIRST = int(os.environ.get("SLIPWAY_HISTORIES_FROM", "0"))
@@ -25,10 +26,10 @@ def test_every_history_keeps_the_rules(start: int) -> None:
         pytest.fail(explain(history, broken), pytrace=False)
 
 
-@pytest.mark.parametrize("seed", [1_025_140, 3_003_708, 3_004_495, 3_004_527, 5_006_756, 5_010_523])
-def test_a_history_that_once_broke_a_rule_keeps_it(seed: int) -> None:
-    """Found by long runs, and rare: docs/decisions/rollout-histories.md says what was wrong."""
-    for history, broken in search([seed]):
+@pytest.mark.parametrize("history", ONCE_BROKEN, ids=lambda history: str(history.seed))
+def test_a_history_that_once_broke_a_rule_keeps_it(history: History) -> None:
+    broken = broken_by(history)
+    if broken is not None:
         pytest.fail(explain(history, broken), pytrace=False)
 
 

@@ -154,6 +154,11 @@ def votes_follow_the_weights(*arguments: Any) -> Any:
     return found
 
 
+def silences_of_confirmed_shares(rollout: Any, status: Any) -> Any:
+    """Return the silences where the gateway confirmed the step."""
+    return SILENCES(rollout, status) if status.step_started_at is not None else {}
+
+
 def silence_is_not_told(s: Situation) -> Any:
     status = DESCRIBED(s)
     return status.model_copy(update={"message": status.message.partition("; waiting for")[0]})
@@ -218,6 +223,7 @@ def intent_last(patch: pytest.MonkeyPatch) -> None:
 
 
 JUDGE, ACTING, CHECKS, VOTED = evidence.judge, verdict.acting, admission._checks, feedback.route
+SILENCES = verdict.silences
 ALL_PASS, SIZES, SHARES = verdict.all_pass, objects.sizes, traffic.shares
 ON_CANDIDATE, CHILDREN, DESCRIBED, SCOPE = commands.on_candidate, objects.children, decide.described, evidence._scope
 AGAIN = History(
@@ -330,6 +336,17 @@ LOST = History(
 LOST_LATER = replace(LOST, lead=8.0, disturbances=(Disturbance(6.0, "wait"), *LOST.disturbances))
 """The same, after it has given figures."""
 
+MISSPELT = History(
+    0, beginning=1, lead=14.0, disturbances=(Disturbance(0.0, "query", (False,)), Disturbance(60.0, "wait"))
+)
+"""A query is edited to what Prometheus refuses, and silence is a reason to return."""
+
+IN_THE_DARK = History(
+    0, beginning=1, lead=0.0,
+    disturbances=(Disturbance(0.0, "want", ("v2",)), Disturbance(1.0, "dark"), Disturbance(60.0, "wait")),
+)  # fmt: skip
+"""Gateway and Prometheus are lost before v2 gets a share, and silence is a reason to return."""
+
 NO_ROOM = History(
     0, beginning=7, lead=0.0,
     disturbances=(
@@ -349,7 +366,7 @@ ANEW = History(
 MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
     "weight for pods that are not ready": (
         setting(Situation, "ready", lambda s, ref: 99),
-        {"endpoints"},
+        {"endpoints", "ready"},
         None,
     ),
     "an edit takes the route from the gateway that has it": (
@@ -411,6 +428,16 @@ MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
     "silence on Hold sends back": (instead(away.silent_too_long, silence_ends_it_in_any_case), {"silence"}, LOST),
     "silence has no consequence": (without(away.silent_too_long), {"silence"}, None),
     "silence is not told": (setting(decide, "described", silence_is_not_told), {"silence"}, LOST),
+    "a refused query is a version's silence": (
+        setting(admission, "excused", lambda *seen: frozenset()),
+        {"silence"},
+        MISSPELT,
+    ),
+    "a share that no gateway confirmed is not owed answers": (
+        setting(verdict, "silences", silences_of_confirmed_shares),
+        {"silence"},
+        IN_THE_DARK,
+    ),
     "a dry run is awaited": (setting(verdict, "acting", all_metrics_act), {"silence"}, DRY),
     "a dry run sends back": (setting(verdict, "acting", all_metrics_act), {"verdict"}, TRIED),
     "a dry run's query holds": (setting(admission, "_checks", asks_for_dry_runs_too), {"verdict"}, UNREADABLE),

@@ -134,9 +134,7 @@ def query_refused(s: Situation) -> Told | None:
     why = admission.refused(s.rollout, s.status, s.seen) if s.status.candidate is not None else ""
     if not why:
         return None
-    return Told(
-        "Stalled", reasons.QUERY_REFUSED, f"{why} in spec.analysis; until then no traffic moves. {words.serving(s)}"
-    )
+    return Told("Stalled", reasons.QUERY_REFUSED, f"{why} {admission.STOPS}. {words.serving(s)}")
 
 
 def first_version(s: Situation) -> Told | None:

@@ -32,9 +32,9 @@ def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> P
     """Return what `rollout` should have at `now`. Total and idempotent."""
     known = evidence.fold(rollout, {**seen.answers, **measure_job.answers(seen.measuring, now)})
     heard = acceptance.fold(rollout, shadow.fold(rollout, known.status, seen.answers), seen, now)
-    judged = admission.fold(rollout, heard, seen)
     drain = timedelta(seconds=settings.drain_seconds)
-    settled = settle(Situation(rollout, judged, seen, drain, now))
+    moved = settle(Situation(rollout, heard, seen, drain, now))
+    settled = replace(moved, status=admission.fold(rollout, moved.status, seen))
     status = described(settled)
     told = replace(settled, status=status)
     due = (
@@ -44,7 +44,7 @@ def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> P
         *acceptance.asks(told),
     )
     events = [
-        *_turns(rollout.status.analysis, judged.analysis),
+        *_turns(rollout.status.analysis, heard.analysis),
         *settled.events,
         *transitions(rollout.status, status, settled.events),
     ]

@@ -89,9 +89,20 @@ def _of_the_gateway(s: Situation) -> str:
         return f"waiting for Gateway {gateway(s)} before its share rises (condition {reasons.GATEWAY_NOT_FOUND})"
     if s.status.step_started_at is not None:
         return ""
-    silence = verdict.silent(s.rollout, s.status, s.now)
-    quiet = f"; {silence.metric} gives no answer for {seconds(silence.lasting)}" if silence else ""
+    names = ", ".join(name for _, name in verdict.overdue(s.rollout, s.status, s.now))
+    quiet = f"; {names}: {_silence(s)}" if names else ""
     return f"waiting for Gateway {gateway(s)} to confirm the shares{refusal(s)}{quiet}"
+
+
+def _silence(s: Situation) -> str:
+    """Say how long metrics have been silent, and what follows; empty where none is overdue."""
+    late = verdict.overdue(s.rollout, s.status, s.now)
+    if not late:
+        return ""
+    patience = s.spec.analysis.no_data.after_seconds
+    long = (s.now - late[0][0]).total_seconds() >= patience
+    how = f"no answer for {patience} s and more" if long else "more errors in a row than errorLimit"
+    return f"{how}, held as noData says"
 
 
 def lost(s: Situation, candidate: CandidateStatus, stable: RevisionRef) -> str:
@@ -118,7 +129,7 @@ def unproven(s: Situation) -> str:
     """Name the metrics that do not pass, with the silent ones' time of silence."""
     since = s.status.bake_started_at or s.status.step_started_at or ""
     found = {entry.metric: entry for entry in s.status.analysis}
-    silence = verdict.silent(s.rollout, s.status, s.now)
+    silence = _silence(s)
     words = []
     for metric in verdict.holding(s.rollout, s.status, since):
         entry = found.get(metric.name)
@@ -126,11 +137,8 @@ def unproven(s: Situation) -> str:
             words.append(f"{metric.name} (not measured at this share yet)")
         else:
             words.append(f"{metric.name} ({entry.outcome}: {entry.message})")
-    if silence is not None and words:
-        return (
-            f"{', '.join(words)}; no answer for {s.spec.analysis.no_data.after_seconds} s and more, held as noData says"
-        )
-    return ", ".join(words)
+    told = ", ".join(words)
+    return f"{told}; {silence}" if silence and told else told
 
 
 def clock(start: datetime, hold: timedelta) -> str:

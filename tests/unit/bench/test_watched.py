@@ -37,7 +37,7 @@ def test_an_interrupted_bench_ends_all_that_still_run(monkeypatch: pytest.Monkey
 
 
 def test_the_time_of_a_child_counts(tmp_path: Path) -> None:
-    spin = "import time\nwhile time.process_time() < 1: pass\ntime.sleep(1)"
+    spin = "import time\nwhile time.process_time() < 1.1: pass\ntime.sleep(1)"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {spin!r}]); {LINE}"
     _, used = watched([sys.executable, "-c", code], os.environ, tmp_path)
-    assert 1 <= used.cpu_seconds < 3
+    assert 1 <= used.cpu_seconds < 3  # the kernel counts whole ticks

@@ -287,6 +287,14 @@ def under_way(**changes: Any) -> World:
     return world
 
 
+def beside(query: str, world: World) -> World:
+    """Let another query judge beside the one that is there."""
+    other = {"name": "other", "prometheus": {"query": query, "max": "1"}}
+    both = [*world.root["spec"]["analysis"]["metrics"], other]
+    world.edit(world.root["spec"] | {"analysis": world.root["spec"]["analysis"] | {"metrics": both}})
+    return world
+
+
 @pytest.mark.parametrize("cure", ["up", "other"])
 def test_a_query_edited_under_way_is_the_specs_fault_and_no_versions(cure: str) -> None:
     world = under_way(query="sum((")
@@ -354,11 +362,40 @@ def test_a_measurement_that_is_refused_before_the_check_ends_nobody() -> None:
 
 
 def test_another_metrics_silence_counts_while_a_query_is_refused() -> None:
-    world = under_way(query="sum((")
-    other = {"name": "other", "prometheus": {"query": "missing", "max": "1"}}
-    both = [*world.root["spec"]["analysis"]["metrics"], other]
-    world.edit(world.root["spec"] | {"analysis": world.root["spec"]["analysis"] | {"metrics": both}})
+    world = beside("missing", under_way(query="sum(("))
     lives(world, 20)
     lives(world, 90, away=["other@"])
     assert world.status.last_rollback is not None
     assert "other gave no answer" in world.status.last_rollback.message
+
+
+def test_a_restarted_operator_tells_what_was_refused_as_before() -> None:
+    world = beside("up", under_way(query="sum(("))
+    lives(world, 20)
+    told, writes = world.status, world.writes
+    assert told.message.startswith(f"metric mine: {REFUSED} in spec.analysis")
+    world.facts = Facts()
+    world.reconcile()
+    assert (world.status, world.writes) == (told, writes)
+
+
+def test_every_query_that_is_refused_is_named() -> None:
+    world = beside("avg((", under_way(query="sum(("))
+    for _ in range(2):
+        world.facts = Facts({ask.id: Answer(world.now, error=REFUSED, refused=True) for ask in world.asked})
+        world.reconcile()
+    assert world.status.message.startswith(f"metric mine: {REFUSED}; metric other: {REFUSED} in spec.analysis")
+
+
+def test_a_rollback_beside_a_refused_query_tells_the_next_release_in_the_same_write() -> None:
+    world = beside("up", under_way(query="sum(("))
+    lives(world, 5)
+    known = dict(world.facts.answers)
+    high = {ask.id: Answer(world.now, (({}, 5.0),)) for ask in world.asked if ask.id.startswith("other@")}
+    world.facts = Facts(known | high)
+    world.reconcile()
+    told = world.status
+    assert told.last_rollback is not None
+    assert len(warnings(world)) == 1
+    world.reconcile()
+    assert world.status == told

@@ -153,7 +153,7 @@ def test_silence_is_told_while_the_gateway_has_not_confirmed_the_share() -> None
         before_the_gateway(world)
     world.prometheus = False
     world.run_unheard(90)
-    assert "to confirm the shares; errors gives no answer for" in world.status.message
+    assert "to confirm the shares; errors: no answer for 60 s and more, held as noData says" in world.status.message
 
 
 def other(name: str, **changes: object) -> dict[str, object]:

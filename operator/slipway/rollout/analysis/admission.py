@@ -28,6 +28,8 @@ from slipway.rollout.observe import Seen
 from slipway.rollout.phase import answering, judged
 from slipway.rollout.rollout import Rollout
 
+STOPS = "in spec.analysis; until then no traffic moves"
+"""What follows the words on refused queries, by which they are found again in a status."""
 SOON, AGAIN = timedelta(seconds=10), timedelta(seconds=60)
 """After how long a query is asked again that could not be asked, or that was refused."""
 
@@ -64,8 +66,8 @@ def _newest(ask: Ask, seen: Seen) -> tuple[str, Answer | None]:
 
 
 def refused(rollout: Rollout, status: RolloutStatus, seen: Seen) -> str:
-    """Return which metric's query Prometheus refuses, in its words; empty where none is, or there is no candidate."""
-    return next(iter(_refused(rollout, status, seen).values()), "") if status.candidate is not None else ""
+    """Return which metrics' queries Prometheus refuses, in its words; empty where none is, or there is no candidate."""
+    return _words(rollout, _refused(rollout, status, seen)) if status.candidate is not None else ""
 
 
 def excused(rollout: Rollout, status: RolloutStatus, seen: Seen) -> frozenset[str]:
@@ -95,23 +97,29 @@ def warning(rollout: Rollout, status: RolloutStatus, seen: Seen) -> str:
     if status.queries_hash is None or status.queries_hash != _hash(rollout) or judged(status):
         return ""  # not asked yet, or answered for this very candidate
     if rollout.status.queries_hash != status.queries_hash:
-        why = next(iter(_refused(rollout, rollout.status, seen).values()), "")
+        why = _words(rollout, _refused(rollout, rollout.status, seen))
         return f"{why} in spec.analysis; until then the next version gets no traffic" if why else ""
     told = find(rollout.status.conditions, reasons.QUERY_REFUSED)
     return told.message if told is not None else ""
 
 
 def _refused(rollout: Rollout, status: RolloutStatus, seen: Seen) -> dict[str, str]:
-    """Return by metric what Prometheus has against its query."""
-    measured = {entry.metric: entry.answered_at or "" for entry in status.analysis}
+    """Return by metric what Prometheus has against its query, or all that it had where it is asked again."""
+    told, measured = _refused_before(rollout), {entry.metric: entry.answered_at or "" for entry in status.analysis}
     found: dict[str, str] = {}
     for metric, ask in _checks(rollout, status):
         answer = _newest(ask, seen)[1]
         if answer is not None and answer.refused and measured.get(metric.name, "") <= timestamp(answer.at):
-            found[metric.name] = f"metric {metric.name}: {answer.error}"
-        if (answer is None or _in_vain(answer)) and _was_refused(rollout):
-            found[metric.name] = f"metric {metric.name}: its query was refused and is asked again"
+            found[metric.name] = f"{_named(metric)} {answer.error}"
+        if (answer is None or _in_vain(answer)) and _named(metric) in told:
+            found[metric.name] = told
     return found
+
+
+def _words(rollout: Rollout, refused: dict[str, str]) -> str:
+    """Say what is refused; as before until each that was refused is answered again."""
+    told = _refused_before(rollout)
+    return told if told in refused.values() else "; ".join(refused.values())
 
 
 def _in_vain(answer: Answer | None) -> bool:
@@ -119,11 +127,16 @@ def _in_vain(answer: Answer | None) -> bool:
     return answer is not None and bool(answer.error) and not answer.refused
 
 
-def _was_refused(rollout: Rollout) -> bool:
-    """Tell whether this very spec was refused before: answers do not outlive the operator, what they said must."""
+def _named(metric: AnalysisMetric) -> str:
+    return f"metric {metric.name}:"
+
+
+def _refused_before(rollout: Rollout) -> str:
+    """Return what was told of this very spec's queries: answers do not outlive the operator, what they said must."""
     ready = find(rollout.status.conditions, READY)
     same = rollout.status.observed_generation == rollout.generation
-    return same and ready is not None and ready.reason == reasons.QUERY_REFUSED
+    stalled = same and ready is not None and ready.reason == reasons.QUERY_REFUSED
+    return ready.message.partition(f" {STOPS}")[0] if ready is not None and stalled else ""
 
 
 def _checks(rollout: Rollout, status: RolloutStatus) -> Iterator[tuple[AnalysisMetric, Ask]]:

@@ -78,9 +78,21 @@ def holding(rollout: Rollout, status: RolloutStatus, since: str) -> list[Analysi
 
 
 def silent(rollout: Rollout, status: RolloutStatus, now: datetime, excused: Collection[str] = ()) -> Silence | None:
-    """Return the metric that has been without an answer for afterSeconds, or ended in Error too often.
+    """Return the metric that is overdue for longest.
 
     Nothing follows from the silence of those that are `excused`.
+    """
+    late = [(since, name) for since, name in overdue(rollout, status, now) if name not in excused]
+    if not late:
+        return None
+    since, name = late[0]
+    return Silence(name, now - since, rollout.spec.analysis.no_data.action)
+
+
+def overdue(rollout: Rollout, status: RolloutStatus, now: datetime) -> list[tuple[datetime, str]]:
+    """Return the metrics that have been without an answer for afterSeconds, or ended in Error too often.
+
+    Each with since when; the longest comes first.
     """
     started = silences(rollout, status)
     found = {entry.metric: entry for entry in status.analysis}
@@ -91,11 +103,7 @@ def silent(rollout: Rollout, status: RolloutStatus, now: datetime, excused: Coll
         too_many = limit is not None and entry is not None and entry.outcome == "Error" and entry.errors > limit
         return too_many or now - started[name] >= _patience(rollout)
 
-    overdue = [(since, name) for name, since in started.items() if name not in excused and late(name)]
-    if not overdue:
-        return None
-    since, name = min(overdue)
-    return Silence(name, now - since, rollout.spec.analysis.no_data.action)
+    return sorted((since, name) for name, since in started.items() if late(name))
 
 
 def silence_deadline(rollout: Rollout, status: RolloutStatus) -> datetime | None:
