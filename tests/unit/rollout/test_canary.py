@@ -208,6 +208,18 @@ def test_edited_steps_never_let_a_candidate_jump_up() -> None:
     assert world.routed() == {"v1": 80, "v2": 20}
 
 
+def test_a_share_written_by_hand_gives_no_more_than_ready_pods_carry() -> None:
+    world = canary(10, serving={"runtime": {"llamaCpp": {}}, "replicas": 4})
+    steps = {"canary": {"steps": [{"percent": 20, "holdSeconds": 30}, {"percent": 60, "holdSeconds": 30}]}}
+    world.root["status"]["percent"] = 90
+    world.edit(world.root["spec"] | {"strategy": steps})
+    world.reconcile()
+    assert world.routed() == {"v1": 75, "v2": 25}, "one pod of four is ready"
+    world.tick()
+    world.tick()
+    assert world.routed() == {"v1": 40, "v2": 60}, "three are"
+
+
 def test_a_foreign_edit_of_the_route_is_undone_in_one_reconcile() -> None:
     world = canary(10)
     backends = world.objects["HTTPRoute", "assistant"]["spec"]["rules"][0]["backendRefs"]

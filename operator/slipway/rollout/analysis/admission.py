@@ -135,8 +135,9 @@ def _refused_before(rollout: Rollout) -> str:
     """Return what was told of this very spec's queries: answers do not outlive the operator, what they said must."""
     ready = find(rollout.status.conditions, READY)
     same = rollout.status.observed_generation == rollout.generation
-    stalled = same and ready is not None and ready.reason == reasons.QUERY_REFUSED
-    return ready.message.partition(f" {STOPS}")[0] if ready is not None and stalled else ""
+    if ready is None or ready.reason != reasons.QUERY_REFUSED or not same:
+        return ""
+    return ready.message.partition(f" {STOPS}")[0]
 
 
 def _checks(rollout: Rollout, status: RolloutStatus) -> Iterator[tuple[AnalysisMetric, Ask]]:

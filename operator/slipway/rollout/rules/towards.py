@@ -74,7 +74,10 @@ def first_version_serves(s: Situation) -> Situation | None:
 
 
 def share_changes(s: Situation) -> Situation | None:
-    """The share follows the step: up only when the candidate has the capacity for it, down at any time."""
+    """The share follows the step: up only when the candidate has the capacity for it, down at any time.
+
+    What was written into the status by hand may be more than was ever given: down is no further up than pods carry.
+    """
     candidate, before = s.status.candidate, s.status.percent
     if candidate is None or s.status.stable is None or before == s.target:
         return None
@@ -83,10 +86,18 @@ def share_changes(s: Situation) -> Situation | None:
         return None
     if rising and (admission.refused(s.rollout, s.status, s.seen) or acceptance.holds(s)):
         return None
-    event = Event(reasons.SHARE_CHANGED, f"{candidate.version}: {before} % → {s.target} % of requests")
+    share = s.target if rising else _carried(s, candidate)
+    event = Event(reasons.SHARE_CHANGED, f"{candidate.version}: {before} % → {share} % of requests")
     since = candidate.traffic_since or timestamp(s.now)
     sent = candidate.model_copy(update={"traffic_since": since, "replicas": s.replicas})
-    return s.moved(event, **unconfirmed(s.moved(candidate=sent)), percent=s.target, bake_started_at=None)
+    return s.moved(event, **unconfirmed(s.moved(candidate=sent)), percent=share, bake_started_at=None)
+
+
+def _carried(s: Situation, candidate: CandidateStatus) -> int:
+    """Return the percent of the present step, or as much of it as the candidate's ready pods carry."""
+    ready, target = s.ready(candidate), s.target
+    enough = ready >= capacity.needed(s.spec, s.status.model_copy(update={"percent": target}))
+    return target if enough else min(target, 100 * ready // s.replicas)
 
 
 def share_took_effect(s: Situation) -> Situation | None:
