@@ -25,6 +25,8 @@ class Gateway:
         self.mood: Mood = "Follows"
         self.live: dict[str, int] = {}
         """What users' requests really go where, by Service, in percent."""
+        self.follows = ""
+        """The uid of the Rollout whose route it sends by; while it sleeps, maybe of one that is gone."""
         self.preview: dict[str, int] = {}
         """The same for requests to host names of a preview."""
         self.copies: dict[str, int] = {}
@@ -68,6 +70,7 @@ class Gateway:
         self._world.prometheus.account()
         route = route if route is not None and GATEWAY in gateways(route) else None
         self.live = shares(route) if route is not None else {}
+        self.follows = route["metadata"]["ownerReferences"][0]["uid"] if route is not None else ""
         self.copies = copied(route) if route is not None else {}
         preview, votes = (self._named(part) for part in ("preview", "feedback"))
         self.preview = shares(preview) if preview is not None else {}

@@ -455,7 +455,8 @@ class Rules:
         followed = world.now - world.route_edited_at < UNHEARD
         jumped = world.now - world.clock_jumped_at < 30 or followed
         rested = world.now - self._weightless.get(name, float("-inf"))
-        if world.gateway.live.get(name) and not jumped:
+        by_our_route = world.gateway.follows in {owner["uid"] for owner in obj["metadata"]["ownerReferences"]}
+        if world.gateway.live.get(name) and by_our_route and not jumped:
             self.broken("drain", f"{kind} {name} is deleted while the gateway sends to it")
         elif rested < world.room.settings.drain_seconds - LAGS and not jumped:
             self.broken("drain", f"{kind} {name} is deleted {rested:.1f} s after its last request")
