@@ -64,9 +64,10 @@ def unready(root: Manifest, after: Mapping[str, Any], seen: Mapping[str, Pods]) 
 def crowded(root: Manifest, plan: Plan, there: Mapping[str, int]) -> Iterator[str]:
     """Yield which Deployment a plan lets grow beyond the pods that have room; `there` is what each asks for now.
 
-    What the same plan deletes still has its pods when the others grow.
+    What the same plan deletes still has its pods when the others grow. Where one is left alone because its template is
+    gone, it cannot give way, and who grows beside it waits for room.
     """
-    if not no_surge(root["spec"]):
+    if not no_surge(root["spec"]) or any(kind == "Deployment" for kind, _ in plan.keep):
         return
     full = root["spec"]["serving"]["replicas"]
     after = {one["metadata"]["name"]: one["spec"]["replicas"] for one in plan.children if one["kind"] == "Deployment"}
