@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +54,8 @@ class GoTool:
     def _build(self, out: Path) -> None:
         ldflags = f"-s -w {self.ldflags}".strip()
         options = ["-trimpath", "-ldflags", ldflags, "-tags", self.tags]
-        go("build", *options, "-o", str(out), self.package, folder=self.folder)
+        with workspace():
+            go("build", *options, "-o", str(out), self.package, folder=self.folder)
 
 
 _VERSION = "k8s.io/component-base/version"
@@ -91,9 +94,10 @@ def gateway_api() -> Path:
     module = MODULES / "gateway-api"
 
     def copy(out: Path) -> None:
-        answer = json.loads(go("mod", "download", "-json", "sigs.k8s.io/gateway-api", folder=module))
-        for crd in sorted((Path(answer["Dir"]) / "config" / "crd" / "standard").glob("*.yaml")):
-            (out / crd.name).write_bytes(crd.read_bytes())
+        with workspace():
+            answer = json.loads(go("mod", "download", "-json", "sigs.k8s.io/gateway-api", folder=module))
+            for crd in sorted((Path(answer["Dir"]) / "config" / "crd" / "standard").glob("*.yaml")):
+                (out / crd.name).write_bytes(crd.read_bytes())
 
     return cache.stored("gateway-api", cache.content_key(module), copy)
 
@@ -106,12 +110,12 @@ def argo_rollouts() -> Path:
     module = MODULES / "argo-rollouts"
 
     def build(out: Path) -> None:
-        answer = json.loads(go("mod", "download", "-json", "github.com/argoproj/argo-rollouts", folder=module))
-        source = Path(answer["Dir"])
-        options = ["-trimpath", "-ldflags", "-s -w"]
-        go("build", *options, "-o", str(out / "rollouts-controller"), "./cmd/rollouts-controller", folder=source)
-        shutil.copytree(source / "manifests" / "crds", out / "crds", copy_function=shutil.copyfile)
-        forget_workspace()  # three gigabytes that nothing else needs
+        with workspace(forget=True):  # gigabytes that nothing else needs
+            answer = json.loads(go("mod", "download", "-json", "github.com/argoproj/argo-rollouts", folder=module))
+            source = Path(answer["Dir"])
+            options = ["-trimpath", "-ldflags", "-s -w"]
+            go("build", *options, "-o", str(out / "rollouts-controller"), "./cmd/rollouts-controller", folder=source)
+            shutil.copytree(source / "manifests" / "crds", out / "crds", copy_function=shutil.copyfile)
 
     return cache.stored("argo-rollouts", cache.content_key(module), build)
 
@@ -128,14 +132,14 @@ def kueue() -> Path:
     module = MODULES / "kueue"
 
     def build(out: Path) -> None:
-        answer = json.loads(go("mod", "download", "-json", "sigs.k8s.io/kueue", folder=module))
-        source = _changed(Path(answer["Dir"]), "cmd/kueue/main.go", *KUEUE_CERTIFICATES, out / "source")
-        options = ["-trimpath", "-ldflags", "-s -w"]
-        go("build", *options, "-o", str(out / "kueue"), "./cmd/kueue", folder=source)
-        crds = source / "config" / "components" / "crd" / "bases"
-        shutil.copytree(crds, out / "crds", copy_function=shutil.copyfile)
-        shutil.rmtree(source)
-        forget_workspace()  # gigabytes that nothing else needs
+        with workspace(forget=True):  # gigabytes that nothing else needs
+            answer = json.loads(go("mod", "download", "-json", "sigs.k8s.io/kueue", folder=module))
+            source = _changed(Path(answer["Dir"]), "cmd/kueue/main.go", *KUEUE_CERTIFICATES, out / "source")
+            options = ["-trimpath", "-ldflags", "-s -w"]
+            go("build", *options, "-o", str(out / "kueue"), "./cmd/kueue", folder=source)
+            crds = source / "config" / "components" / "crd" / "bases"
+            shutil.copytree(crds, out / "crds", copy_function=shutil.copyfile)
+            shutil.rmtree(source)
 
     return cache.stored("kueue", cache.content_key(module), build)
 
@@ -148,13 +152,13 @@ def jobset() -> Path:
     module = MODULES / "jobset"
 
     def build(out: Path) -> None:
-        answer = json.loads(go("mod", "download", "-json", "sigs.k8s.io/jobset", folder=module))
-        source = Path(answer["Dir"])
-        options = ["-trimpath", "-ldflags", "-s -w"]
-        go("build", *options, "-o", str(out / "jobset"), ".", folder=source)
-        crds = source / "config" / "components" / "crd" / "bases"
-        shutil.copytree(crds, out / "crds", copy_function=shutil.copyfile)
-        forget_workspace()  # gigabytes that nothing else needs
+        with workspace(forget=True):  # gigabytes that nothing else needs
+            answer = json.loads(go("mod", "download", "-json", "sigs.k8s.io/jobset", folder=module))
+            source = Path(answer["Dir"])
+            options = ["-trimpath", "-ldflags", "-s -w"]
+            go("build", *options, "-o", str(out / "jobset"), ".", folder=source)
+            crds = source / "config" / "components" / "crd" / "bases"
+            shutil.copytree(crds, out / "crds", copy_function=shutil.copyfile)
 
     return cache.stored("jobset", cache.content_key(module), build)
 
@@ -206,9 +210,23 @@ def version_of(go_binary: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
+@contextmanager
+def workspace(*, forget: bool = False) -> Iterator[None]:
+    """Hold Go's workspace alone: what one build removes when it is done, another beside it would miss."""
+    with cache.exclusive("go-workspace"):
+        yield
+        if forget:
+            _remove(cache.root() / "go")
+
+
 def forget_workspace() -> None:
-    """Remove sources and objects (gigabytes) once every program is built; Go makes its sources read-only."""
-    workspace = cache.root() / "go"
-    if workspace.is_dir():
-        subprocess.run(["chmod", "-R", "u+w", str(workspace)], check=True)
-        shutil.rmtree(workspace)
+    """Remove sources and objects (gigabytes) once every program is built."""
+    with workspace(forget=True):
+        pass
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder in which Go has made sources read-only."""
+    if folder.is_dir():
+        subprocess.run(["chmod", "-R", "u+w", str(folder)], check=True)
+        shutil.rmtree(folder)
