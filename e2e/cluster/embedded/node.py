@@ -85,7 +85,11 @@ class EmbeddedCluster(Cluster):
             say("nothing of it is left: no process, mount, link, rule, cgroup or file")
 
     def images(self) -> dict[str, str]:
-        """Build and push what changed and drop older images from the node."""
+        """Build and push what changed and drop older images from the node; exit where there is no registry."""
+        if not registry.answers():
+            raise SystemExit(
+                "the cluster's registry does not answer, so images have nowhere to go: run `make up` first"
+            )
         with lock.changing("building images"):
             references = build_all(REGISTRY, builder="buildah")
             containerd.forget_images(self.layout, set(references.values()))

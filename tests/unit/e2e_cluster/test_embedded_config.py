@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from e2e.cluster import addons
-from e2e.cluster.embedded import components, containerd, network, pki
+from e2e.cluster.embedded import components, containerd, network, pki, registry
 from e2e.cluster.embedded.layout import DNS_IP, REGISTRY, Layout
+from e2e.cluster.embedded.node import EmbeddedCluster
 from e2e.cluster.kind import kind_config
 
 LAYOUT = Layout(Path("/state"))
@@ -129,3 +130,9 @@ def test_kind_maps_the_ports_that_the_addons_listen_on() -> None:
     (node,) = kind_config()["nodes"]
     ports = {str(mapping["containerPort"]) for mapping in node["extraPortMappings"]}
     assert ports == {addons.GATEWAY_NODE_PORT, addons.PROMETHEUS_NODE_PORT}
+
+
+def test_images_are_not_built_where_no_registry_takes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "answers", lambda: False)
+    with pytest.raises(SystemExit, match="run `make up` first"):
+        EmbeddedCluster(LAYOUT).images()
