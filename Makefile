@@ -47,7 +47,7 @@ lint: venv ## ruff, mypy --strict, import-linter
 	@$(CHECKS) lint
 
 .PHONY: test-unit
-test-unit: venv ## decisions and everything else that is pure, in under two minutes
+test-unit: venv ## decisions and everything else that is pure, in about four minutes
 	@$(CHECKS) unit
 
 .PHONY: test-world
