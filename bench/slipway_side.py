@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import sys
-import time
 from collections.abc import Awaitable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,13 +28,6 @@ from bench.sides import (
     space_of,
     spaces,
 )
-from slipway.kube.client import KubeClient
-from slipway.kube.clock import LoopClock
-from slipway.kube.connection import Kubeconfig
-from slipway.kube.resources import ROOT_KINDS
-from slipway.kube.resync import Resync
-from slipway.kube.store import Store
-from slipway.metrics.operator import OperatorMetrics
 from slipway.names import REVISION_LABEL, UID_LABEL, VERSION_LABEL
 from slipway.rollout.routes import ROUTE_ROLLBACK
 from slipway.settings import Settings
@@ -43,6 +37,7 @@ OURS = "/apis/slipway.dev/v1alpha1"
 NAMESPACE = "bench-slipway"
 GATEWAY = {"name": "slipway", "namespace": "slipway-gateway"}
 GATEWAY_API = "/apis/gateway.networking.k8s.io/v1"
+IMPORTS = f"{REPOSITORY / 'operator'}:{REPOSITORY}"
 DRAIN_SECONDS = 1
 READ = (
     "controller_runtime_reconcile_total",
@@ -139,25 +134,18 @@ class Slipway:
         file.write_text(json.dumps(settings))
         program = ["bench.stopwatch", str(self._notes)] if self._notes else ["slipway.main"]
         command = [sys.executable, "-m", *program, "--settings", str(file), "--kubeconfig", str(kubeconfig)]
-        path = f"{REPOSITORY / 'operator'}:{REPOSITORY}"
         # As in the image, whose code is compiled: the first process here compiles it.
-        environment = {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""}
+        environment = {"PYTHONPATH": IMPORTS, "PYTHONDONTWRITEBYTECODE": ""}
         with running(name, command, folder / f"{name}.log", environment) as child:
             yield Operator(child, port, READ)
 
     async def rarely(self, ground: Ground) -> float:
         """Compare everything once, as the operator does each `resync_seconds`."""
-        metrics, store = OperatorMetrics(), Store()
-        api = KubeClient(Kubeconfig(str(ground.kubeconfig)), metrics)
-        resync = Resync(api, store, LoopClock(), metrics)
-        try:
-            await resync.take_all()
-            before = time.process_time()
-            for kind in ROOT_KINDS:
-                await resync.check(kind)
-            return (time.process_time() - before) * 60 / float(Settings.model_fields["resync_seconds"].default)
-        finally:
-            await api.close()
+        command = [sys.executable, "-m", "bench.comparison", str(ground.kubeconfig)]
+        environment = os.environ | {"PYTHONPATH": IMPORTS}
+        compared = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
+        printed, _ = await compared.communicate()
+        return float(printed) * 60 / float(Settings.model_fields["resync_seconds"].default)
 
     def answers_as(self, number: int, version: int) -> str:
         """Pods answer with the name of their ModelVersion."""
