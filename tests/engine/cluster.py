@@ -118,8 +118,8 @@ class Cluster:
             yield Page([_copy(o) for o in found[start : start + limit]], version)
             await asyncio.sleep(0)
 
-    async def marks(self, kind: str, namespace: str | None) -> AsyncGenerator[Page, None]:
-        async for page in self.pages(kind, namespace):
+    async def marks(self, kind: str, namespace: str | None, *, selector: str = "") -> AsyncGenerator[Page, None]:
+        async for page in self.pages(kind, namespace, selector=selector):
             bare = [{name: o[name] for name in ("apiVersion", "kind", "metadata")} for o in page.items]
             yield Page(bare, page.resource_version)
 

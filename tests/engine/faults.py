@@ -73,9 +73,9 @@ class Wire:
         await self._before(Call("get", kind, name))
         return await self.cluster.get(kind, namespace, name)
 
-    async def marks(self, kind: str, namespace: str | None) -> AsyncGenerator[Page, None]:
+    async def marks(self, kind: str, namespace: str | None, *, selector: str = "") -> AsyncGenerator[Page, None]:
         await self._before(Call("list", kind))
-        async for page in self.cluster.marks(kind, namespace):
+        async for page in self.cluster.marks(kind, namespace, selector=selector):
             yield page
 
     async def pages(

@@ -12,6 +12,18 @@ from tests.world.measures import Measure
 
 ONCE_BROKEN = (
     History(
+        seed=12000495,
+        beginning=12,
+        lead=8,
+        disturbances=(
+            Disturbance(0, "behaves", ("v2", 40.0, 90.0)),
+            Disturbance(0, "crash", (0,)),
+            Disturbance(0, "fate", ("v1", "Unschedulable")),
+            Disturbance(1, "crash", (3,)),
+            Disturbance(3, "prometheus", (True, 4.0)),
+        ),
+    ),
+    History(
         seed=1025140,
         beginning=10,
         lead=3,

@@ -46,7 +46,7 @@ class KubeApi(Protocol):
     ) -> AsyncGenerator[Page, None]:
         """List a kind in one namespace, or in all when `namespace` is None."""
 
-    def marks(self, kind: str, namespace: str | None) -> AsyncGenerator[Page, None]:
+    def marks(self, kind: str, namespace: str | None, *, selector: str = "") -> AsyncGenerator[Page, None]:
         """List the metadata alone: which objects there are, and in which version."""
 
     def watch(

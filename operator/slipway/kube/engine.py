@@ -32,9 +32,10 @@ logger = logging.getLogger(__name__)
 EXIT_OK, EXIT_FAILED, EXIT_LOST = 0, 1, 3
 DRAIN_SECONDS = 20.0
 FLUSH_SECONDS = 3.0
-CAUGHT_UP = frozenset({"EndpointSlice"})
+CAUGHT_UP = frozenset({"EndpointSlice", "HTTPRoute"})
 """Children that must not be older than the roots. A status speaks of the endpoints that its writer saw: who has not
-heard of them yet would call them lost, and take a share back. News of other children can wait for their watch."""
+heard of them yet would call them lost, and take a share back. A route may bear a verdict that its writer did not live
+to put into the status: who has not heard of it would give the share again. News of others can wait for their watch."""
 
 
 @dataclass(frozen=True)

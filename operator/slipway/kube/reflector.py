@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
+from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -12,6 +14,7 @@ from slipway.kube.api import ApiError, Gone, KubeApi, NotFound, TooMany, WatchEv
 from slipway.kube.clock import Clock
 from slipway.kube.store import Store
 from slipway.metrics.operator import OperatorMetrics
+from slipway.plan import Manifest
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +25,8 @@ INACTIVITY_SECONDS = 90.0
 """A stream silent for so long is opened anew: it may be dead. API servers send a bookmark about once a minute, but none
 for a kind of which they have seen no change since they started."""
 WATCH_SECONDS = 300
+FEW = 20
+"""Objects that are read one by one; for more a list is cheaper."""
 PAUSE_SECONDS = 0.1
 """Between two watches, so that a server which ends every stream at once is not hammered."""
 
@@ -79,11 +84,11 @@ class Reflector:
                 await asyncio.sleep(delay)
 
     async def catch_up(self) -> None:
-        """List once more beside the watch, which may be behind; try until it works."""
+        """Find what the watch, which may be behind, has not brought yet; try until it works."""
         failures = 0
         while not self.absent:
             try:
-                await self._list()
+                await self._compare()
                 return
             except NotFound as error:
                 self._report_absent(error)
@@ -91,6 +96,23 @@ class Reflector:
                 failures += 1
                 logger.warning("list failed", extra={"kind": self.kind, "error": str(error)})
                 await asyncio.sleep(self._delay(failures, error))
+
+    async def _compare(self) -> None:
+        """Compare metadata, and read what is newer: one by one where it is little, else all."""
+        uids: list[str] = []
+        newer: list[Manifest] = []
+        version = ""
+        async for page in self.api.marks(self.kind, self.namespace, selector=self.selector):
+            version = page.resource_version
+            uids += [obj["metadata"]["uid"] for obj in page.items]
+            newer += [obj for obj in page.items if self.store.is_older(obj)]
+        if len(newer) > FEW:
+            await self._list()
+            return
+        self._discard(uids, version)
+        for meta in (obj["metadata"] for obj in newer):
+            with contextlib.suppress(NotFound):  # gone by now, as its watch will say
+                self.store.put(await self.api.get(self.kind, meta["namespace"], meta["name"]))
 
     async def _list(self) -> str:
         uids: list[str] = []
@@ -101,12 +123,16 @@ class Reflector:
             for obj in page.items:
                 uids.append(obj["metadata"]["uid"])
                 self.store.put(obj)
-        for lost in self.store.missing(self.kind, self.namespace, uids, int(version)):
-            meta = lost["metadata"]
-            self.store.discard(self.kind, meta.get("namespace", ""), meta["name"], meta["uid"], int(version))
+        self._discard(uids, version)
         self.absent = False
         self.synced.set()
         return version
+
+    def _discard(self, uids: Iterable[str], version: str) -> None:
+        """Forget what a list at `version`, with these `uids`, does not have any more."""
+        for lost in self.store.missing(self.kind, self.namespace, uids, int(version)):
+            meta = lost["metadata"]
+            self.store.discard(self.kind, meta.get("namespace", ""), meta["name"], meta["uid"], int(version))
 
     def _count(self) -> None:
         if self._lists:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from slipway.kube.api import ApiError, KubeApi, NotFound
 from slipway.kube.clock import Clock
-from slipway.kube.projection import version_of
 from slipway.kube.resources import ROOT_KINDS
 from slipway.kube.store import Store
 from slipway.metrics.operator import OperatorMetrics
@@ -139,14 +138,9 @@ class Resync:
             for obj in page.items:
                 meta = obj["metadata"]
                 uids.append(meta["uid"])
-                if self._older(obj):
+                if self.store.is_older(obj):
                     newer.append(obj)
         return _Found(self.store.missing(kind, namespace, uids, version), newer, version)
-
-    def _older(self, obj: Manifest) -> bool:
-        """Tell whether the store has less than `obj`."""
-        known = self.store.get(obj["kind"], obj["metadata"]["namespace"], obj["metadata"]["name"])
-        return known is None or version_of(known) < version_of(obj)
 
     async def _take(self, kind: str, found: _Found, *, count: bool = False) -> int:
         """Put what was found into the store, unless the watch brought it meanwhile; return how much was still news."""
@@ -154,7 +148,7 @@ class Resync:
         for obj in found.gone:
             meta = obj["metadata"]
             gone += self.store.discard(kind, meta["namespace"], meta["name"], meta["uid"], found.version)
-        for obj in filter(self._older, found.newer):
+        for obj in filter(self.store.is_older, found.newer):
             meta = obj["metadata"]
             with contextlib.suppress(NotFound):  # gone by now, as its watch or the next list will say
                 newer += self.store.put(await self.api.get(kind, meta["namespace"], meta["name"]))

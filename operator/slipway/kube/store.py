@@ -115,6 +115,12 @@ class Store:
         self.on_change(Change(before, None))
         return True
 
+    def is_older(self, obj: Manifest) -> bool:
+        """Tell whether what is known is older than `obj`, of which the metadata is enough."""
+        meta = obj["metadata"]
+        known = self.get(obj["kind"], meta["namespace"], meta["name"])
+        return known is None or version_of(known) < version_of(obj)
+
     def missing(self, kind: str, namespace: str | None, listed: Iterable[str], version: int) -> Sequence[Manifest]:
         """Return what a complete list of the moment `version` should have held and did not (`listed`: its uids)."""
         uids = set(listed)
