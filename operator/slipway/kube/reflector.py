@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
-from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from slipway.kube.api import ApiError, Gone, KubeApi, NotFound, TooMany, WatchEvent
 from slipway.kube.clock import Clock
+from slipway.kube.comparison import compare, take
 from slipway.kube.store import Store
 from slipway.metrics.operator import OperatorMetrics
-from slipway.plan import Manifest
 
 logger = logging.getLogger(__name__)
 
@@ -99,20 +97,11 @@ class Reflector:
 
     async def _compare(self) -> None:
         """Compare metadata, and read what is newer: one by one where it is little, else all."""
-        uids: list[str] = []
-        newer: list[Manifest] = []
-        version = ""
-        async for page in self.api.marks(self.kind, self.namespace, selector=self.selector):
-            version = page.resource_version
-            uids += [obj["metadata"]["uid"] for obj in page.items]
-            newer += [obj for obj in page.items if self.store.is_older(obj)]
-        if len(newer) > FEW:
+        found = await compare(self.api, self.store, self.kind, self.namespace, selector=self.selector)
+        if len(found.newer) > FEW:
             await self._list()
-            return
-        self._discard(uids, version)
-        for meta in (obj["metadata"] for obj in newer):
-            with contextlib.suppress(NotFound):  # gone by now, as its watch will say
-                self.store.put(await self.api.get(self.kind, meta["namespace"], meta["name"]))
+        else:
+            await take(self.api, self.store, found)
 
     async def _list(self) -> str:
         uids: list[str] = []
@@ -123,16 +112,12 @@ class Reflector:
             for obj in page.items:
                 uids.append(obj["metadata"]["uid"])
                 self.store.put(obj)
-        self._discard(uids, version)
-        self.absent = False
-        self.synced.set()
-        return version
-
-    def _discard(self, uids: Iterable[str], version: str) -> None:
-        """Forget what a list at `version`, with these `uids`, does not have any more."""
         for lost in self.store.missing(self.kind, self.namespace, uids, int(version)):
             meta = lost["metadata"]
             self.store.discard(self.kind, meta.get("namespace", ""), meta["name"], meta["uid"], int(version))
+        self.absent = False
+        self.synced.set()
+        return version
 
     def _count(self) -> None:
         if self._lists:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass, field
 
 from slipway.kube.api import ApiError, KubeApi, NotFound
 from slipway.kube.clock import Clock
+from slipway.kube.comparison import Found, compare, take
 from slipway.kube.resources import ROOT_KINDS
 from slipway.kube.store import Store
 from slipway.metrics.operator import OperatorMetrics
-from slipway.plan import Manifest
 
 logger = logging.getLogger(__name__)
 
@@ -23,16 +22,6 @@ SETTLE_SECONDS = 5.0
 BURST_SECONDS = 3.0
 """A re-list by kopf is over when no listed object came for so long."""
 RETRY_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What one list shows that the store does not know."""
-
-    gone: Sequence[Manifest]
-    newer: Sequence[Manifest]
-    """Metadata; the objects are fetched when they are taken."""
-    version: int
 
 
 @dataclass
@@ -80,7 +69,7 @@ class Resync:
                     if not any(True for _ in self.store.all(kind)):
                         await self._fill(kind)
                     for found in await self._compare(kind):
-                        await self._take(kind, found)
+                        await take(self.api, self.store, found)
                     yield kind
                     break
                 except NotFound as error:
@@ -115,7 +104,7 @@ class Resync:
         lost = 0
         if any(found.gone or found.newer for found in suspects):
             await asyncio.sleep(SETTLE_SECONDS)  # a list may simply be ahead of the watch
-            lost = sum([await self._take(kind, found, count=True) for found in suspects])
+            lost = sum([await self._take(found) for found in suspects])
         if not lost:
             self._heard_at[kind] = self.clock.monotonic()
         return lost
@@ -126,34 +115,16 @@ class Resync:
                 for obj in page.items:
                     self.store.put(obj)
 
-    async def _compare(self, kind: str) -> list[_Found]:
-        return [await self._compare_in(kind, namespace) for namespace in (self.namespaces or (None,))]
+    async def _compare(self, kind: str) -> list[Found]:
+        return [await compare(self.api, self.store, kind, namespace) for namespace in (self.namespaces or (None,))]
 
-    async def _compare_in(self, kind: str, namespace: str | None) -> _Found:
-        uids: list[str] = []
-        newer: list[Manifest] = []
-        version = 0
-        async for page in self.api.marks(kind, namespace):
-            version = int(page.resource_version)
-            for obj in page.items:
-                meta = obj["metadata"]
-                uids.append(meta["uid"])
-                if self.store.is_older(obj):
-                    newer.append(obj)
-        return _Found(self.store.missing(kind, namespace, uids, version), newer, version)
-
-    async def _take(self, kind: str, found: _Found, *, count: bool = False) -> int:
-        """Put what was found into the store, unless the watch brought it meanwhile; return how much was still news."""
-        gone = newer = 0
-        for obj in found.gone:
-            meta = obj["metadata"]
-            gone += self.store.discard(kind, meta["namespace"], meta["name"], meta["uid"], found.version)
-        for obj in filter(self.store.is_older, found.newer):
-            meta = obj["metadata"]
-            with contextlib.suppress(NotFound):  # gone by now, as its watch or the next list will say
-                newer += self.store.put(await self.api.get(kind, meta["namespace"], meta["name"]))
+    async def _take(self, found: Found) -> int:
+        """Take over what the watch lost, and count it; return the number."""
+        gone, newer = await take(self.api, self.store, found)
         for change, number in (("deleted", gone), ("changed", newer)):
-            if count and number:
-                self.metrics.lost.labels(kind=kind, change=change).inc(number)
-                logger.warning("the watch had lost changes", extra={"kind": kind, "change": change, "number": number})
+            if number:
+                self.metrics.lost.labels(kind=found.kind, change=change).inc(number)
+                logger.warning(
+                    "the watch had lost changes", extra={"kind": found.kind, "change": change, "number": number}
+                )
         return gone + newer

@@ -131,7 +131,7 @@ def version_awaited(s: Situation) -> Told | None:
 
 def query_refused(s: Situation) -> Told | None:
     """A metric asks what Prometheus does not understand: the candidate could never be judged."""
-    why = admission.refused(s.rollout, s.status, s.seen) if s.status.candidate is not None else ""
+    why = admission.refused(s.rollout, s.status, s.seen)
     if not why:
         return None
     return Told("Stalled", reasons.QUERY_REFUSED, f"{why} {admission.STOPS}. {words.serving(s)}")

@@ -5,6 +5,7 @@ Each phrase says what is, where, and what to do or to wait for; conditions.py pu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from slipway.api.conditions import moment
@@ -89,16 +90,13 @@ def _of_the_gateway(s: Situation) -> str:
         return f"waiting for Gateway {gateway(s)} before its share rises (condition {reasons.GATEWAY_NOT_FOUND})"
     if s.status.step_started_at is not None:
         return ""
-    names = ", ".join(name for _, name in verdict.overdue(s.rollout, s.status, s.now))
-    quiet = f"; {names}: {_silence(s)}" if names else ""
+    late = verdict.overdue(s.rollout, s.status, s.now)
+    quiet = f"; {', '.join(name for _, name in late)}: {_silence(s, late)}" if late else ""
     return f"waiting for Gateway {gateway(s)} to confirm the shares{refusal(s)}{quiet}"
 
 
-def _silence(s: Situation) -> str:
-    """Say how long metrics have been silent, and what follows; empty where none is overdue."""
-    late = verdict.overdue(s.rollout, s.status, s.now)
-    if not late:
-        return ""
+def _silence(s: Situation, late: Sequence[tuple[datetime, str]]) -> str:
+    """Say how long the metrics that are overdue have been silent, and what follows."""
     patience = s.spec.analysis.no_data.after_seconds
     long = (s.now - late[0][0]).total_seconds() >= patience
     how = f"no answer for {patience} s and more" if long else "more errors in a row than errorLimit"
@@ -129,7 +127,7 @@ def unproven(s: Situation) -> str:
     """Name the metrics that do not pass, with the silent ones' time of silence."""
     since = s.status.bake_started_at or s.status.step_started_at or ""
     found = {entry.metric: entry for entry in s.status.analysis}
-    silence = _silence(s)
+    late = verdict.overdue(s.rollout, s.status, s.now)
     words = []
     for metric in verdict.holding(s.rollout, s.status, since):
         entry = found.get(metric.name)
@@ -138,7 +136,7 @@ def unproven(s: Situation) -> str:
         else:
             words.append(f"{metric.name} ({entry.outcome}: {entry.message})")
     told = ", ".join(words)
-    return f"{told}; {silence}" if silence and told else told
+    return f"{told}; {_silence(s, late)}" if late and told else told
 
 
 def clock(start: datetime, hold: timedelta) -> str:

@@ -86,14 +86,14 @@ def share_changes(s: Situation) -> Situation | None:
         return None
     if rising and (admission.refused(s.rollout, s.status, s.seen) or acceptance.holds(s)):
         return None
-    share = s.target if rising else _carried(s, candidate)
+    share = s.target if rising else _lowered(s, candidate)
     event = Event(reasons.SHARE_CHANGED, f"{candidate.version}: {before} % → {share} % of requests")
     since = candidate.traffic_since or timestamp(s.now)
     sent = candidate.model_copy(update={"traffic_since": since, "replicas": s.replicas})
     return s.moved(event, **unconfirmed(s.moved(candidate=sent)), percent=share, bake_started_at=None)
 
 
-def _carried(s: Situation, candidate: CandidateStatus) -> int:
+def _lowered(s: Situation, candidate: CandidateStatus) -> int:
     """Return the percent of the present step, or as much of it as the candidate's ready pods carry."""
     ready, target = s.ready(candidate), s.target
     enough = ready >= capacity.needed(s.spec, s.status.model_copy(update={"percent": target}))
