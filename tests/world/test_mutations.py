@@ -347,15 +347,8 @@ IN_THE_DARK = History(
 )  # fmt: skip
 """Gateway and Prometheus are lost before v2 gets a share, and silence is a reason to return."""
 
-PODS_LOST = History(
-    0, beginning=0, lead=14.0,
-    disturbances=(
-        Disturbance(0.0, "fate", ("v2", "Unschedulable")),
-        Disturbance(0.0, "lose_pods", ("v2", 1.0)),
-        Disturbance(25.0, "wait"),
-    ),
-)  # fmt: skip
-"""v2 has a share and loses all its pods."""
+SHOWN = History(0, beginning=7, lead=0.0, disturbances=(Disturbance(0.0, "want", ("v2",)), Disturbance(25.0, "wait")))
+"""v2 is shown at the preview's host name as soon as it is ready."""
 
 NO_ROOM = History(
     0, beginning=7, lead=0.0,
@@ -377,7 +370,7 @@ MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
     "weight for pods that are not ready": (
         setting(Situation, "ready", lambda s, ref: 99),
         {"endpoints"},
-        PODS_LOST,
+        SHOWN,
     ),
     "an edit takes the route from the gateway that has it": (
         setting(traffic, "before", lambda seen, name: ()),
