@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
-import subprocess
-import sys
 from pathlib import Path
 
-from e2e.setup import cache, debian
-from e2e.setup.progress import say
+from e2e.setup import debian
+from e2e.setup.environments import made
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOCK = REPOSITORY / "images" / "eval-blender" / "requirements.lock"
@@ -33,21 +31,7 @@ LIBRARIES = {
 def python_with_blender() -> Path:
     """Return the interpreter of the environment, made or brought up to date if its lock changed."""
     _have_libraries()
-    folder = cache.root() / "venv-blender"
-    python, stamp = folder / "bin" / "python", folder / ".made-from"
-    wanted = cache.content_key(LOCK)
-    if stamp.is_file() and stamp.read_text() == wanted:
-        return python
-    with cache.exclusive("venv-blender"):
-        say("making the environment with Blender (1 to 3 minutes, 1.2 GB, cached afterwards) ...")
-        if not python.exists():
-            subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        uv = Path(sys.executable).with_name("uv")
-        environment = os.environ | {"UV_CACHE_DIR": str(cache.root() / "uv")}
-        command = [str(uv), "pip", "sync", "--quiet", "--python", str(python), "--require-hashes", str(LOCK)]
-        subprocess.run(command, env=environment, check=True)
-        stamp.write_text(wanted)
-    return python
+    return made("venv-blender", LOCK, sees_checkout=False)
 
 
 def path() -> str:

@@ -78,7 +78,11 @@ def apiserver() -> list[list[str]]:
 
 
 def train() -> list[list[str]]:
-    """Return the trainer's tests, run in the environment that has torch, with the example's base model at hand."""
+    """Return the trainer's tests, run in the environment that has torch, with the example's base model at hand.
+
+    What the model writes is run in the real Blender.
+    """
+    python_with_blender()
     collect = REPOSITORY / "examples" / "blueprint-assistant" / "base-model" / "collect.py"
     subprocess.run([sys.executable, str(collect), str(cache.root() / "models")], check=True)
     return [pytest(*TWO, "tests/train", python=str(python_with_torch()))]

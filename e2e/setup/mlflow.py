@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from e2e.setup.torch import made
+from e2e.setup.environments import made
 
 LOCK = Path(__file__).resolve().parents[2] / "requirements" / "mlflow.lock"
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-from e2e.setup import cache, debian
-from e2e.setup.progress import say
+from e2e.setup import debian
+from e2e.setup.environments import made
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOCK = REPOSITORY / "requirements" / "train.lock"
@@ -27,30 +24,6 @@ def python_with_trl() -> Path:
     """Return the interpreter of an environment with torch and TRL."""
     _have_openmp()
     return made("venv-trl", TRL_LOCK)
-
-
-def made(name: str, lock: Path) -> Path:
-    """Return the interpreter of the environment `name`, made or brought up to date if its lock changed."""
-    folder = cache.root() / name
-    python = folder / "bin" / "python"
-    stamp = folder / ".made-from"
-    wanted = f"{cache.content_key(lock)} {REPOSITORY}"
-    if stamp.is_file() and stamp.read_text() == wanted:
-        return python
-    with cache.exclusive(name):
-        say(f"making the environment {name} (1 to 5 minutes, up to 5 GB, cached afterwards) ...")
-        if not python.exists():
-            subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        uv = Path(sys.executable).with_name("uv")
-        environment = os.environ | {"UV_CACHE_DIR": str(cache.root() / "uv")}
-        command = [str(uv), "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "-r", str(lock)]
-        subprocess.run(command, env=environment, check=True)
-        checkout = Path(sys.executable).parents[1] / "lib"
-        own = next(checkout.glob("python3*/site-packages/slipway-checkout.pth")).read_text()
-        site = next((folder / "lib").glob("python3*")) / "site-packages"
-        (site / "slipway-checkout.pth").write_text(own)
-        stamp.write_text(wanted)
-    return python
 
 
 def _have_openmp() -> None:
