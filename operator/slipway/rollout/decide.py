@@ -40,7 +40,7 @@ def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> P
     due = (
         *admission.checks(rollout, status, seen),
         *shadow.asks(rollout, status, now),
-        *evidence.asks(rollout, status, now),
+        *evidence.asks(rollout, status, known, now),
         *acceptance.asks(told),
     )
     events = [
@@ -53,7 +53,7 @@ def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> P
         status=(rollout.status if quiet else status).dump(),
         children=[
             *objects.children(rollout, status, seen, settings),
-            *measure_job.children(rollout, status, evidence.jobs(rollout, status, now)),
+            *measure_job.children(rollout, status, evidence.jobs(rollout, status, known, now)),
         ],
         ahead=frozenset(
             ("HTTPRoute", route.name)

@@ -95,6 +95,13 @@ def test_an_answer_by_a_clock_that_was_set_back_counts_once() -> None:
     world.facts = Facts({ask.id: replace(world._answer(ask.question), at=last) for ask in world.asked})
     world.reconcile()
     assert world.status.analysis[0].failures == 1
+    # Written down, it is not the answer to the question that follows it either.
+    for _ in range(3):
+        world.reconcile()
+        assert world.status.analysis[0].failures == 1
+    world.scrape()
+    world.reconcile()
+    assert world.status.analysis[0].failures == 2
 
 
 def test_an_edited_spec_lets_no_older_answer_pass() -> None:

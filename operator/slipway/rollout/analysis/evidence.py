@@ -33,6 +33,9 @@ PATIENCE = timedelta(seconds=5)
 WRITTEN_SECONDS = 10
 """How old the numbers in status may become while they change nothing. A write costs an API server more than all that is
 done for a measurement: 100 candidates that are judged each second would keep one busy with nothing else."""
+AGAIN = "@again"
+"""Ends the id of a question whose own belongs to an answer that was counted: a clock was set back to the same second.
+Whoever looks next, with that answer forgotten, asks it by its own."""
 
 
 @dataclass(frozen=True)
@@ -48,31 +51,35 @@ class Known:
     """Ids of the answers it holds. Each counts once, also where a clock that was set back gives the next one its id."""
 
 
-def asks(rollout: Rollout, status: RolloutStatus, now: datetime) -> tuple[Ask, ...]:
+def asks(rollout: Rollout, status: RolloutStatus, known: Known, now: datetime) -> tuple[Ask, ...]:
     """Return the next question of each metric, to be asked when it is due: none unless a candidate has traffic beside
     a stable version.
     """
     return tuple(
-        Ask(_ask_id(metric, status, scope), question(metric, scope), None if is_due(due, rollout, now) else due)
-        for metric, scope, due in _next(rollout, status)
+        Ask(id, question(metric, scope), None if is_due(due, rollout, now) else due)
+        for id, metric, scope, due in _next(rollout, status, known)
         if metric.job is None
     )
 
 
-def jobs(rollout: Rollout, status: RolloutStatus, now: datetime) -> tuple[Due, ...]:
+def jobs(rollout: Rollout, status: RolloutStatus, known: Known, now: datetime) -> tuple[Due, ...]:
     """Return the measurements due at `now` that pods make."""
     return tuple(
-        Due(_ask_id(metric, status, scope), metric.name, metric.job)
-        for metric, scope, due in _next(rollout, status)
+        Due(id, metric.name, metric.job)
+        for id, metric, _, due in _next(rollout, status, known)
         if metric.job is not None and is_due(due, rollout, now)
     )
 
 
-def _next(rollout: Rollout, status: RolloutStatus) -> Iterable[tuple[AnalysisMetric, Scope, datetime]]:
+def _next(
+    rollout: Rollout, status: RolloutStatus, known: Known
+) -> Iterable[tuple[str, AnalysisMetric, Scope, datetime]]:
     for metric in in_force(rollout, status):
         scope = _scope(metric, rollout, status)
         if scope is not None:
-            yield metric, scope, _due(metric, rollout.spec.analysis, status)
+            id = _ask_id(metric, status, scope)
+            due = _due(metric, rollout.spec.analysis, status)
+            yield id + AGAIN if id in known.folded else id, metric, scope, due
 
 
 def next_look(rollout: Rollout, status: RolloutStatus, now: datetime) -> datetime | None:
