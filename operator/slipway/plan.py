@@ -234,6 +234,9 @@ class Plan:
     events: Sequence[Event] = ()
     asks: Sequence[Ask] = ()
     requeue_after: timedelta | None = None
+    settled: bool = False
+    """With the new status, and all else as it is, the same would be decided: nobody need look at what was just written.
+    """
 
 
 @dataclass(frozen=True)
@@ -266,5 +269,8 @@ class Room(Protocol):
     def plan(self, root: Manifest, view: View, facts: Facts, now: datetime) -> Plan:
         """Return what `root` should have at `now`. Pure, total and idempotent."""
 
-    def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
-        """Return the roots of this kind to look at again because another root, of whatever kind, changed."""
+    def wakes(self, changed: Manifest, view: View, before: Manifest | None = None) -> Iterable[Key]:
+        """Return the roots of this kind to look at again because another root, of whatever kind, changed.
+
+        `before` is what it was, where it neither came nor went.
+        """

@@ -46,6 +46,20 @@ async def test_nothing_is_written_when_nothing_changes() -> None:
 
 
 @virtual
+@pytest.mark.parametrize(("settled", "looks"), [(True, 1), (False, 2)])
+async def test_its_own_status_is_looked_at_again_unless_the_plan_has_considered_it(settled: bool, looks: int) -> None:
+    cluster = Cluster()
+    async with Replica(cluster) as replica:
+        await asyncio.sleep(5)
+        await cluster.create(dataset(settled=settled))
+        await asyncio.sleep(60)
+        assert replica.metric("controller_runtime_reconcile_total", controller="Dataset", result="success") == looks
+        cluster.edit("Dataset", SPACE, "data", spec={"settled": settled, "maps": 1})
+        await asyncio.sleep(60)
+        assert cluster.of("Dataset")[0]["status"]["children"] == 1, "an edit, and a child, are always looked at"
+
+
+@virtual
 async def test_a_child_that_goes_ahead_is_there_before_the_status() -> None:
     cluster = Cluster()
     await cluster.create(dataset(maps=3, ahead=[1]))

@@ -57,7 +57,8 @@ class ToyRoom:
         events = [Event("Counted", f"{there} children")] if there != before.get("children") else []
         wake = timedelta(seconds=spec["wake"]) if spec.get("wake") else None
         ahead = frozenset(("ConfigMap", f"{meta['name']}-{i}") for i in spec.get("ahead", ()))
-        return Plan(status, children, ahead=ahead, events=events, asks=asks, requeue_after=wake)
+        settled = bool(spec.get("settled"))
+        return Plan(status, children, ahead=ahead, events=events, asks=asks, requeue_after=wake, settled=settled)
 
     def _measuring(self, before: Manifest, facts: Facts, now: datetime) -> Plan:
         """Ask, write the answer's moment down, ask again a moment later: as a Rollout does while it is judged."""
@@ -68,7 +69,7 @@ class ToyRoom:
         asks = [Ask(last, PrometheusQuery("1"))] if due else []
         return Plan({"measured": last}, asks=asks, requeue_after=timedelta(seconds=0.2))
 
-    def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
+    def wakes(self, changed: Manifest, view: View, before: Manifest | None = None) -> Iterable[Key]:
         for root in view.related(self.kind, SPACE, version(changed["metadata"]["name"])):
             yield Key(self.kind, SPACE, root["metadata"]["name"])
 

@@ -43,7 +43,7 @@ class Room:
         inquiry = inquire(seen.run, facts, now)
         return inquiry.asking(decide(dataset, replace(seen, run=inquiry.run), now, self.settings))
 
-    def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
+    def wakes(self, changed: Manifest, view: View, before: Manifest | None = None) -> Iterable[Key]:
         """Return the mixes of which the Dataset `changed` is a member."""
         if changed["kind"] != self.kind:
             return

@@ -122,19 +122,17 @@ class Executor:
         """
         memory = self._memories.setdefault(key, _Memory())
         run = _Run(self, memory, room, root, plan)
-        await run.ahead()
-        if run.writes and crowded():
-            return Outcome(run.writes, AFTERWARDS_SECONDS, AFTERWARDS_SECONDS)
-        await run.sure()
-        await run.status(carried(plan.status, root.get("status") or {}))
-        committed()
         try:
+            await run.ahead()
+            if run.writes and crowded():
+                return Outcome(run.writes, AFTERWARDS_SECONDS, AFTERWARDS_SECONDS)
+            await run.sure()
+            await run.status(carried(plan.status, root.get("status") or {}))
+            committed()
             await run.children()
             await run.prune()
         finally:
-            if run.announced:  # the transition is on record; say so even if a child failed
-                for event in plan.events:
-                    self._recorder.record(root, event)
+            run.tell(root)
         await run.status(run.final_status())
         await run.progress()
         wait = soonest(memory.refusals.values(), self._clock.monotonic())
@@ -149,8 +147,17 @@ class _Run:
         self._api, self._store, self._clock = engine._api, engine._store, engine._clock
         self._memory, self._room, self._root, self._plan = memory, room, root, plan
         self._uid: str = root["metadata"]["uid"]
-        self.announced = False
         self.writes = 0
+        self._announced = False
+        self._applied: list[str] = []
+
+    def tell(self, root: Manifest) -> None:
+        """Say what was done to `root`, even if a child failed: events once the transition is on record."""
+        for event in self._plan.events if self._announced else ():
+            # Of the store's object, not of what the server answered, which is far larger and would live in the queue.
+            self._engine._recorder.record(root, event)
+        if self._applied:
+            logger.info("applied", extra={"object": self._name(self._root), "children": self._applied})
 
     # Status
 
@@ -161,7 +168,7 @@ class _Run:
         if wanted == found or self._memory.status == (digest(wanted), digest(found)):
             return
         await self._state(wanted, STATUS_MANAGER)
-        self.announced = True
+        self._announced = True
         self._memory.status = (digest(wanted), digest(without_progress(self._root.get("status") or {})))
         logger.info("status written", extra={"object": self._name(self._root), "state": wanted.get("state", "")})
 
@@ -257,7 +264,7 @@ class _Run:
         self._memory.refusals.pop(name, None)
         kept = self._store.get(*name) or answer
         self._memory.written[kept["metadata"]["uid"]] = fingerprint(kept, wanted)
-        logger.info("applied", extra={"object": self._name(self._root), "child": self._name(answer)})
+        self._applied.append(f"{answer['kind']}/{answer['metadata']['name']}")
 
     async def _made(self, name: Name, wanted: Manifest, cached: Manifest | None) -> dict[str, Any]:
         """Apply a child; raise `_Taken` where that would change somebody else's object."""
@@ -349,7 +356,7 @@ class _Run:
     def _remembered(self, answer: dict[str, Any], verb: str) -> dict[str, Any]:
         self._written(answer["kind"], verb)
         if answer["kind"] in ROOT_KINDS or root_uid(answer):
-            self._store.put(answer)
+            self._store.put(answer, considered=verb == "status" and self._plan.settled)
         return answer
 
     def _written(self, kind: str, verb: str) -> None:

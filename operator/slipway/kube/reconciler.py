@@ -42,11 +42,13 @@ class Router:
             uid = root_uid(subject)
             self._add(self._store.root(uid) if uid else None)
             return
-        self._add(subject)
+        if not change.considered:
+            self._add(subject)
         for rival in self._rivals(change):
             self._add(rival)
+        before = change.before if change.after is not None else None
         for room in self._rooms.values():
-            for key in room.wakes(subject, self._store):
+            for key in room.wakes(subject, self._store, before):
                 self._queue.add(key, self.priority)
 
     def _rivals(self, change: Change) -> Iterator[Manifest]:

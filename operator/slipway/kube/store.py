@@ -24,6 +24,8 @@ class Change:
 
     before: Manifest | None
     after: Manifest | None
+    considered: bool = False
+    """Whoever wrote it knows already what follows for the object itself; others may still have to hear of it."""
 
     @property
     def subject(self) -> Manifest:
@@ -84,7 +86,7 @@ class Store:
 
     # What is heard.
 
-    def put(self, obj: Mapping[str, Any]) -> bool:
+    def put(self, obj: Mapping[str, Any], *, considered: bool = False) -> bool:
         """Take `obj` as heard from a watch, a list or the answer to a write; tell whether it was news."""
         meta = obj["metadata"]
         if version_of(obj) <= self._gone.get(meta["uid"], -1):
@@ -99,7 +101,7 @@ class Store:
             if before["metadata"]["uid"] != meta["uid"]:
                 self._bury(before["metadata"]["uid"], version_of(obj))
         self._link(after)
-        self.on_change(Change(before, after))
+        self.on_change(Change(before, after, considered))
         return True
 
     def discard(self, kind: str, namespace: str, name: str, uid: str, version: int) -> bool:

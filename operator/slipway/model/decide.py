@@ -65,7 +65,7 @@ def decide(version: Version, seen: Observed, now: datetime, settings: Settings) 
     """
     run = seen.run
     if version.status.state in JUDGED:
-        return _plan(version, seen, version.status, now, **_staying(version, seen, now))
+        return _plan(version, seen, version.status, now, settled=True, **_staying(version, seen, now))
     if version.status.ratings is not None:
         return _awaiting(version, seen, version.status.ratings, now, settings)
     if run is None:

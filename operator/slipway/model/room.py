@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -45,19 +46,27 @@ class Room:
         plan = decide(version, replace(seen, count=counting.run, files=files), now, self.settings)
         return counting.asking(Inquiry(None, asks, look).asking(plan))
 
-    def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
+    def wakes(self, changed: Manifest, view: View, before: Manifest | None = None) -> Iterable[Key]:
         """Return the versions whose stage the Rollout `changed` moves."""
         line = (changed.get("spec") or {}).get("model")
         if changed["kind"] != "Rollout" or not line:
+            return
+        if before is not None and _used(before) == _used(changed):
             return
         namespace = changed["metadata"]["namespace"]
         rollouts = uses(view.related("Rollout", namespace, model(line)))
         for root in view.related(self.kind, namespace, model(line)):
             spec, status, name = root.get("spec") or {}, root.get("status") or {}, root["metadata"]["name"]
             # Raw fields, not the models: a busy Rollout asks this every few seconds of every version of its line.
-            before, digest = status.get("stage", "Candidate"), (spec.get("artifact") or {}).get("digest", "")
-            if before != stage(before, status.get("state", "Pending"), name, digest, rollouts):
+            known, digest = status.get("stage", "Candidate"), (spec.get("artifact") or {}).get("digest", "")
+            if known != stage(known, status.get("state", "Pending"), name, digest, rollouts):
                 yield Key(self.kind, namespace, name)
+
+
+def _used(rollout: Manifest) -> tuple[Any, ...]:
+    """Return what a stage rests on."""
+    status = rollout.get("status") or {}
+    return (rollout.get("spec") or {}).get("model"), status.get("stable"), status.get("candidate")
 
 
 def _invalid(root: Manifest, error: ValidationError, keep: frozenset[tuple[str, str]], now: datetime) -> Plan:

@@ -64,6 +64,7 @@ def decide(rollout: Rollout, seen: Seen, settings: Settings, now: datetime) -> P
         events=() if quiet else events,
         asks=(*known.answered, *due) if quiet else due,
         requeue_after=wake_up(told),
+        settled=True,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -37,13 +38,18 @@ class Room:
             return _unreadable(root, error, view, now)
         return decide(rollout, observe(rollout, root, view, facts, self.settings), self.settings, now)
 
-    def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
-        """Return the Rollouts that name the ModelVersion `changed`."""
-        if changed["kind"] != "ModelVersion":
+    def wakes(self, changed: Manifest, view: View, before: Manifest | None = None) -> Iterable[Key]:
+        """Return the Rollouts that name the ModelVersion `changed`, if more of it changed than its stage."""
+        if changed["kind"] != "ModelVersion" or (before is not None and _read(before) == _read(changed)):
             return
         namespace, name = changed["metadata"]["namespace"], changed["metadata"]["name"]
         for root in view.related(self.kind, namespace, version(name)):
             yield Key(self.kind, namespace, root["metadata"]["name"])
+
+
+def _read(version: Manifest) -> tuple[Any, Any]:
+    """Return what decisions may rest on. Rollouts give a version its stage, and learn nothing from it."""
+    return version.get("spec"), {**(version.get("status") or {}), "stage": None}
 
 
 def _unreadable(root: Manifest, error: ValidationError, view: View, now: datetime) -> Plan:

@@ -46,7 +46,7 @@ class Room:
         told = replace(seen, run=inquiry.run) if seen.run is not None else replace(seen, estimation=inquiry.run)
         return inquiry.asking(decide(training, told, now, self.settings))
 
-    def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
+    def wakes(self, changed: Manifest, view: View, before: Manifest | None = None) -> Iterable[Key]:
         """Return the runs that wait for the Dataset `changed`, or make the ModelVersion, or search with the trial."""
         meta = changed["metadata"]
         if changed["kind"] == self.kind:

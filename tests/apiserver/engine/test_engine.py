@@ -47,7 +47,7 @@ class FilesRoom:
         status = {"state": "Ready" if ready else "Preparing", "message": said, "observedGeneration": meta["generation"]}
         return Plan(status, children, events=[Event("Counted", said)] if said != before else [])
 
-    def wakes(self, changed: Manifest, view: View) -> Iterable[Key]:
+    def wakes(self, changed: Manifest, view: View, before: Manifest | None = None) -> Iterable[Key]:
         return ()
 
 

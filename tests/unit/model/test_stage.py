@@ -67,8 +67,8 @@ def test_rollouts_of_other_models_do_not_count() -> None:
     assert world.status()["stage"] == "Candidate"
 
 
-def woken(world: World, changed: dict) -> list[str]:
-    return [key.name for key in world.room.wakes(changed, world.store)]
+def woken(world: World, changed: dict, before: dict | None = None) -> list[str]:
+    return [key.name for key in world.room.wakes(changed, world.store, before)]
 
 
 def test_a_rollout_wakes_the_versions_whose_stage_it_moves_and_no_others() -> None:
@@ -81,4 +81,6 @@ def test_a_rollout_wakes_the_versions_whose_stage_it_moves_and_no_others() -> No
     second = rollout(stable="v2", v2="c")
     world.put(second)
     assert woken(world, second) == ["v1", "v2"]
+    assert woken(world, second, before=first) == ["v1", "v2"]
+    assert woken(world, second, before={**second, "metadata": {}}) == [], "what a stage rests on is as it was"
     assert woken(world, root("Dataset", "d", {"model": "assistant"})) == []

@@ -112,6 +112,10 @@ def test_a_change_of_a_version_wakes_the_rollouts_that_name_it() -> None:
     world = serving()
     assert [key.name for key in world.room.wakes(world.versions["v1"], world)] == ["assistant"]
     assert list(world.room.wakes(world.versions["v2"], world)) == []
+    before = world.versions["v1"]
+    judged, staged = ({**before, "status": {**before["status"], **news}} for news in ({"state": "X"}, {"stage": "X"}))
+    assert [key.name for key in world.room.wakes(judged, world, before)] == ["assistant"]
+    assert list(world.room.wakes(staged, world, before)) == [], "the stage is what Rollouts say of it"
     assert list(world.room.wakes({"kind": "Dataset", "metadata": {"name": "v1", "namespace": "games"}}, world)) == []
 
 

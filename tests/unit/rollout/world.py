@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from slipway.api.rollout import RolloutStatus
 from slipway.contract.job import Store
 from slipway.plan import Answer, Ask, Event, Facts, GatewayFeatures, Plan, PrometheusQuery, Question
 from slipway.relations import relations
+from slipway.rollout.analysis.evidence import AGAIN
 from slipway.rollout.room import Room
 from slipway.rollout.shadow import MIRROR, PERCENTAGE
 from slipway.settings import Images, Settings
@@ -170,8 +171,18 @@ class World:
         plan = self.room.plan(self.root, self, self.facts, self.now)
         known = self.facts.answers
         self.facts = Facts({ask.id: known[ask.id] for ask in plan.asks if ask.id in known})
+        self._decides_the_same_again(plan)
         self.apply(plan)
         return plan
+
+    def _decides_the_same_again(self, plan: Plan) -> None:
+        if not plan.settled:
+            return
+        again = self.room.plan({**self.root, "status": plan.status}, self, self.facts, self.now)
+        assert replace(again, events=plan.events, ahead=plan.ahead, asks=plan.asks) == plan
+        asked, anew = ({ask.id.removesuffix(AGAIN) for ask in made.asks} for made in (plan, again))
+        # A query that nobody could check is checked whenever the Rollout is looked at, and no sooner.
+        assert {id for id in anew if not id.startswith("check@")} <= asked <= anew
 
     def apply(self, plan: Plan) -> None:
         self.plan_made, self.asked = plan, plan.asks
