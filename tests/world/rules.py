@@ -143,7 +143,8 @@ class Rules:
         if "HTTPRoute" in kinds[first:]:
             self.broken("order", f"a route waits behind {kinds[first]}, which the API server may refuse")
         self._capacity.planned(root["spec"]["serving"]["replicas"], root.get("status") or {})
-        for rule, words in faults(root, status, self._borne(operator), now):
+        route = operator.store.get("HTTPRoute", self._world.namespace, self._world.name) or {}
+        for rule, words in faults(root, status, route, _borne(route), now):
             self.broken(rule, words)
         # One whose Lease is another's gives nothing any more; it may hear of the new route ahead of the new status,
         # and takes what the route says for what is served.
@@ -155,11 +156,6 @@ class Rules:
             self.broken("surge", words)
         if self.reconciles % RECHECKED == 0 or plan.events:
             self._decide_again(operator, root, plan, facts, now)
-
-    def _borne(self, operator: Operator) -> list[Any]:
-        """Return the verdicts that the route bears, as far as the operator has heard of it."""
-        route = operator.store.get("HTTPRoute", self._world.namespace, self._world.name)
-        return [json.loads(((route or {}).get("metadata", {}).get("annotations") or {}).get(ROUTE_ROLLBACK) or "null")]
 
     def _decide_again(self, operator: Operator, root: Manifest, plan: Plan, facts: Facts, now: datetime) -> None:
         # An edit of the status by hand takes a question back; its answer counts when the next move asks it again.
@@ -492,6 +488,11 @@ class Rules:
         """Check one event that an operator tells."""
         self.events.append(event)
         self._world.say(f"event {event.type} {event.reason}: {event.message[:160]}")
+
+
+def _borne(route: Manifest) -> list[Any]:
+    """Return the verdicts that the route bears."""
+    return [json.loads((route.get("metadata", {}).get("annotations") or {}).get(ROUTE_ROLLBACK) or "null")]
 
 
 def _called_stable(route: Manifest) -> str:

@@ -347,6 +347,17 @@ IN_THE_DARK = History(
 )  # fmt: skip
 """Gateway and Prometheus are lost before v2 gets a share, and silence is a reason to return."""
 
+NEVER_TAKEN = History(
+    912350, beginning=8, lead=0.0,
+    disturbances=(
+        Disturbance(0.0, "recreate"),
+        Disturbance(0.0, "dark"),
+        Disturbance(12.0, "want", ("v2",)),
+        Disturbance(60.0, "wait"),
+    ),
+)  # fmt: skip
+"""The Rollout is made anew while gateway and Prometheus are lost, and silence is a reason to return."""
+
 SHOWN = History(0, beginning=7, lead=0.0, disturbances=(Disturbance(0.0, "want", ("v2",)), Disturbance(25.0, "wait")))
 """v2 is shown at the preview's host name as soon as it is ready."""
 
@@ -440,6 +451,11 @@ MUTATIONS: dict[str, tuple[Patch, set[str], History | None]] = {
         setting(verdict, "silences", silences_of_confirmed_shares),
         {"silence"},
         IN_THE_DARK,
+    ),
+    "silence counts where no gateway ever took the route": (
+        setting(away, "_ever_taken", lambda s: True),
+        {"silence"},
+        NEVER_TAKEN,
     ),
     "a dry run is awaited": (setting(verdict, "acting", all_metrics_act), {"silence"}, DRY),
     "a dry run sends back": (setting(verdict, "acting", all_metrics_act), {"verdict"}, TRIED),

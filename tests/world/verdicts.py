@@ -14,42 +14,47 @@ ROUNDED = 1.0
 """Seconds by which a silence may seem shorter than it is: times in a status are whole."""
 
 
-def faults(root: Json, after: Json, heard: Collection[Any], now: datetime) -> Iterator[Fault]:
+def faults(root: Json, after: Json, route: Json, heard: Collection[Any], now: datetime) -> Iterator[Fault]:
     """Yield the faults of a plan: consequences without a cause, and causes without their consequence.
 
-    `heard` are verdicts that routes bear: what was decided before a crash is not decided again.
+    `heard` are verdicts that the route bears: what was decided before a crash is not decided again.
     """
     before = root.get("status") or {}
+    # Nothing follows from silence where no gateway has ever taken the route: nobody reached the candidate.
+    confirmed = before.get("stepStartedAt") or after.get("stepStartedAt")
+    action = _action(root["spec"]) if confirmed or (route.get("status") or {}).get("parents") else "Hold"
     rolled, paused = after.get("lastRollback"), after.get("paused")
     if rolled and rolled != before.get("lastRollback") and rolled not in heard:
-        yield from _groundless_return(root["spec"], before, after, rolled, now)
+        yield from _groundless_return(root["spec"], before, after, rolled, action, now)
     by_silence = paused is not None and paused["by"] == "NoData" and paused != before.get("paused")
-    if by_silence and not _due("Pause", root["spec"], before, after, now):
+    if by_silence and not (action == "Pause" and _overdue(root["spec"], before, after, now)):
         yield "silence", f"paused for no silence on which noData says Pause: {after['paused']['message']}"
     if after.get("candidate") and after.get("stable"):
-        yield from _without_consequence(root["spec"], after, now)
+        yield from _without_consequence(root["spec"], after, action, now)
     reason = next((c["reason"] for c in after.get("conditions") or () if c["type"] == "Ready"), "")
     if reason == "QueryRefused" and not any(f"metric {m['name']}:" in after["message"] for m in acting(root["spec"])):
         yield "verdict", f"a dry run holds the candidate: {after['message']}"
 
 
-def _groundless_return(spec: Json, before: Json, after: Json, rolled: Json, now: datetime) -> Iterator[Fault]:
+def _groundless_return(
+    spec: Json, before: Json, after: Json, rolled: Json, action: str, now: datetime
+) -> Iterator[Fault]:
     told = f"{rolled['version']} is rolled back: {rolled['message']}"
     if rolled["reason"] == "MetricFailed" and not condemning(spec, after["analysis"]):
         yield "verdict", f"{told}. No metric that acts says so"
-    if rolled["reason"] == "NoData" and not _due("Rollback", spec, before, after, now):
+    if rolled["reason"] == "NoData" and not (action == "Rollback" and _overdue(spec, before, after, now)):
         yield "silence", f"{told}. There is no silence on which noData says Rollback"
 
 
-def _without_consequence(spec: Json, after: Json, now: datetime) -> Iterator[Fault]:
+def _without_consequence(spec: Json, after: Json, action: str, now: datetime) -> Iterator[Fault]:
     entries, version = after.get("analysis") or (), after["candidate"]["version"]
     failed = condemning(spec, entries)
     if failed:
         yield "verdict", f"{version} stays though {failed} failed"
     names = silent(spec, after, entries, now)
-    if names and _action(spec) == "Rollback":
+    if names and action == "Rollback":
         yield "silence", f"{version} stays though {names} are silent and noData says Rollback"
-    if names and _action(spec) == "Pause" and not after.get("paused"):
+    if names and action == "Pause" and not after.get("paused"):
         yield "silence", f"{version} is not paused though {names} are silent and noData says so"
     held = unproven(spec, entries, after.get("bakeStartedAt") or after.get("stepStartedAt") or "")
     unsaid = [name for name in names if name in held and name not in after["message"]]
@@ -57,10 +62,9 @@ def _without_consequence(spec: Json, after: Json, now: datetime) -> Iterator[Fau
         yield "silence", f"{version} is held for {unsaid}, of which the message says nothing: {after['message']}"
 
 
-def _due(action: str, spec: Json, before: Json, after: Json, now: datetime) -> bool:
-    """Tell whether noData says `action`, and something was silent as the plan was made: after a move nobody waits."""
-    measured = after.get("analysis") or ()
-    return _action(spec) == action and bool(silent(spec, before, measured, now, early=ROUNDED))
+def _overdue(spec: Json, before: Json, after: Json, now: datetime) -> bool:
+    """Tell whether something was silent as the plan was made: after a move nobody waits."""
+    return bool(silent(spec, before, after.get("analysis") or (), now, early=ROUNDED))
 
 
 def _action(spec: Json) -> str:
