@@ -147,6 +147,7 @@ class _Run:
         self._api, self._store, self._clock = engine._api, engine._store, engine._clock
         self._memory, self._room, self._root, self._plan = memory, room, root, plan
         self._uid: str = root["metadata"]["uid"]
+        self._wanted = tuple(_wanted(root, plan))
         self.writes = 0
         self._announced = False
         self._applied: list[str] = []
@@ -211,7 +212,7 @@ class _Run:
 
     async def ahead(self) -> None:
         """Apply what does not wait for the status; what fails is tried again with the other children."""
-        for name, wanted in _wanted(self._root, self._plan) if self._plan.ahead else ():
+        for name, wanted in self._wanted if self._plan.ahead else ():
             if (name[0], name[2]) in self._plan.ahead:
                 with suppress(Server):
                     await self._child(name, wanted)
@@ -224,7 +225,7 @@ class _Run:
         """
         failure: Server | None = None
         named = []
-        for name, wanted in _wanted(self._root, self._plan):
+        for name, wanted in self._wanted:
             named.append(name)
             try:
                 await self._child(name, wanted)
