@@ -164,15 +164,18 @@ class Engine:
         await self.rehearsal.until(self.elector.leading)
         # The last leader may have decided something a moment ago; start from what it wrote, not from what we heard.
         self._spawn("recorder", self.recorder.run())
-        await asyncio.gather(*(one.catch_up() for one in self.reflectors if one.kind in CAUGHT_UP))
-        async for kind in self.resync.taken():
-            queued = self.rehearsal.perform(kind)
-            logger.info("caught up", extra={"kind": kind, "to_decide": queued})
-            self._work()
+        kinds = self.resync.taken()
+        children = (one.catch_up() for one in self.reflectors if one.kind in CAUGHT_UP)
+        first, *_ = await asyncio.gather(anext(kinds), *children)  # nobody writes meanwhile: any order will do
+        self._work(first)
+        async for kind in kinds:
+            self._work(kind)
         self._say_leads(1)
 
-    def _work(self) -> None:
-        """Let workers begin, unless they have."""
+    def _work(self, kind: str) -> None:
+        """Queue what is to be decided of a kind that is caught up with; let workers begin, unless they have."""
+        queued = self.rehearsal.perform(kind)
+        logger.info("caught up", extra={"kind": kind, "to_decide": queued})
         for number in range(self._options.workers):
             if (name := f"worker {number}") not in self._tasks:
                 self._spawn(name, self.reconciler.work())
