@@ -117,7 +117,9 @@ def patience(count: int) -> float:
 
 
 async def converge(many: Many, operator: Operator, figures: Figures) -> None:
-    """Create all Rollouts at once and wait until every one serves its version."""
+    """Wait until `operator` leads, create all Rollouts at once, and wait until every one serves its version."""
+    await leading(many.api, many.side, operator)
+    await rested(many)
     before = cpu_seconds(operator.child.pid), cpu_seconds(many.ground.apiserver_pid)
     begun = time.monotonic()
     await create(many.api, many.side, range(many.count))
@@ -127,6 +129,7 @@ async def converge(many: Many, operator: Operator, figures: Figures) -> None:
     await rested(many)
     figures.cpu_s = cpu_seconds(operator.child.pid) - before[0]
     figures.apiserver_cpu_s = cpu_seconds(many.ground.apiserver_pid) - before[1]
+    say(f"      all healthy after {figures.converge_s:.1f} s, {figures.cpu_s:.1f} CPU s")
 
 
 async def quiet(many: Many) -> None:
@@ -273,10 +276,7 @@ async def bulk_apply(side: Side, count: int) -> Figures:
     with control_plane() as ground:
         async with arranged(ground, side, count) as many:
             with side.operator(ground.kubeconfig, ground.folder, "first") as operator:
-                await leading(many.api, side, operator)
-                await rested(many)
                 await converge(many, operator, figures)
-    say(f"      all healthy after {figures.converge_s:.1f} s, {figures.cpu_s:.1f} CPU s")
     return figures
 
 
@@ -294,10 +294,7 @@ async def measure(side: Side, count: int, idle_seconds: float) -> Figures:
         config, folder = ground.kubeconfig, ground.folder
         async with arranged(ground, side, count) as many:
             first = stack.enter_context(side.operator(config, folder, "first"))
-            await leading(many.api, side, first)
-            await rested(many)
             await converge(many, first, figures)
-            say(f"      all healthy after {figures.converge_s:.1f} s, {figures.cpu_s:.1f} CPU s")
             await idle(many, first, figures, idle_seconds)
             say(f"      idle: {figures.idle_writes:.0f} writes, {figures.idle_cpu_s_per_min:.2f} CPU s a minute, "
                 f"{figures.rss_mib:.0f} MiB")  # fmt: skip

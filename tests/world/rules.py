@@ -6,7 +6,6 @@ of the world. What is found is kept until somebody looks, for the reconciler sur
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +16,11 @@ from slipway.names import REVISION_LABEL, child_name
 from slipway.plan import Event, Facts, Manifest, Plan
 from slipway.rollout import pods
 from slipway.rollout.pods import Pods
-from slipway.rollout.routes import ROUTE_ROLLBACK, ROUTE_STABLE
+from slipway.rollout.routes import ROUTE_STABLE
 from tests.world.capacity import Capacity, carrying, crowded, no_surge, raised, unready
 from tests.world.gateway import every_weight, gateways, shares, weights
 from tests.world.judgement import unproven
-from tests.world.verdicts import faults
+from tests.world.verdicts import borne, faults
 from tests.world.words import detail, revision, revision_of, told
 
 if TYPE_CHECKING:
@@ -144,7 +143,7 @@ class Rules:
             self.broken("order", f"a route waits behind {kinds[first]}, which the API server may refuse")
         self._capacity.planned(root["spec"]["serving"]["replicas"], root.get("status") or {})
         route = operator.store.get("HTTPRoute", self._world.namespace, self._world.name) or {}
-        for rule, words in faults(root, status, route, _borne(route), now):
+        for rule, words in faults(root, status, route, now):
             self.broken(rule, words)
         # One whose Lease is another's gives nothing any more; it may hear of the new route ahead of the new status,
         # and takes what the route says for what is served.
@@ -395,8 +394,7 @@ class Rules:
 
     def _condemned_by(self, route: Manifest, candidate: str) -> bool:
         """Tell whether a route bears a verdict on the candidate that the status does not."""
-        notes = route["metadata"].get("annotations") or {}
-        verdict = json.loads(notes.get(ROUTE_ROLLBACK) or "{}")
+        verdict = borne(route) or {}
         return verdict.get("revision") == candidate and verdict != self._status.get("lastRollback")
 
     def _owned(self, child: Manifest) -> bool:
@@ -488,11 +486,6 @@ class Rules:
         """Check one event that an operator tells."""
         self.events.append(event)
         self._world.say(f"event {event.type} {event.reason}: {event.message[:160]}")
-
-
-def _borne(route: Manifest) -> list[Any]:
-    """Return the verdicts that the route bears."""
-    return [json.loads((route.get("metadata", {}).get("annotations") or {}).get(ROUTE_ROLLBACK) or "null")]
 
 
 def _called_stable(route: Manifest) -> str:

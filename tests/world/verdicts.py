@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import json
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from slipway.rollout.routes import ROUTE_ROLLBACK
 from tests.world.judgement import Json, acting, condemning, silent, unproven
 
 Fault = tuple[str, str]
@@ -14,17 +16,17 @@ ROUNDED = 1.0
 """Seconds by which a silence may seem shorter than it is: times in a status are whole."""
 
 
-def faults(root: Json, after: Json, route: Json, heard: Collection[Any], now: datetime) -> Iterator[Fault]:
+def faults(root: Json, after: Json, route: Json, now: datetime) -> Iterator[Fault]:
     """Yield the faults of a plan: consequences without a cause, and causes without their consequence.
 
-    `heard` are verdicts that the route bears: what was decided before a crash is not decided again.
+    A verdict that the `route` bears was decided before a crash, and is not decided again.
     """
     before = root.get("status") or {}
     # Nothing follows from silence where no gateway has ever taken the route: nobody reached the candidate.
     confirmed = before.get("stepStartedAt") or after.get("stepStartedAt")
     action = _action(root["spec"]) if confirmed or (route.get("status") or {}).get("parents") else "Hold"
     rolled, paused = after.get("lastRollback"), after.get("paused")
-    if rolled and rolled != before.get("lastRollback") and rolled not in heard:
+    if rolled and rolled not in (before.get("lastRollback"), borne(route)):
         yield from _groundless_return(root["spec"], before, after, rolled, action, now)
     by_silence = paused is not None and paused["by"] == "NoData" and paused != before.get("paused")
     if by_silence and not (action == "Pause" and _overdue(root["spec"], before, after, now)):
@@ -65,6 +67,11 @@ def _without_consequence(spec: Json, after: Json, action: str, now: datetime) ->
 def _overdue(spec: Json, before: Json, after: Json, now: datetime) -> bool:
     """Tell whether something was silent as the plan was made: after a move nobody waits."""
     return bool(silent(spec, before, after.get("analysis") or (), now, early=ROUNDED))
+
+
+def borne(route: Json) -> Any:
+    """Return the verdict that a route bears, or None."""
+    return json.loads((route.get("metadata", {}).get("annotations") or {}).get(ROUTE_ROLLBACK) or "null")
 
 
 def _action(spec: Json) -> str:
