@@ -63,20 +63,23 @@ def number(value: float) -> str:
 
 
 def standing(row: Row) -> str:
-    """Return ours against the best of the peers, by the p99 where there is one; of buckets nothing can be said."""
-    ours, *theirs = (size(figure) for figure in (row.ours, *row.theirs))
-    known = [figure for figure in theirs if figure is not None]
-    return ratio(ours, min(known)) if ours is not None and known else ""
+    """Return ours against the best of the peers, at the worse of two quantiles; of buckets nothing can be said."""
+    ours, *theirs = (sizes(figure) for figure in (row.ours, *row.theirs))
+    known = [found for found in theirs if found]
+    if not ours or not known:
+        return ""
+    pairs = zip(ours, map(min, zip(*known, strict=True)), strict=True)
+    return ratio(*max(pairs, key=lambda pair: pair[0] / pair[1] if pair[1] else math.inf))
 
 
-def size(figure: Figure) -> float | None:
-    """Return the number by which a figure is compared, if it has one."""
+def sizes(figure: Figure) -> tuple[float, ...]:
+    """Return the numbers by which a figure is compared, if it has any."""
     match figure:
         case None | Bucket():
-            return None
+            return ()
         case Spread():
-            return figure.p99
-    return figure
+            return figure.p50, figure.p99
+    return (figure,)
 
 
 def spliced(page: str, name: str, text: str) -> str:

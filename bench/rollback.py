@@ -37,8 +37,8 @@ GroundOf = Callable[[], AbstractContextManager[Ground]]
 FLEETS = (20, 100)
 FLEET_REPETITIONS = 3
 PHASES = (
-    "counted from the scrape: at worst a second of waiting for the look after it; the part of a second at which it is "
-    "scraped is drawn anew each time"
+    "counted from the scrape: of both half a second of waiting for the look after it is expected, and at worst a whole "
+    "one; the part of a second at which it is scraped is drawn anew each time, so who is ahead is chance"
 )
 SHARED = "users, gateway, pods and API server share two cores"
 TAKEN_OVER = "what is beyond the row above is the gateway's"

@@ -64,8 +64,9 @@ class Latency(Model):
     )
     max_increase_percent: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
         default=None,
-        description="maxIncreasePercent is by how many percent the quantile may exceed that of stable. It fails when "
-        "chance can no longer explain that more requests are slower than so: see falseAlarmPercent.",
+        description="maxIncreasePercent is by how many percent slower than stable the candidate may answer, around the "
+        "quantile. It fails when chance can no longer explain that more of its requests are slower than so, as far as "
+        "the proxy's buckets (25 percent apart) tell: see falseAlarmPercent.",
     )
     min_samples: Annotated[int, Field(ge=1, le=1_000_000_000)] = Field(
         default=50, description="minSamples is the number of requests to the candidate before any verdict."

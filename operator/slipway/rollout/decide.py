@@ -145,16 +145,15 @@ def _future(s: Situation, since: str | None, seconds: float) -> Iterable[datetim
         yield then
 
 
-def _turns(before: Iterable[MetricStatus], after: Iterable[MetricStatus]) -> list[Event]:
-    """Return an event for every metric that turned bad after it had been measured before, or cannot be measured.
+def _turns(before: Iterable[MetricStatus], after: Iterable[MetricStatus]) -> Iterable[Event]:
+    """Yield an event for every metric that turned bad, cannot be measured, or is good again.
 
-    A candidate whose first requests are still to come has no data, which is no news; a query that does not parse is.
+    A candidate whose first requests are still to come has no data, which is no news.
     """
-    old = {entry.metric: entry.outcome for entry in before}
-    turned = [entry for entry in after if entry.outcome != old.get(entry.metric)]
-    bad = [
-        entry
-        for entry in turned
-        if entry.outcome in reasons.MEASURED and (entry.metric in old or entry.outcome == "Error")
-    ]
-    return [Event(reasons.MEASURED[entry.outcome], f"{entry.metric}: {entry.message}", "Warning") for entry in bad]
+    old = {entry.metric: entry for entry in before}
+    for entry in after:
+        last, said = old.get(entry.metric), f"{entry.metric}: {entry.message}"
+        if last is not None and entry.outcome == "Pass" and (last.failures > 0 or last.outcome == "Error"):
+            yield Event(reasons.MEASURED_WELL, said)
+        elif entry.outcome in reasons.MEASURED_BADLY and entry.outcome != (last.outcome if last else "NoData"):
+            yield Event(reasons.MEASURED_BADLY[entry.outcome], said, "Warning")

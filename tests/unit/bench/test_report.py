@@ -25,6 +25,13 @@ def test_a_row_compares_with_the_best_peer() -> None:
     assert lines[4] == "| only ours | 3 |  |  |  |  | said |"
 
 
+def test_a_row_that_is_behind_at_one_quantile_says_so() -> None:
+    row = Row("latency", Spread(574, 1019, 30), [Spread(506, 994, 30), Spread(500, 2000, 30)])
+    assert table(["a", "b"], [row]).splitlines()[2].split(" | ")[4] == "1.1 times behind"
+    assert "| behind |" in table(["a"], [Row("writes", 2.0, [0.0])])
+    assert "| equal |" in table(["a"], [Row("writes", 0.0, [0.0])])
+
+
 def test_buckets_are_shown_by_their_bounds_and_not_compared() -> None:
     row = Row("wait", Bucket(2.5, 5), [Bucket(1, 10), Bucket(10, inf)])
     assert table(["a", "b"], [row]).splitlines()[2] == "| wait | 2.5 to 5 | 1 to 10 | more than 10 |  |  |  |"

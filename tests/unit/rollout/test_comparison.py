@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from slipway.api.analysis import Analysis, AnalysisMetric, EvidenceStatus, MetricStatus, StepEvidence
+from slipway.api.analysis import Analysis, AnalysisMetric, EvidenceStatus, Latency, MetricStatus, StepEvidence
 from slipway.api.conditions import moment, timestamp
 from slipway.api.rollout import RolloutStatus
 from slipway.plan import PrometheusQuery
 from slipway.rollout.analysis import comparison
-from slipway.rollout.analysis.comparison import bound_between, fresh, known, needed, proven, weigh
+from slipway.rollout.analysis.comparison import bound_between, fresh, known, needed, proven, too_slow, weigh
 from slipway.rollout.analysis.counted import Histogram
 from slipway.rollout.analysis.queries import BEFORE, CODE, FRESH, PART, Fresh, Scope, Side, Span
 from slipway.rollout.rollout import Rollout
@@ -278,6 +278,19 @@ def test_slow_is_what_the_allowance_over_earlier_quantiles_says() -> None:
     assert times.slower(150) == 30, "half of the bucket and all above it"
     assert times.slower(500) == 10
     assert Histogram().slower(5) == 0
+
+
+def test_times_within_a_bucket_look_alike_to_the_share_and_to_the_quantile_that_is_shown() -> None:
+    """Of another shape than stable, with a 95th percentile of 870 ms instead of 910: what is told is one story."""
+    stable = Histogram({430.0: 557.0, 680.0: 856.0, 850.0: 934.0, 1100.0: 978.0, 1300.0: 991.0, inf: 1000.0})
+    gathered = Histogram({430.0: 880.0, 680.0: 880.0, 850.0: 880.0, 1100.0: 1000.0, 1300.0: 1000.0, inf: 1000.0})
+    rule = Latency(quantile_percent=95, max_increase_percent=2)
+    assert bound_between(stable, rule) == 850
+    mine, theirs = too_slow(stable, gathered, stable, rule)
+    assert (mine.bad, round(theirs.bad)) == (120, 74)
+    assert gathered.quantile(95) > stable.quantile(95) * 1.02
+    hidden = Histogram({430.0: 880.0, 680.0: 880.0, 850.0: 1000.0, 1100.0: 1000.0, 1300.0: 1000.0, inf: 1000.0})
+    assert too_slow(stable, hidden, stable, rule)[0].bad == 0
 
 
 def test_latencies_before_the_batch_set_the_limit_and_none_sets_none() -> None:
