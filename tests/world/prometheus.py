@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from slipway.names import REVISION_LABEL, child_name
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tests.world.world import World
 
 SCRAPE_SECONDS = 2.0
+LATEST_SECONDS = 0.9
+"""Until what a scrape read is known: within delaySeconds, of which 1 is the default."""
 VOTING = 0.5
 """Share of answers that users vote on, where votes are taken; each failed answer is a negative vote."""
 BOUNDS = (50.0, 100.0, 150.0, 200.0, 400.0, 800.0)
@@ -158,18 +161,25 @@ class Prometheus:
         self._counters.pop(pod, None)
 
     def _scrape(self) -> None:
+        """Read all counters. What is read is known a moment later, and bears the time at which it was read."""
         world = self._world
         world.after(SCRAPE_SECONDS, self._scrape)
         self.account()
         if not self.up:
             return
+        read = []
         for pod in world.nodes.all():
             if is_ready(pod):
                 self._note_scraped(pod)
-                for key, value in self._series(pod["metadata"]["name"], self._of(pod)):
-                    times, values = self.samples.setdefault(key, ([], []))
-                    times.append(world.now)
-                    values.append(value)
+                read.extend(self._series(pod["metadata"]["name"], self._of(pod)))
+        at = world.now
+        world.after(world.chance.between(0.0, LATEST_SECONDS, "scrape", at), partial(self._know, read, at))
+
+    def _know(self, read: list[tuple[promql.Key, float]], at: float) -> None:
+        for key, value in read:
+            times, values = self.samples.setdefault(key, ([], []))
+            times.append(at)
+            values.append(value)
 
     def _note_scraped(self, pod: dict[str, Any]) -> None:
         version, counters = pod["metadata"]["labels"]["slipway.dev/version"], self._of(pod)
