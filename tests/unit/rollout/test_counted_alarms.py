@@ -67,8 +67,8 @@ def lived(dice: Random, candidate: float, stable: float, disturbed: float) -> It
         theirs.serve(REQUESTS - share, stable)
         for pods in (mine, theirs):
             pods.disturb(disturbed, second)
-        scrape((mine, theirs), samples, second)
         status = looked(replace(rollout, status=status), samples, second)
+        scrape((mine, theirs), samples, second)  # what is scraped in the second of a look is known after it
         yield status, served
 
 
