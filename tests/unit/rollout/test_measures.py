@@ -121,7 +121,7 @@ def test_an_error_of_a_source_reaches_status_in_its_own_words() -> None:
         "Prometheus refuses the query: parse error at char 3. Correct it",
     )
     assert world.status.percent == 10, "an error neither promotes nor rolls back by itself"
-    told = [event for event in world.events if event.reason == reasons.MEASURED["Error"]]
+    told = [event for event in world.events if event.reason == reasons.MEASURED_BADLY["Error"]]
     assert [event.message for event in told] == [f"quality: {entry.message}"]
 
 
