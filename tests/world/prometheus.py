@@ -173,13 +173,8 @@ class Prometheus:
                 self._note_scraped(pod)
                 read.extend(self._series(pod["metadata"]["name"], self._of(pod)))
         at = world.now
-        world.after(world.chance.between(0.0, LATEST_SECONDS, "scrape", at), partial(self._know, read, at))
-
-    def _know(self, read: list[tuple[promql.Key, float]], at: float) -> None:
-        for key, value in read:
-            times, values = self.samples.setdefault(key, ([], []))
-            times.append(at)
-            values.append(value)
+        known = partial(promql.keep, self.samples, read, at)
+        world.after(world.chance.between(0.0, LATEST_SECONDS, "scrape", at), known)
 
     def _note_scraped(self, pod: dict[str, Any]) -> None:
         version, counters = pod["metadata"]["labels"]["slipway.dev/version"], self._of(pod)

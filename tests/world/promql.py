@@ -11,7 +11,7 @@ import functools
 import operator
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 
 Labels = tuple[tuple[str, str], ...]
@@ -29,6 +29,14 @@ EPOCH = 1_795_143_600.0
 def key(name: str, labels: Mapping[str, str]) -> Key:
     """Return the identity of a series."""
     return name, tuple(sorted(labels.items()))
+
+
+def keep(samples: Samples, read: Iterable[tuple[Key, float]], at: float) -> None:
+    """Add to `samples` what a scrape read at `at`."""
+    for series, value in read:
+        times, values = samples.setdefault(series, ([], []))
+        times.append(at)
+        values.append(value)
 
 
 def evaluate(query: str, samples: Samples, now: float) -> list[tuple[dict[str, str], float]]:

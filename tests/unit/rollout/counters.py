@@ -67,8 +67,6 @@ def scrape(several: Sequence[Pods], samples: promql.Samples, now: float) -> None
     """Keep what all pods show now; forget pods that went long ago."""
     for key in [key for key, (times, _) in samples.items() if times[-1] < now - promql.STALE_SECONDS]:
         del samples[key]
-    for pod in (pod for pods in several for pod in pods.pods):
-        for key, value in pod.series(now):
-            times, values = samples.setdefault(key, ([], []))
-            times.append(now)
-            values.append(value)
+    for pods in several:
+        for pod in pods.pods:
+            promql.keep(samples, pod.series(now), now)

@@ -25,9 +25,9 @@ from tests.world import promql
 
 RULE: dict[str, Any] = {"name": "errors", "errorRate": {"maxIncreasePercent": "1", "minSamples": 20}}
 SHARES = (5, 10, 25, 50)
-SECONDS, REQUESTS = 900, 20
-
-
+SECONDS = 900
+REQUESTS = 20
+"""To both versions, in each second."""
 MOST = 10
 """Alarms in 24 rollouts at 20 percent: 4.8 are allowed in expectation, more than 10 are had once in 250 such tests."""
 
@@ -39,16 +39,15 @@ def releasing() -> Rollout:
     return Rollout.parse(World().root | {"spec": spec})
 
 
-def began(step: int, second: int, before: RolloutStatus | None = None) -> RolloutStatus:
-    """Return the status of a candidate whose share the gateway confirmed at `second`."""
-    at = timestamp(START + timedelta(seconds=second))
-    if before is not None:
-        return before.model_copy(update={"percent": SHARES[step], "step": step, "step_started_at": at})
-    ref = {"revision": "c", "version": "v2", "digest": "sha256:" + "0" * 64}
-    share = {"percent": SHARES[step], "step": step, "step_started_at": at, "observed_generation": 1}
-    return RolloutStatus.model_validate(
-        {"candidate": ref | {"since": at, "traffic_since": at}, "stable": ref | {"revision": "s"}} | share
-    )
+def share(step: int, second: int) -> dict[str, Any]:
+    """Return what status says of a share that the gateway confirmed at `second`."""
+    return {"percent": SHARES[step], "step": step, "step_started_at": timestamp(START + timedelta(seconds=second))}
+
+
+def began() -> RolloutStatus:
+    ref, at = {"revision": "c", "version": "v2", "digest": "sha256:" + "0" * 64}, timestamp(START)
+    refs = {"candidate": ref | {"since": at, "traffic_since": at}, "stable": ref | {"revision": "s"}}
+    return RolloutStatus.model_validate(refs | share(0, 0) | {"observed_generation": 1})
 
 
 def lived(dice: Random, candidate: float, stable: float, disturbed: float) -> Iterator[tuple[RolloutStatus, int]]:
@@ -57,14 +56,15 @@ def lived(dice: Random, candidate: float, stable: float, disturbed: float) -> It
     mine, theirs = Pods(dice, "c"), Pods(dice, "s")
     mine.start(2, 0)
     theirs.start(4, 0)
-    status = began(0, 0)
+    status = began()
     for second in range(1, SECONDS):
         step = second * len(SHARES) // SECONDS
-        status = status if step == status.step else began(step, second, status)
-        share = REQUESTS * SHARES[step] // 100
-        served += share
-        mine.serve(share, candidate)
-        theirs.serve(REQUESTS - share, stable)
+        if step != status.step:
+            status = status.model_copy(update=share(step, second))
+        requests = REQUESTS * SHARES[step] // 100
+        served += requests
+        mine.serve(requests, candidate)
+        theirs.serve(REQUESTS - requests, stable)
         for pods in (mine, theirs):
             pods.disturb(disturbed, second)
         status = looked(replace(rollout, status=status), samples, second)
